@@ -1,0 +1,211 @@
+//! The network between the machines: what becomes of a message on its way to one recipient.
+//!
+//! Every (message, recipient) gets a fate: lost, or delivered after a delay, once or twice. The
+//! draws come from the sender's own stream, so they depend on nothing but the sender's history.
+
+mod latency;
+mod partition;
+mod probability;
+
+use std::collections::BTreeMap;
+
+pub use latency::{Latency, ParseLatencyError};
+pub use partition::{ParsePartitionError, Partition};
+pub use probability::{ParseProbabilityError, Probability};
+
+use crate::event::VmId;
+use crate::seed::{Share, Stream};
+use crate::time::Nanos;
+
+/// The rules of the network, the same for every message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    latency: Latency,
+    loss: Share,
+    duplicate: Share,
+    fifo: bool,
+    partitions: Vec<Partition>,
+}
+
+impl Network {
+    /// A network that delivers every message once after that time, in order.
+    pub const fn new(latency: Latency) -> Self {
+        Self { latency, loss: Share::NEVER, duplicate: Share::NEVER, fifo: true, partitions: Vec::new() }
+    }
+
+    /// Loses each message with that probability.
+    #[must_use]
+    pub fn losing(self, loss: Probability) -> Self {
+        Self { loss: loss.share(), ..self }
+    }
+
+    /// Delivers each message twice with that probability.
+    #[must_use]
+    pub fn duplicating(self, duplicate: Probability) -> Self {
+        Self { duplicate: duplicate.share(), ..self }
+    }
+
+    /// Lets messages from one machine to another overtake each other, or not.
+    #[must_use]
+    pub fn fifo(self, fifo: bool) -> Self {
+        Self { fifo, ..self }
+    }
+
+    /// Loses every message that crosses one of these partitions.
+    #[must_use]
+    pub fn partitioned(self, partitions: Vec<Partition>) -> Self {
+        Self { partitions, ..self }
+    }
+
+    /// Whether a later message could be drawn an earlier arrival.
+    fn can_reorder(&self) -> bool {
+        !matches!(self.latency, Latency::Fixed(_))
+    }
+
+    fn separates(&self, from: VmId, to: VmId, at: Nanos) -> bool {
+        self.partitions.iter().any(|partition| partition.separates(from, to, at))
+    }
+}
+
+/// What becomes of a message on its way to one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It never arrives.
+    Lost,
+    /// It arrives.
+    Delivered {
+        /// When.
+        arrives: Nanos,
+        /// When it arrives a second time, where the network duplicates it.
+        again: Option<Nanos>,
+    },
+}
+
+/// One machine's way into the network: its stream of fates, and what keeps its messages in order.
+#[derive(Clone, Debug)]
+pub struct Uplink {
+    from: VmId,
+    stream: Stream,
+    /// The latest arrival at each recipient so far, where the network could reorder and must not.
+    latest: BTreeMap<VmId, Nanos>,
+}
+
+impl Uplink {
+    /// The way into the network of one machine, drawing from its stream.
+    pub const fn new(from: VmId, stream: Stream) -> Self {
+        Self { from, stream, latest: BTreeMap::new() }
+    }
+
+    /// Decides the fate of a message sent at `now` to one recipient.
+    pub fn fate(&mut self, network: &Network, to: VmId, now: Nanos) -> Fate {
+        let lost = !network.loss.is_never() && self.stream.happens(network.loss);
+        if lost || network.separates(self.from, to, now) {
+            return Fate::Lost;
+        }
+        let twice = !network.duplicate.is_never() && self.stream.happens(network.duplicate);
+        let arrives = self.arrival(network, to, now);
+        let again = twice.then(|| self.arrival(network, to, now));
+        Fate::Delivered { arrives, again }
+    }
+
+    fn arrival(&mut self, network: &Network, to: VmId, now: Nanos) -> Nanos {
+        let drawn = now.plus(network.latency.draw(&mut self.stream));
+        if !(network.fifo && network.can_reorder()) {
+            return drawn;
+        }
+        let latest = self.latest.entry(to).or_default();
+        *latest = drawn.max(*latest);
+        *latest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+
+    fn uplink(seed: u64) -> Uplink {
+        Uplink::new(VmId(0), Seed(seed).stream(VmId(0), Purpose::Network))
+    }
+
+    fn uniform(low: u64, high: u64) -> Latency {
+        Latency::Uniform { low: Nanos::new(low), high: Nanos::new(high) }
+    }
+
+    fn probability(p: f64) -> Probability {
+        Probability::new(p).unwrap()
+    }
+
+    #[test]
+    fn without_faults_a_message_takes_exactly_the_latency_and_draws_nothing() {
+        let network = Network::new(Latency::Fixed(Nanos::new(5)));
+        let mut uplink = uplink(1);
+        let before = uplink.stream.clone();
+        let fate = uplink.fate(&network, VmId(1), Nanos::new(100));
+        assert_eq!(fate, Fate::Delivered { arrives: Nanos::new(105), again: None });
+        assert_eq!(uplink.stream, before);
+    }
+
+    #[test]
+    fn certain_loss_loses_and_certain_duplication_duplicates() {
+        let mut uplink = uplink(1);
+        let lossy = Network::new(uniform(1, 9)).losing(probability(1.0));
+        assert_eq!(uplink.fate(&lossy, VmId(1), Nanos::ZERO), Fate::Lost);
+        let doubling = Network::new(uniform(1, 9)).duplicating(probability(1.0));
+        assert!(matches!(
+            uplink.fate(&doubling, VmId(1), Nanos::ZERO),
+            Fate::Delivered { again: Some(_), .. }
+        ));
+    }
+
+    #[test]
+    fn loss_is_as_frequent_as_asked() {
+        let network = Network::new(Latency::Fixed(Nanos::ZERO)).losing(probability(0.2));
+        let mut uplink = uplink(3);
+        let lost = (0..100_000).filter(|_| uplink.fate(&network, VmId(1), Nanos::ZERO) == Fate::Lost).count();
+        assert!((19_240..=20_760).contains(&lost), "six standard deviations around 20,000: {lost}");
+    }
+
+    #[test]
+    fn a_partition_loses_what_crosses_it_while_it_lasts() {
+        let network =
+            Network::new(Latency::Fixed(Nanos::ZERO)).partitioned(vec!["1s-2s:0|1".parse().unwrap()]);
+        let mut uplink = uplink(1);
+        let mut lost = |to, secs| uplink.fate(&network, VmId(to), Nanos::from_secs(secs)) == Fate::Lost;
+        assert!(lost(1, 1));
+        assert!(lost(2, 1), "machines that no group names are a group of their own");
+        assert!(!lost(1, 0) && !lost(1, 2), "the window begins at its start and ends before its end");
+    }
+
+    proptest! {
+        #[test]
+        fn messages_to_one_machine_never_overtake_unless_allowed(
+            seed: u64, gaps in proptest::collection::vec((0u64..10, 0u32..3), 1..60), twice in 0.0..1.0f64,
+        ) {
+            let network = Network::new(uniform(0, 50)).duplicating(probability(twice));
+            let mut uplink = uplink(seed);
+            let mut now = Nanos::ZERO;
+            let mut latest = BTreeMap::<u32, Nanos>::new();
+            for (gap, to) in gaps {
+                now = now.plus(Nanos::new(gap));
+                let Fate::Delivered { arrives, again } = uplink.fate(&network, VmId(to), now) else {
+                    panic!("nothing is lost here");
+                };
+                let last = latest.entry(to).or_default();
+                prop_assert!(arrives >= *last && arrives >= now);
+                prop_assert!(again.is_none_or(|again| again >= arrives));
+                *last = again.unwrap_or(arrives);
+            }
+        }
+
+        #[test]
+        fn delays_stay_within_their_bounds_where_order_is_free(seed: u64, low in 0u64..99, length in 0u64..99) {
+            let network = Network::new(uniform(low, low + length)).fifo(false);
+            let fate = uplink(seed).fate(&network, VmId(1), Nanos::new(7));
+            let Fate::Delivered { arrives, .. } = fate else { panic!("nothing is lost here") };
+            prop_assert!((7 + low..=7 + low + length).contains(&arrives.get()));
+        }
+    }
+}

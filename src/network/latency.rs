@@ -1,0 +1,101 @@
+//! How long messages travel.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::seed::Stream;
+use crate::text::as_text;
+use crate::time::{Nanos, ParseTimeError};
+
+/// The distribution of the time that a message travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// Always the same: `5ms`.
+    Fixed(Nanos),
+    /// Any time between two, both included: `1ms-9ms`.
+    Uniform {
+        /// The shortest.
+        low: Nanos,
+        /// The longest.
+        high: Nanos,
+    },
+    /// Exponentially distributed: `exp:5ms`.
+    Exponential {
+        /// The mean.
+        mean: Nanos,
+    },
+}
+
+impl Latency {
+    /// Draws a message's latency. A fixed one draws nothing from the stream.
+    pub fn draw(self, stream: &mut Stream) -> Nanos {
+        match self {
+            Self::Fixed(latency) => latency,
+            Self::Uniform { low, high } => stream.between(low, high),
+            Self::Exponential { mean } => stream.exponential(mean),
+        }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(latency) => latency.fmt(f),
+            Self::Uniform { low, high } => write!(f, "{low}-{high}"),
+            Self::Exponential { mean } => write!(f, "exp:{mean}"),
+        }
+    }
+}
+
+/// Why a text is no latency.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseLatencyError {
+    /// One of its times is none.
+    #[error("a latency is 5ms, 1ms-9ms (uniform) or exp:5ms (exponential with that mean); {0}")]
+    Time(#[from] ParseTimeError),
+    /// A range's first time is longer than its second.
+    #[error("a range of latencies goes from the shorter to the longer")]
+    Reversed,
+}
+
+impl FromStr for Latency {
+    type Err = ParseLatencyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(mean) = text.strip_prefix("exp:") {
+            return Ok(Self::Exponential { mean: mean.parse()? });
+        }
+        match text.split_once('-') {
+            Some((low, high)) if !low.is_empty() => {
+                let (low, high) = (low.parse()?, high.parse()?);
+                if low <= high { Ok(Self::Uniform { low, high }) } else { Err(ParseLatencyError::Reversed) }
+            }
+            _ => Ok(Self::Fixed(text.parse()?)),
+        }
+    }
+}
+
+as_text!(Latency);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_writes_the_three_forms() {
+        for text in ["5ms", "1ms-9ms", "exp:5ms", "0s"] {
+            assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let check = |text: &str, error| assert_eq!(text.parse::<Latency>(), Err(error), "{text}");
+        check("9ms-1ms", ParseLatencyError::Reversed);
+        check("-5ms", ParseTimeError::Negative.into());
+        check("exp:", ParseTimeError::Form.into());
+        check("exp:-1ms", ParseTimeError::Negative.into());
+        check("1ms-", ParseTimeError::Form.into());
+        check("NaN", ParseTimeError::Form.into());
+    }
+}

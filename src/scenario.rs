@@ -1,0 +1,288 @@
+//! The scenario: what a run's machines do and meet, all of it drawn from one seed.
+//!
+//! [`Settings`] are what people ask for, each of them optional; a [`Scenario`] is made from them
+//! once, and is right from then on. It draws each machine's rate, phase and skew when asked, from
+//! the machine's own streams, so it holds no table of machines.
+
+mod choices;
+mod rates;
+mod settings;
+
+use std::sync::Arc;
+
+pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
+pub use rates::{ParseRatesError, Rates};
+pub use settings::{Draw, ParseSeedError, SeedNumber, Settings, Threads, VmCount};
+
+use crate::clock::Clocks;
+use crate::event::VmId;
+use crate::network::{Latency, Network, Partition, Probability, Uplink};
+use crate::seed::{Purpose, Seed};
+use crate::time::{Nanos, Schedule};
+use crate::vm::{Parts, Vm};
+use crate::workload::{Choice, Workload};
+
+/// A run's model, complete and consistent.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    vms: VmCount,
+    duration: Nanos,
+    rates: Rates,
+    seed: Seed,
+    workload: Choice,
+    draw: Draw,
+    phase: Phase,
+    clocks: ClockList,
+    skew: Nanos,
+    latency: Latency,
+    loss: Probability,
+    duplicate: Probability,
+    fifo: Switch,
+    partition: Vec<Partition>,
+    network: Arc<Network>,
+}
+
+/// A setting that is wrong by itself, or does not fit another one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid value '{value}' for '--{setting}': {allowed}")]
+pub struct ScenarioError {
+    /// The setting, by the name of its flag.
+    pub setting: &'static str,
+    /// What was asked for.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: String,
+}
+
+impl Scenario {
+    /// Makes the scenario that the settings ask for; what they leave open takes its default, the
+    /// seed `drawn`.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is wrong or does not fit the others.
+    pub fn new(settings: &Settings, drawn: Seed) -> Result<Self, ScenarioError> {
+        let latency = settings.latency.unwrap_or(Latency::Fixed(Nanos::ZERO));
+        let loss = settings.loss.unwrap_or_default();
+        let duplicate = settings.duplicate.unwrap_or_default();
+        let fifo = settings.fifo.unwrap_or(Switch::On);
+        let network = Network::new(latency)
+            .losing(loss)
+            .duplicating(duplicate)
+            .fifo(fifo == Switch::On)
+            .partitioned(settings.partition.clone());
+        let scenario = Self {
+            vms: settings.vms.unwrap_or(Settings::VMS),
+            duration: settings.duration.unwrap_or(Settings::DURATION),
+            rates: settings.rates.clone().unwrap_or_default(),
+            seed: settings.seed.map_or(drawn, |SeedNumber(number)| Seed(number)),
+            workload: settings.workload.unwrap_or(Choice::ScaleModel),
+            draw: settings.draw.unwrap_or(Settings::DRAW),
+            phase: settings.phase.unwrap_or(Phase::Random),
+            clocks: settings.clocks.unwrap_or_default(),
+            skew: settings.skew.unwrap_or_default(),
+            latency,
+            loss,
+            duplicate,
+            fifo,
+            partition: settings.partition.clone(),
+            network: Arc::new(network),
+        };
+        scenario.check()
+    }
+
+    fn check(self) -> Result<Self, ScenarioError> {
+        let vms = self.vms();
+        let wrong = |setting, value: &dyn ToString, allowed| {
+            Err(ScenarioError { setting, value: value.to_string(), allowed })
+        };
+        if self.duration == Nanos::ZERO {
+            return wrong("duration", &self.duration, "must be longer than zero".into());
+        }
+        if let Rates::Each(rates) = &self.rates
+            && rates.len() != vms as usize
+        {
+            let allowed =
+                format!("must name one rate for each of the {vms} machines, or a range such as 1-6");
+            return wrong("rates", &self.rates, format!("{allowed}; it names {}", rates.len()));
+        }
+        let unknown = |partition: &&Partition| partition.last_named().is_some_and(|last| last.0 >= vms);
+        if let Some(partition) = self.partition.iter().find(unknown) {
+            return wrong("partition", partition, format!("must name machines from 0 to {}", vms - 1));
+        }
+        Ok(self)
+    }
+
+    /// The settings that make this scenario again, none of them left open.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            vms: Some(self.vms),
+            duration: Some(self.duration),
+            rates: Some(self.rates.clone()),
+            seed: Some(SeedNumber(self.seed.0)),
+            workload: Some(self.workload),
+            draw: Some(self.draw),
+            phase: Some(self.phase),
+            clocks: Some(self.clocks),
+            skew: Some(self.skew),
+            latency: Some(self.latency),
+            loss: Some(self.loss),
+            duplicate: Some(self.duplicate),
+            fifo: Some(self.fifo),
+            partition: self.partition.clone(),
+            threads: None,
+            log: None,
+        }
+    }
+
+    /// The number of machines, at least one.
+    pub const fn vms(&self) -> u32 {
+        self.vms.get()
+    }
+
+    /// All machines, by number.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = VmId> + use<> {
+        (0..self.vms()).map(VmId)
+    }
+
+    /// How long the machines tick.
+    pub const fn duration(&self) -> Nanos {
+        self.duration
+    }
+
+    /// The seed of all draws.
+    pub const fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The workload.
+    pub const fn workload(&self) -> Choice {
+        self.workload
+    }
+
+    /// The sides of the die that the workload rolls.
+    pub const fn sides(&self) -> u32 {
+        self.draw.get()
+    }
+
+    /// Which clocks the machines keep.
+    pub const fn clocks(&self) -> ClockList {
+        self.clocks
+    }
+
+    /// When a machine's ticks are due: its rate and its phase.
+    pub fn schedule(&self, vm: VmId) -> Schedule {
+        let rate = self.rates.rate(vm, || self.seed.stream(vm, Purpose::Rate));
+        let phase = match self.phase {
+            Phase::Aligned => rate.period(),
+            Phase::Random => self.seed.stream(vm, Purpose::Phase).between(Nanos::new(1), rate.period()),
+        };
+        Schedule::new(rate, phase)
+    }
+
+    /// How far a machine's physical clock is ahead of the run's time, in nanoseconds.
+    pub fn skew(&self, vm: VmId) -> i64 {
+        let most = self.skew.get();
+        let drawn = self.seed.stream(vm, Purpose::Skew).below(2 * most + 1);
+        drawn.cast_signed() - most.cast_signed()
+    }
+
+    /// A machine before its first tick, running that workload.
+    pub fn machine<W: Workload>(&self, vm: VmId, workload: W) -> Vm<W> {
+        let parts = Parts {
+            clocks: Clocks::new(vm, self.vms(), self.clocks.vector, self.clocks.hybrid),
+            draws: self.seed.stream(vm, Purpose::Workload),
+            uplink: Uplink::new(vm, self.seed.stream(vm, Purpose::Network)),
+            network: Arc::clone(&self.network),
+            skew: self.skew(vm),
+        };
+        Vm::new(vm, workload, parts)
+    }
+
+    /// How many events the run makes in all, one at each tick.
+    pub fn events(&self) -> u64 {
+        self.ids().map(|vm| self.schedule(vm).ticks_until(self.duration)).sum()
+    }
+
+    /// The bytes that the machines' vector clocks take: 8 for each pair of machines.
+    pub fn vector_bytes(&self) -> u64 {
+        let vms = u64::from(self.vms());
+        if self.clocks.vector { 8 * vms * vms } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scenario(settings: &Settings) -> Result<Scenario, ScenarioError> {
+        Scenario::new(settings, Seed(9))
+    }
+
+    fn refuses(settings: &Settings, message: &str) {
+        assert_eq!(scenario(settings).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn the_defaults_are_the_exercise() {
+        let exercise = scenario(&Settings::default()).unwrap();
+        assert_eq!((exercise.vms(), exercise.duration(), exercise.sides()), (3, Nanos::from_secs(60), 10));
+        assert!(exercise.ids().all(|vm| (1..=6).contains(&exercise.schedule(vm).rate().get())));
+        assert!(exercise.ids().all(|vm| exercise.skew(vm) == 0));
+        assert_eq!(exercise.seed(), Seed(9));
+    }
+
+    #[test]
+    fn settings_that_do_not_fit_each_other_are_refused_with_the_flag() {
+        refuses(
+            &Settings { rates: Some("6,2".parse().unwrap()), ..Settings::default() },
+            "invalid value '6,2' for '--rates': must name one rate for each of the 3 machines, or a range such as 1-6; it names 2",
+        );
+        refuses(
+            &Settings { duration: Some(Nanos::ZERO), ..Settings::default() },
+            "invalid value '0s' for '--duration': must be longer than zero",
+        );
+        refuses(
+            &Settings { partition: vec!["0s-1s:0|3".parse().unwrap()], ..Settings::default() },
+            "invalid value '0s-1s:0|3' for '--partition': must name machines from 0 to 2",
+        );
+    }
+
+    #[test]
+    fn a_scenario_gives_back_the_settings_that_make_it_again() {
+        let asked = Settings {
+            vms: VmCount::new(5),
+            latency: Some("1ms-9ms".parse().unwrap()),
+            partition: vec!["0s-1s:0|3".parse().unwrap()],
+            skew: Some(Nanos::new(5)),
+            ..Settings::default()
+        };
+        let settings = scenario(&asked).unwrap().settings();
+        assert_eq!(Scenario::new(&settings, Seed(1)).unwrap().settings(), settings);
+        assert_eq!((settings.vms, settings.skew), (asked.vms, asked.skew));
+    }
+
+    #[test]
+    fn a_phase_lies_within_the_first_period() {
+        let phases = |phase| {
+            let settings = Settings { phase: Some(phase), vms: VmCount::new(200), ..Settings::default() };
+            let scenario = scenario(&settings).unwrap();
+            scenario.ids().map(|vm| scenario.schedule(vm)).collect::<Vec<_>>()
+        };
+        assert!(phases(Phase::Aligned).iter().all(|tick| tick.phase() == tick.rate().period()));
+        let random = phases(Phase::Random);
+        assert!(random.iter().all(|tick| Nanos::ZERO < tick.phase() && tick.phase() <= tick.rate().period()));
+        assert!(random.iter().any(|tick| tick.phase() < tick.rate().period()));
+    }
+
+    proptest! {
+        #[test]
+        fn skews_lie_within_the_setting_on_both_sides(seed: u64, skew in 0u64..1000) {
+            let settings = Settings { skew: Some(Nanos::new(skew)), vms: VmCount::new(40), ..Settings::default() };
+            let scenario = Scenario::new(&settings, Seed(seed)).unwrap();
+            prop_assert!(scenario.ids().all(|vm| scenario.skew(vm).unsigned_abs() <= skew));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Laws of the machine and its clocks on random executions, against their definitions: causal
+//! histories as sets, longest paths, largest physical clocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::{HybridStamp, VectorStamp};
+use crate::network::{Latency, Probability};
+use crate::seed::{Purpose, Seed};
+use crate::workload::ScaleModel;
+
+type EventId = MessageId;
+
+/// An event of an execution: what the machine says of it, and what is true of it by definition.
+struct Event {
+    id: EventId,
+    lamport: u64,
+    vector: VectorStamp,
+    hybrid: HybridStamp,
+    /// All events that happened before it, and itself.
+    history: BTreeSet<EventId>,
+    /// Events on the longest causal path that ends in it.
+    longest_path: u64,
+    /// The largest reading of a physical clock in its history.
+    largest_physical: Nanos,
+}
+
+const LARGEST_SKEW: i64 = 40;
+
+/// Runs machines through ticks in the order given; `steps` are (machine, time since the last step).
+fn execute(seed: u64, vms: u32, faults: (f64, f64), steps: &[(u32, u64)]) -> Vec<Event> {
+    let network = Network::new(Latency::Uniform { low: Nanos::new(1), high: Nanos::new(30) })
+        .losing(Probability::new(faults.0).unwrap())
+        .duplicating(Probability::new(faults.1).unwrap());
+    let network = Arc::new(network);
+    let skews: Vec<i64> = (0..vms)
+        .map(|vm| {
+            let drawn = Seed(seed).stream(VmId(vm), Purpose::Skew).below(LARGEST_SKEW.unsigned_abs() * 2 + 1);
+            drawn.cast_signed() - LARGEST_SKEW
+        })
+        .collect();
+    let mut machines: Vec<_> =
+        (0..vms).map(|vm| machine(Seed(seed), VmId(vm), vms, skews[vm as usize], &network)).collect();
+    let mut events: BTreeMap<EventId, Event> = BTreeMap::new();
+    let mut order = Vec::new();
+    let mut outbox = Outbox::default();
+    let mut now = Nanos::ZERO;
+    for &(vm, gap) in steps {
+        let vm = VmId(vm % vms);
+        now = now.plus(Nanos::new(gap));
+        let record = machines[vm.index()].tick(now, &mut outbox);
+        let event = judge(&record, now.shifted(skews[vm.index()]), &events);
+        order.push(event.id);
+        events.insert(event.id, event);
+        for message in outbox.drain() {
+            machines[message.to.index()].deliver(message);
+        }
+    }
+    order.into_iter().map(|id| events.remove(&id).unwrap()).collect()
+}
+
+fn machine(seed: Seed, vm: VmId, vms: u32, skew: i64, network: &Arc<Network>) -> Vm<ScaleModel> {
+    let parts = Parts {
+        clocks: Clocks::new(vm, vms, true, true),
+        draws: seed.stream(vm, Purpose::Workload),
+        uplink: Uplink::new(vm, seed.stream(vm, Purpose::Network)),
+        network: Arc::clone(network),
+        skew,
+    };
+    Vm::new(vm, ScaleModel::new(vm, vms, 4), parts)
+}
+
+/// Sets the definitions' values beside the machine's.
+fn judge(record: &Record<'_>, physical: Nanos, events: &BTreeMap<EventId, Event>) -> Event {
+    let id = EventId { sender: record.vm, event: record.event };
+    let previous = EventId { event: record.event - 1, ..id };
+    let cause = match &record.kind {
+        Kind::Receive { message, .. } => Some(*message),
+        _ => None,
+    };
+    let causes: Vec<&Event> =
+        [Some(previous), cause].into_iter().flatten().filter_map(|id| events.get(&id)).collect();
+    let mut history: BTreeSet<EventId> = causes.iter().flat_map(|event| &event.history).copied().collect();
+    history.insert(id);
+    Event {
+        id,
+        lamport: record.clocks.lamport,
+        vector: VectorStamp::new(record.clocks.vector),
+        hybrid: record.clocks.hybrid.unwrap(),
+        history,
+        longest_path: 1 + causes.iter().map(|event| event.longest_path).max().unwrap_or(0),
+        largest_physical: causes.iter().map(|event| event.largest_physical).fold(physical, Ord::max),
+    }
+}
+
+prop_compose! {
+    fn executions()(
+        seed: u64, vms in 1u32..6, loss in 0.0..0.5f64, duplicate in 0.0..0.5f64,
+        steps in proptest::collection::vec((0u32..6, 0u64..20), 0..80),
+    ) -> Vec<Event> {
+        execute(seed, vms, (loss, duplicate), &steps)
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} L{} {:?} {}", self.id, self.lamport, self.vector.entries(), self.hybrid)
+    }
+}
+
+proptest! {
+    #[test]
+    fn vector_order_is_happened_before(events in executions()) {
+        for a in &events {
+            for b in &events {
+                prop_assert_eq!(a.vector <= b.vector, b.history.contains(&a.id), "{:?} {:?}", a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn a_vector_counts_the_events_of_each_machine_in_the_causal_past(events in executions()) {
+        for event in &events {
+            for (vm, &entry) in event.vector.entries().iter().enumerate() {
+                let known = event.history.iter().filter(|id| id.sender.index() == vm).count();
+                prop_assert_eq!(entry, known as u64);
+            }
+            prop_assert_eq!(event.vector.entries()[event.id.sender.index()], event.id.event);
+        }
+    }
+
+    #[test]
+    fn a_lamport_clock_is_the_longest_causal_path(events in executions()) {
+        for event in &events {
+            prop_assert_eq!(event.lamport, event.longest_path);
+        }
+    }
+
+    /// Kulkarni et al. 2014: theorems 1 (order), 2 and 3 (l is the largest pt in the causal past),
+    /// corollary 1 (so it stays within the clocks' difference of pt) and theorem 4 (c is bounded).
+    #[test]
+    fn a_hybrid_clock_keeps_its_bounds(events in executions()) {
+        for event in &events {
+            prop_assert_eq!(event.hybrid.l, event.largest_physical);
+            let same_l = |id: &&EventId| events.iter().any(|other| other.id == **id && other.hybrid.l == event.hybrid.l);
+            // One more than in the paper where l is still 0: both start there, before any event.
+            let started = u64::from(event.hybrid.l == Nanos::ZERO);
+            prop_assert!(event.hybrid.c < event.history.iter().filter(same_l).count() as u64 + started);
+            for before in events.iter().filter(|other| other.id != event.id && event.history.contains(&other.id)) {
+                prop_assert!(before.hybrid < event.hybrid);
+            }
+        }
+    }
+}
+
+/// A workload that follows a script, for what the dice would rarely show.
+#[derive(Debug)]
+struct Script(Vec<Action>);
+
+impl Workload for Script {
+    fn choose(&mut self, _tick: &Tick, _stream: &mut Stream) -> Action {
+        self.0.remove(0)
+    }
+}
+
+fn scripted(vm: u32, script: Vec<Action>, network: Network) -> Vm<Script> {
+    let (vm, seed) = (VmId(vm), Seed(5));
+    let parts = Parts {
+        clocks: Clocks::new(vm, 3, true, true),
+        draws: seed.stream(vm, Purpose::Workload),
+        uplink: Uplink::new(vm, seed.stream(vm, Purpose::Network)),
+        network: Arc::new(network),
+        skew: 0,
+    };
+    Vm::new(vm, Script(script), parts)
+}
+
+fn instant() -> Network {
+    Network::new(Latency::Fixed(Nanos::ZERO))
+}
+
+fn send(to: &[u32]) -> Action {
+    Action::Send { to: to.iter().map(|&vm| VmId(vm)).collect(), payload: Some("123456".into()) }
+}
+
+#[test]
+fn a_send_to_several_is_one_event_with_one_stamp() {
+    let mut vm = scripted(0, vec![Action::Internal, send(&[1, 2])], instant());
+    let mut outbox = Outbox::default();
+    vm.tick(Nanos::new(1), &mut outbox);
+    let record = vm.tick(Nanos::new(2), &mut outbox);
+    assert_eq!((record.event, record.clocks.lamport, record.clocks.vector), (2, 2, &[2, 0, 0][..]));
+    let messages: Vec<Message> = outbox.drain().collect();
+    assert_eq!(messages.iter().map(|message| message.to).collect::<Vec<_>>(), [VmId(1), VmId(2)]);
+    assert!(
+        messages.iter().all(|message| message.id == messages[0].id && message.stamp == messages[0].stamp)
+    );
+    assert_eq!((messages[0].id.to_string().as_str(), messages[0].stamp.lamport()), ("0-2", 2));
+}
+
+#[test]
+fn a_delivery_changes_no_clock_until_a_tick_receives_it() {
+    let mut sender = scripted(0, vec![Action::Internal, send(&[1])], instant());
+    let mut receiver = scripted(1, vec![Action::Internal, Action::Receive, Action::Receive], instant());
+    let mut outbox = Outbox::default();
+    sender.tick(Nanos::new(1), &mut outbox);
+    sender.tick(Nanos::new(2), &mut outbox);
+    outbox.drain().for_each(|message| receiver.deliver(message));
+    assert_eq!(receiver.clocks().lamport, 0);
+    let mut outbox = Outbox::default();
+    let record = receiver.tick(Nanos::new(3), &mut outbox);
+    assert_eq!((record.clocks.lamport, record.queue), (1, 1));
+    let record = receiver.tick(Nanos::new(4), &mut outbox);
+    assert_eq!((record.clocks.lamport, record.clocks.vector, record.queue), (3, &[2, 2, 0][..], 0));
+    let Kind::Receive { message, lamport, payload } = record.kind else { panic!("{record:?}") };
+    assert_eq!((message.to_string().as_str(), lamport, payload.as_deref()), ("0-2", 2, Some("123456")));
+    let record = receiver.tick(Nanos::new(5), &mut outbox);
+    assert_eq!(record.kind, Kind::Internal, "a receive with nothing to receive");
+}
+
+#[test]
+fn lost_and_duplicated_recipients_are_told() {
+    let lossy = instant().losing(Probability::new(1.0).unwrap());
+    let mut vm = scripted(0, vec![send(&[1, 2])], lossy);
+    let mut outbox = Outbox::default();
+    let record = vm.tick(Nanos::new(1), &mut outbox);
+    let Kind::Send(sent) = record.kind else { panic!("{record:?}") };
+    assert_eq!((sent.to, sent.lost), (&[VmId(1), VmId(2)][..], &[VmId(1), VmId(2)][..]));
+    assert_eq!(outbox.drain().count(), 0);
+
+    let doubling = instant().duplicating(Probability::new(1.0).unwrap());
+    let mut vm = scripted(0, vec![send(&[2])], doubling);
+    let record = vm.tick(Nanos::new(1), &mut outbox);
+    let Kind::Send(sent) = record.kind else { panic!("{record:?}") };
+    assert_eq!((sent.lost, sent.duplicated), (&[][..], &[VmId(2)][..]));
+    assert_eq!(outbox.drain().count(), 2);
+}

@@ -1,0 +1,65 @@
+//! Workloads: what a machine does at its ticks.
+//!
+//! A workload decides; the machine performs. At each tick it picks exactly one of three actions, and
+//! it learns of every message that a tick received. It keeps state of its own, so that algorithms
+//! (mutual exclusion, snapshots, a client and its server) are written as one type each.
+
+mod scale_model;
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+pub use scale_model::ScaleModel;
+
+use crate::event::{Message, Payload, VmId};
+use crate::seed::Stream;
+use crate::text::words;
+use crate::time::Nanos;
+
+/// The algorithm that one machine runs.
+pub trait Workload: fmt::Debug {
+    /// Picks what the tick does. Random choices are drawn from the machine's own `stream`.
+    fn choose(&mut self, tick: &Tick, stream: &mut Stream) -> Action;
+
+    /// Learns of a message that the machine has just received, at the tick that chose to.
+    fn received(&mut self, _message: &Message) {}
+}
+
+/// What a workload sees when its machine ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// When.
+    pub now: Nanos,
+    /// The number that the tick's event will have in its machine.
+    pub event: u64,
+    /// Arrived messages that wait in the inbox.
+    pub waiting: usize,
+}
+
+/// What a tick does: exactly one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Takes the first arrived message out of the inbox. Where none waits, the event is internal.
+    Receive,
+    /// Sends one message to one machine or to several.
+    Send {
+        /// Its recipients, at least one.
+        to: Recipients,
+        /// What it carries.
+        payload: Payload,
+    },
+    /// Something inside the machine.
+    Internal,
+}
+
+/// The recipients of one send; the usual few of them without allocation.
+pub type Recipients = SmallVec<[VmId; 2]>;
+
+words! {
+    /// The workloads that come with clocklab.
+    pub enum Choice {
+        /// The exercise "Scale models and logical clocks".
+        ScaleModel = "scale-model",
+    }
+}
