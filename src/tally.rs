@@ -1,6 +1,8 @@
 //! What a machine's events add up to: the measures that a run keeps as it goes.
 
-use crate::event::{Kind, Record};
+use crate::clock::HybridStamp;
+use crate::event::{Kind, Record, VmId};
+use crate::time::{Nanos, Rate};
 
 /// Counts and extremes over the events of one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,64 @@ impl Tally {
     }
 }
 
+/// The final account of one machine: what its summary row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The machine.
+    pub vm: VmId,
+    /// Its rate.
+    pub rate: Rate,
+    /// What its events add up to.
+    pub tally: Tally,
+    /// Its vector clock's entries at the end; none where it is not kept.
+    pub vector: Box<[u64]>,
+    /// Its hybrid clock at the end, where it is kept.
+    pub hybrid: Option<HybridStamp>,
+    /// Messages that arrived and were not received.
+    pub waiting: u64,
+    /// Messages to it that had not arrived at the end.
+    pub in_flight: u64,
+    /// How late its ticks ran; none in virtual time.
+    pub lateness: Option<Lateness>,
+}
+
+impl Account {
+    /// The machine's final Lamport clock minus the largest of all machines.
+    pub const fn drift(&self, largest_lamport: u64) -> i64 {
+        -(largest_lamport.saturating_sub(self.tally.lamport).cast_signed())
+    }
+}
+
+/// The largest final Lamport clock. 0 where there is none.
+pub fn largest_lamport(accounts: &[Account]) -> u64 {
+    accounts.iter().map(|account| account.tally.lamport).max().unwrap_or(0)
+}
+
+/// How long after they were due a machine's ticks ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lateness {
+    sum: Nanos,
+    max: Nanos,
+}
+
+impl Lateness {
+    /// Adds a tick that ran so much later than it was due.
+    pub fn add(&mut self, late: Nanos) {
+        self.sum = self.sum.plus(late);
+        self.max = self.max.max(late);
+    }
+
+    /// The mean over that many ticks, in milliseconds.
+    pub fn mean_ms(&self, ticks: u64) -> f64 {
+        mean(self.sum.get(), ticks) / 1e6
+    }
+
+    /// The latest, in milliseconds.
+    pub fn max_ms(&self) -> f64 {
+        self.max.as_secs_f64() * 1e3
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]
 fn mean(sum: u64, count: u64) -> f64 {
     if count == 0 { 0.0 } else { sum as f64 / count as f64 }
@@ -75,8 +135,7 @@ fn mean(sum: u64, count: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::clock::Reading;
-    use crate::event::{MessageId, Sent, VmId};
-    use crate::time::Nanos;
+    use crate::event::{MessageId, Sent};
 
     fn add(tally: &mut Tally, lamport: u64, queue: usize, kind: Kind<'_>) {
         let clocks = Reading { lamport, vector: &[], hybrid: None };

@@ -1,0 +1,129 @@
+//! The command line: flags to a scenario, what is printed, and the exit code.
+
+mod flags;
+mod progress;
+mod signals;
+mod table;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::flags::Flags;
+use self::progress::Bar;
+use self::signals::Signals;
+use crate::control::{Observer, Stop, Unwatched};
+use crate::live::Ending;
+use crate::log;
+use crate::run::{Finished, Prepared, Request, RunError};
+use crate::scenario::Scenario;
+use crate::seed::Seed;
+
+/// The run or the check has failed.
+const FAILED: u8 = 1;
+/// The arguments are wrong.
+const USAGE: u8 = 2;
+
+/// Does what the process's arguments ask for.
+pub fn main() -> ExitCode {
+    // Clap prints its own errors and help, and exits with 2 or 0.
+    let flags = Flags::parse();
+    match run(flags) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format_args!("error: {error:#}"));
+            if error.is_usage {
+                complain(&"\nFor more information, try '--help'.");
+            }
+            ExitCode::from(if error.is_usage { USAGE } else { FAILED })
+        }
+    }
+}
+
+/// An error that ends the program, and whether the arguments are at fault.
+#[derive(Debug)]
+struct Fatal {
+    cause: anyhow::Error,
+    is_usage: bool,
+}
+
+impl Display for Fatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl From<RunError> for Fatal {
+    fn from(error: RunError) -> Self {
+        let is_usage = error.is_usage();
+        Self { cause: error.into(), is_usage }
+    }
+}
+
+fn usage(error: impl Into<anyhow::Error>) -> Fatal {
+    Fatal { cause: error.into(), is_usage: true }
+}
+
+fn failed(error: impl Into<anyhow::Error>) -> Fatal {
+    Fatal { cause: error.into(), is_usage: false }
+}
+
+fn run(flags: Flags) -> Result<ExitCode, Fatal> {
+    let mut settings = flags.settings();
+    if let Some(path) = &flags.scenario {
+        settings = settings.or(log::read_settings(path).map_err(usage)?);
+    }
+    // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
+    let drawn = Seed(rand::random::<u64>() >> 11);
+    let scenario = Scenario::new(&settings, drawn).map_err(usage)?;
+    let request = Request { output: flags.output, threads: settings.threads, log: settings.log };
+
+    let (stopper, stop) = Stop::new();
+    let signals = Signals::listen(stopper).map_err(failed)?;
+    let prepared = Prepared::live(scenario.clone(), &request)?;
+    if let Some(moved) = prepared.moved().filter(|_| !flags.quiet) {
+        complain(&format_args!("The earlier run is now in {}.", moved.display()));
+    }
+    let watched = !flags.quiet && io::stderr().is_terminal();
+    let mut observer: Box<dyn Observer> =
+        if watched { Box::new(Bar::new(&scenario)) } else { Box::new(Unwatched) };
+    let finished = prepared.run(stop, &mut *observer)?;
+    drop(observer);
+    if !flags.quiet {
+        say(&table::Summary { scenario: &scenario, finished: &finished });
+    }
+    Ok(conclude(&finished, &signals))
+}
+
+/// Tells how the run ended, where that needs words, and makes the exit code of it.
+fn conclude(finished: &Finished, signals: &Signals) -> ExitCode {
+    match &finished.ending {
+        Ending::Complete => {}
+        Ending::Interrupted => complain(&format_args!(
+            "Interrupted after {:.1} s. All logs are whole up to there.",
+            finished.elapsed.as_secs_f64()
+        )),
+        Ending::Failed(failure) => complain(&format_args!("error: {failure}")),
+    }
+    if let Some(error) = &finished.unwritten {
+        complain(&format_args!("error: {error}"));
+    }
+    match (&finished.ending, &finished.unwritten) {
+        (Ending::Complete, None) => ExitCode::SUCCESS,
+        (Ending::Interrupted, None) => signals.exit_code(),
+        _ => ExitCode::from(FAILED),
+    }
+}
+
+/// Prints a result. Where nobody reads it any more, that is no failure of the run.
+fn say(result: &dyn Display) {
+    let mut stdout = io::stdout().lock();
+    let _ = write!(stdout, "{result}").and_then(|()| stdout.flush());
+}
+
+/// Prints a message to the person at the terminal.
+fn complain(message: &dyn Display) {
+    let _ = writeln!(io::stderr().lock(), "{message}");
+}

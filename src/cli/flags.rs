@@ -1,0 +1,156 @@
+//! The flags, as people type them.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::builder::Styles;
+
+use crate::network::{Latency, Partition, Probability};
+use crate::scenario::{
+    ClockList, Draw, LogChoice, Phase, Rates, SeedNumber, Settings, Switch, Threads, VmCount,
+};
+use crate::time::Nanos;
+use crate::workload::Choice;
+
+const EXAMPLES: &str = "\
+Examples:
+  clocklab                                       three machines for a minute, as in the exercise
+  clocklab --vms 5 --duration 30s --rates 1-10   five machines, each at 1 to 10 ticks a second
+  clocklab --rates 6,2,1 --seed 7                chosen rates; the same draws every time
+  clocklab --draw 5                              fewer internal events
+  clocklab --latency 5ms-50ms --loss 0.05        a slow network that loses one message in twenty
+  clocklab --partition 20s-40s:0|1,2             machine 0 is cut off for twenty seconds
+  clocklab --scenario output/run.toml            the settings of the run that is in output/
+  clocklab --vms 100000 --clocks lamport         many machines
+
+Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a row a machine.";
+
+/// A laboratory for logical clocks.
+///
+/// Virtual machines tick at different rates, exchange messages, keep Lamport, vector and hybrid
+/// clocks, and log every event to CSV.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES, max_term_width = 100, styles = Styles::plain())]
+pub(super) struct Flags {
+    /// Number of machines [default: 3]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "The machines")]
+    vms: Option<VmCount>,
+    /// How long they tick: 60, 60s, 2m, 500ms [default: 60s]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, help_heading = "The machines")]
+    duration: Option<Nanos>,
+    /// Ticks a second: 1-6 draws each machine's from the range; 6,2,1 gives one each [default: 1-6]
+    #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The machines")]
+    rates: Option<Rates>,
+    /// When the first tick is due: random, aligned [default: random]
+    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The machines")]
+    phase: Option<Phase>,
+    /// What a tick does: scale-model [default: scale-model]
+    #[arg(long, value_name = "W", allow_hyphen_values = true, help_heading = "The machines")]
+    workload: Option<Choice>,
+    /// Sides of the die that a machine rolls: 1, 2 and 3 send, the rest are internal events [default: 10]
+    #[arg(long, value_name = "K", allow_hyphen_values = true, help_heading = "The machines")]
+    draw: Option<Draw>,
+    /// Seed of all random draws [default: drawn, printed and recorded]
+    #[arg(long, value_name = "S", allow_hyphen_values = true, help_heading = "The machines")]
+    seed: Option<SeedNumber>,
+
+    /// Clocks to keep, of lamport,vector,hlc; Lamport's is always kept [default: all]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true, help_heading = "Clocks")]
+    clocks: Option<ClockList>,
+    /// Largest error of a machine's physical clock, either way [default: 0]
+    #[arg(long, value_name = "S", allow_hyphen_values = true, help_heading = "Clocks")]
+    skew: Option<Nanos>,
+
+    /// How long messages travel: 5ms, 1ms-9ms (uniform), exp:5ms [default: 0, the real network]
+    #[arg(long, value_name = "L", allow_hyphen_values = true, help_heading = "The network")]
+    latency: Option<Latency>,
+    /// Probability that a message is lost [default: 0]
+    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
+    loss: Option<Probability>,
+    /// Probability that a message is delivered twice [default: 0]
+    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
+    duplicate: Option<Probability>,
+    /// Whether messages from one machine to another stay in order: on, off [default: on]
+    #[arg(long, value_name = "ON|OFF", allow_hyphen_values = true, help_heading = "The network")]
+    fifo: Option<Switch>,
+    /// Lose what groups send each other in a window of time: 10s-20s:0,1|2-4 (repeatable)
+    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
+    partition: Vec<Partition>,
+
+    /// Folder of the run; an earlier run there is moved to previous/
+    #[arg(long, value_name = "DIR", default_value = "output", help_heading = "The run")]
+    pub(super) output: PathBuf,
+    /// Where events are logged: per-vm, combined, none [default: per-vm up to 256 machines, then combined]
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true, help_heading = "The run")]
+    log: Option<LogChoice>,
+    /// Settings from a TOML file, such as an earlier run's run.toml; flags win
+    #[arg(long, value_name = "FILE", help_heading = "The run")]
+    pub(super) scenario: Option<PathBuf>,
+    /// Worker threads [default: the cores]
+    #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "The run")]
+    threads: Option<Threads>,
+    /// No progress bar, no summary
+    #[arg(long, help_heading = "The run")]
+    pub(super) quiet: bool,
+}
+
+impl Flags {
+    /// The settings that the flags ask for.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            vms: self.vms,
+            duration: self.duration,
+            rates: self.rates.clone(),
+            seed: self.seed,
+            workload: self.workload,
+            draw: self.draw,
+            phase: self.phase,
+            clocks: self.clocks,
+            skew: self.skew,
+            latency: self.latency,
+            loss: self.loss,
+            duplicate: self.duplicate,
+            fifo: self.fifo,
+            partition: self.partition.clone(),
+            threads: self.threads,
+            log: self.log,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn help_tells_the_defaults_that_hold() {
+        let help = Flags::command().render_long_help().to_string();
+        for default in [
+            format!("[default: {}]", Settings::VMS),
+            format!("[default: {}]", Settings::DURATION),
+            format!("[default: {}]", Settings::DRAW),
+            format!("[default: {}]", Rates::default()),
+        ] {
+            assert!(help.contains(&default), "{default}");
+        }
+    }
+
+    #[test]
+    fn every_setting_has_its_flag() {
+        let settings = toml::Table::try_from(Settings {
+            partition: vec!["0s-1s:0".parse().unwrap()],
+            ..crate::scenario::Scenario::new(&Settings::default(), crate::seed::Seed(1)).unwrap().settings()
+        });
+        let command = Flags::command();
+        for key in settings.unwrap().keys() {
+            assert!(command.get_arguments().any(|flag| flag.get_long() == Some(key)), "--{key}");
+        }
+    }
+}

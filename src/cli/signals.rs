@@ -1,0 +1,49 @@
+//! SIGINT and SIGTERM: the first ends the run in order, the second at once.
+
+use std::io;
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::control::Stopper;
+
+/// A shell tells by 128 + its number that a signal ended a program.
+const BASE: u8 = 128;
+
+/// The signals that have come.
+#[derive(Debug)]
+pub(super) struct Signals {
+    /// The exit code of the first; 0 while none has come.
+    first: Arc<AtomicU8>,
+}
+
+impl Signals {
+    /// From now on the first signal asks the run to stop and the second ends the process.
+    pub(super) fn listen(stopper: Stopper) -> io::Result<Self> {
+        let first = Arc::new(AtomicU8::new(0));
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let told = Arc::clone(&first);
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for signal in &mut signals {
+                let code = BASE + u8::try_from(signal).unwrap_or(0);
+                if told.swap(code, Ordering::SeqCst) != 0 {
+                    #[expect(
+                        clippy::exit,
+                        reason = "the second signal is to end the process whatever it does"
+                    )]
+                    process::exit(code.into());
+                }
+                stopper.stop();
+            }
+        })?;
+        Ok(Self { first })
+    }
+
+    /// The exit code of a run that a signal has ended.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.first.load(Ordering::SeqCst))
+    }
+}

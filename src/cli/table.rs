@@ -1,0 +1,162 @@
+//! The summary of a run, as it is printed: a table with a row a machine, and what was written.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::live::Ending;
+use crate::run::Finished;
+use crate::scenario::Scenario;
+use crate::tally::{Account, largest_lamport};
+
+/// The most machines that have a row each.
+const MOST_ROWS: usize = 100;
+/// How many of more machines have one.
+const FIRST_ROWS: usize = 20;
+/// The most files that are named one by one.
+const MOST_FILES: usize = 12;
+
+const HEADER: [&str; 13] = [
+    "vm",
+    "rate/s",
+    "events",
+    "internal",
+    "send",
+    "receive",
+    "clock",
+    "drift",
+    "jump\nmean",
+    "jump\nmax",
+    "queue\nmean",
+    "queue\nmax",
+    "queue\nlast",
+];
+
+/// What is printed of a run that is over.
+#[derive(Debug)]
+pub(super) struct Summary<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) finished: &'a Finished,
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, finished } = self;
+        let ended = match finished.ending {
+            Ending::Complete => "complete",
+            Ending::Interrupted => "interrupted",
+            Ending::Failed(_) => "failed",
+        };
+        let vms = match scenario.vms() {
+            1 => "1 machine".to_owned(),
+            vms => format!("{} machines", grouped(vms.into())),
+        };
+        writeln!(
+            f,
+            "{vms}, {:.1} s, seed {}: {ended}\n",
+            finished.elapsed.min(scenario.duration()).as_secs_f64(),
+            scenario.seed().0
+        )?;
+        writeln!(f, "{}", machines(&finished.accounts))?;
+        let hidden = finished.accounts.len() - shown(&finished.accounts).len();
+        if hidden > 0 {
+            writeln!(f, "and {} more machines, all in the summary", grouped(hidden as u64))?;
+        }
+        writeln!(f, "\n{}", messages(&finished.accounts))?;
+        let late = &finished.lateness;
+        writeln!(
+            f,
+            "lateness of ticks: median {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+            late.p50_ms, late.p99_ms, late.max_ms
+        )?;
+        write_paths(f, &finished.files)
+    }
+}
+
+fn shown(accounts: &[Account]) -> &[Account] {
+    if accounts.len() > MOST_ROWS { &accounts[..FIRST_ROWS] } else { accounts }
+}
+
+fn machines(accounts: &[Account]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(HEADER);
+    for column in table.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((2, 0));
+    }
+    let largest = largest_lamport(accounts);
+    for account in shown(accounts) {
+        let tally = &account.tally;
+        table.add_row([
+            account.vm.to_string(),
+            account.rate.to_string(),
+            tally.events().to_string(),
+            tally.internal.to_string(),
+            tally.sends.to_string(),
+            tally.receives.to_string(),
+            tally.lamport.to_string(),
+            account.drift(largest).to_string(),
+            format!("{:.2}", tally.mean_jump()),
+            tally.largest_jump.to_string(),
+            format!("{:.2}", tally.mean_queue()),
+            tally.longest_queue.to_string(),
+            tally.queue.to_string(),
+        ]);
+    }
+    table
+}
+
+fn messages(accounts: &[Account]) -> String {
+    let sum = |part: fn(&Account) -> u64| grouped(accounts.iter().map(part).sum());
+    format!(
+        "messages: {} sent, {} received, {} waiting, {} in flight, {} lost, {} duplicated",
+        sum(|account| account.tally.sent),
+        sum(|account| account.tally.receives),
+        sum(|account| account.waiting),
+        sum(|account| account.in_flight),
+        sum(|account| account.tally.lost),
+        sum(|account| account.tally.duplicated),
+    )
+}
+
+fn write_paths(f: &mut fmt::Formatter<'_>, paths: &[PathBuf]) -> fmt::Result {
+    let hidden = if paths.len() > MOST_FILES { paths.len() - MOST_FILES } else { 0 };
+    let (first, last) = paths.split_at(if hidden > 0 { 2 } else { paths.len() });
+    writeln!(f, "written:")?;
+    first.iter().try_for_each(|path| writeln!(f, "  {}", path.display()))?;
+    if hidden > 0 {
+        let named = last.len() - 3;
+        writeln!(f, "  … and {} more like them", grouped(named as u64))?;
+        last[named..].iter().try_for_each(|path| writeln!(f, "  {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A number with commas between groups of three digits.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        let check = |number, text| assert_eq!(grouped(number), text);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(21_000_000, "21,000,000");
+    }
+}

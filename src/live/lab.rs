@@ -1,0 +1,384 @@
+//! The lab: conducts a live run from the first actor to the last account.
+
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient, System};
+use hdrhistogram::Histogram;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use super::directory::{Deliver, Directory};
+use super::panics;
+use super::pulse::Pulse;
+use super::site::{Begin, Close, Closing, Halt, MakeWorkload, Orders, Report, Site};
+use super::timebase::Timebase;
+use crate::control::{Observer, Progress, Stop};
+use crate::event::VmId;
+use crate::log::{FileEntry, Layout, LogError};
+use crate::scenario::Scenario;
+use crate::tally::Account;
+use crate::time::Nanos;
+use crate::workload::Workload;
+
+/// How a live run is laid out on this machine.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Worker threads, at least one; each is an arbiter with its share of the machines.
+    pub threads: usize,
+    /// Which files the rows go to.
+    pub layout: Layout,
+    /// The folder that they go to.
+    pub folder: PathBuf,
+}
+
+/// What a live run has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The timebase of its clocks; none where it did not begin.
+    pub timebase: Option<Timebase>,
+    /// When it ended: at its duration, later where ticks were late, earlier where it was cut short.
+    pub elapsed: Nanos,
+    /// The machines' accounts, by number.
+    pub accounts: Vec<Account>,
+    /// Its logs, closed, in the order of the machines.
+    pub files: Vec<FileEntry>,
+    /// How late its ticks were.
+    pub lateness: LatenessSpread,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// All ticks were made.
+    Complete,
+    /// It was asked to stop.
+    Interrupted,
+    /// Something broke.
+    Failed(Failure),
+}
+
+/// What broke a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A machine's actor panicked.
+    #[error("machine {vm} panicked: {message}")]
+    MachinePanicked {
+        /// The machine.
+        vm: VmId,
+        /// What the panic said, and where.
+        message: String,
+    },
+    /// The actor of a site panicked.
+    #[error("a worker thread's actor panicked: {message}")]
+    SitePanicked {
+        /// What the panic said, and where.
+        message: String,
+    },
+    /// A log could not be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// How late ticks ran, over all machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LatenessSpread {
+    /// The median, in milliseconds.
+    pub p50_ms: f64,
+    /// What 99 of 100 ticks did not exceed, in milliseconds.
+    pub p99_ms: f64,
+    /// The largest, in milliseconds.
+    pub max_ms: f64,
+}
+
+/// Why a live run could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// A worker thread could not be started.
+    #[error("cannot start worker thread {thread} of {threads}: {source}; ask for fewer with --threads")]
+    Thread {
+        /// Which, from 1.
+        thread: usize,
+        /// How many were to be started.
+        threads: usize,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// Runs a scenario live, its machines spread over arbiters of their own, and waits until it has ended.
+///
+/// # Errors
+///
+/// Where the threads cannot be had. What goes wrong later is in the [`Outcome`], with all that was kept.
+pub fn run<W, F>(
+    scenario: &Scenario,
+    plan: &Plan,
+    workload: F,
+    stop: Stop,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, LiveError>
+where
+    W: Workload + Unpin + 'static,
+    F: Fn(VmId) -> W + Send + Sync + 'static,
+{
+    System::new().block_on(async {
+        let arbiters = start_arbiters(plan.threads)?;
+        let handles = arbiters.iter().map(Arbiter::handle).collect();
+        let outcome = conduct(handles, scenario, plan, workload, stop, observer).await;
+        for arbiter in arbiters {
+            arbiter.stop();
+            // A thread that panicked has told so through its site.
+            let _ = arbiter.join();
+        }
+        Ok(outcome)
+    })
+}
+
+fn start_arbiters(threads: usize) -> Result<Vec<Arbiter>, LiveError> {
+    let start =
+        |index| Arbiter::try_new().map_err(|source| LiveError::Thread { thread: index + 1, threads, source });
+    (0..threads).map(start).collect()
+}
+
+/// Conducts a run over these arbiters, from the first actor to the last account.
+///
+/// It may share its thread with an arbiter: under a paused clock, all of a run's actors do.
+pub async fn conduct<W, F>(
+    arbiters: Vec<ArbiterHandle>,
+    scenario: &Scenario,
+    plan: &Plan,
+    workload: F,
+    stop: Stop,
+    observer: &mut dyn Observer,
+) -> Outcome
+where
+    W: Workload + Unpin + 'static,
+    F: Fn(VmId) -> W + Send + Sync + 'static,
+{
+    panics::remember();
+    let mut lab = Lab::open(&arbiters, scenario, plan, Arc::new(workload), stop);
+    if let Some(directory) = lab.wait_until_ready().await {
+        lab.begin(directory);
+        lab.wait_until_quiet(observer).await;
+    }
+    lab.close().await
+}
+
+/// A run under way.
+struct Lab<W: Workload + Unpin + 'static> {
+    vms: u32,
+    duration: Nanos,
+    sites: Vec<Addr<Site<W>>>,
+    pulses: Vec<Arc<Pulse>>,
+    reports: UnboundedReceiver<Report>,
+    stop: Stop,
+    timebase: Option<Timebase>,
+    ending: Ending,
+    /// Sites at which no machine will tick again.
+    quiet: usize,
+    closings: Vec<Closing>,
+}
+
+impl<W: Workload + Unpin + 'static> Lab<W> {
+    /// Starts a site on each arbiter, as far as there are machines for it.
+    fn open(
+        arbiters: &[ArbiterHandle],
+        scenario: &Scenario,
+        plan: &Plan,
+        workload: MakeWorkload<W>,
+        stop: Stop,
+    ) -> Self {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let shares = shares(scenario.vms(), arbiters.len());
+        let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
+        let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
+            let orders = Orders {
+                site,
+                machines,
+                scenario: scenario.clone(),
+                layout: plan.layout,
+                folder: plan.folder.clone(),
+                workload: Arc::clone(&workload),
+                pulse: Arc::clone(&pulses[site]),
+                reports: sender.clone(),
+            };
+            Site::start_in_arbiter(arbiter, |_| Site::new(orders))
+        });
+        Self {
+            vms: scenario.vms(),
+            duration: scenario.duration(),
+            sites: sites.collect(),
+            pulses,
+            reports,
+            stop,
+            timebase: None,
+            ending: Ending::Complete,
+            quiet: 0,
+            closings: Vec::new(),
+        }
+    }
+
+    /// Waits for every site to make its machines; none where one of them cannot.
+    async fn wait_until_ready(&mut self) -> Option<Directory> {
+        let mut recipients: Vec<Vec<Recipient<Deliver>>> = self.sites.iter().map(|_| Vec::new()).collect();
+        for _ in 0..self.sites.len() {
+            match self.reports.recv().await? {
+                Report::Ready { site, recipients: its } => recipients[site] = its,
+                other => {
+                    self.take(other);
+                    return None;
+                }
+            }
+        }
+        Some(Directory::new(recipients.into_iter().flatten().collect()))
+    }
+
+    /// Starts the run's clock. It starts a little later than now, so that every actor is awake by then.
+    fn begin(&mut self, directory: Directory) {
+        let directory = Arc::new(directory);
+        let delay = Duration::from_millis(1) + Duration::from_micros(1) * self.vms;
+        let timebase = Timebase::starting_in(delay);
+        self.timebase = Some(timebase);
+        for site in &self.sites {
+            site.do_send(Begin { directory: Arc::clone(&directory), timebase });
+        }
+    }
+
+    /// Waits until no machine will tick again: all ticks are made, or the run was asked to stop, or
+    /// something broke.
+    async fn wait_until_quiet(&mut self, observer: &mut dyn Observer) {
+        let mut looks = tokio::time::interval(Duration::from_millis(100));
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut halted = false;
+        while self.quiet < self.sites.len() {
+            tokio::select! {
+                Some(report) = self.reports.recv() => self.take(report),
+                () = self.stop.wait(), if !halted => self.ending.interrupt(),
+                _ = looks.tick() => observer.progress(&self.progress()),
+            }
+            if !halted && !matches!(self.ending, Ending::Complete) {
+                halted = true;
+                self.sites.iter().for_each(|site| site.do_send(Halt));
+            }
+        }
+        observer.progress(&self.progress());
+    }
+
+    /// Has every machine hand in its account. All messages are in their mailboxes by now, ahead of
+    /// the request.
+    async fn close(mut self) -> Outcome {
+        let elapsed = match self.ending {
+            // Nothing can happen between the last tick and the end.
+            Ending::Complete => self.elapsed().max(self.duration),
+            Ending::Interrupted | Ending::Failed(_) => self.elapsed(),
+        };
+        if self.timebase.is_some() {
+            self.sites.iter().for_each(|site| site.do_send(Close { ended: elapsed }));
+            while self.closings.len() < self.sites.len() {
+                match self.reports.recv().await {
+                    Some(report) => self.take(report),
+                    None => break,
+                }
+            }
+        }
+        let mut outcome = Outcome {
+            ending: self.ending,
+            timebase: self.timebase,
+            elapsed,
+            accounts: Vec::with_capacity(self.vms as usize),
+            files: Vec::new(),
+            lateness: LatenessSpread::default(),
+        };
+        let mut lateness = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds");
+        for closing in self.closings {
+            outcome.accounts.extend(closing.accounts);
+            outcome.files.extend(closing.files);
+            lateness.add(&closing.lateness).expect("the same bounds");
+        }
+        outcome.accounts.sort_unstable_by_key(|account| account.vm);
+        outcome.lateness = LatenessSpread::of(&lateness);
+        outcome
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Ready { .. } => {}
+            Report::Quiet => self.quiet += 1,
+            Report::Closed(closing) => self.closings.push(closing),
+            Report::LogFailed(error) => self.ending.fail(error.into()),
+            Report::Panicked { vm: Some(vm), message } => {
+                self.ending.fail(Failure::MachinePanicked { vm, message });
+            }
+            Report::Panicked { vm: None, message } => self.ending.fail(Failure::SitePanicked { message }),
+        }
+    }
+
+    fn elapsed(&self) -> Nanos {
+        self.timebase.map(|timebase| timebase.elapsed()).unwrap_or_default()
+    }
+
+    fn progress(&self) -> Progress {
+        let pulses = self.pulses.iter();
+        Progress {
+            elapsed: self.elapsed(),
+            events: pulses.clone().map(|pulse| pulse.events()).sum(),
+            messages: pulses.clone().map(|pulse| pulse.messages()).sum(),
+            longest_queue: pulses.map(|pulse| pulse.longest_queue()).max().unwrap_or(0),
+        }
+    }
+}
+
+impl Ending {
+    /// The first failure is the one that counts: later ones follow from it.
+    fn fail(&mut self, failure: Failure) {
+        if !matches!(self, Self::Failed(_)) {
+            *self = Self::Failed(failure);
+        }
+    }
+
+    fn interrupt(&mut self) {
+        if matches!(self, Self::Complete) {
+            *self = Self::Interrupted;
+        }
+    }
+}
+
+impl LatenessSpread {
+    fn of(micros: &Histogram<u64>) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most an hour")]
+        let ms = |micros: u64| micros as f64 / 1000.0;
+        Self {
+            p50_ms: ms(micros.value_at_quantile(0.5)),
+            p99_ms: ms(micros.value_at_quantile(0.99)),
+            max_ms: ms(micros.max()),
+        }
+    }
+}
+
+/// Divides the machines into ranges for that many sites, none of them empty.
+fn shares(vms: u32, sites: usize) -> Vec<Range<u32>> {
+    let sites = u32::try_from(sites).unwrap_or(u32::MAX).clamp(1, vms);
+    let bound = |site: u32| {
+        let bound = u64::from(site) * u64::from(vms) / u64::from(sites);
+        u32::try_from(bound).expect("at most the number of machines")
+    };
+    (0..sites).map(|site| bound(site)..bound(site + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_contiguous_and_none_is_empty() {
+        assert_eq!(shares(3, 2), [0..1, 1..3]);
+        assert_eq!(shares(2, 8), [0..1, 1..2]);
+        assert_eq!(shares(10, 3), [0..3, 3..6, 6..10]);
+        assert_eq!(shares(10_000_000, 1), [0..10_000_000]);
+    }
+}

@@ -1,0 +1,40 @@
+//! The counters of one site, as the lab reads them while the run goes on.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::event::{Kind, Record};
+
+/// Counters that one thread writes and another reads. Aligned, so that two sites share no cache line.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Pulse {
+    events: AtomicU64,
+    messages: AtomicU64,
+    longest_queue: AtomicU64,
+}
+
+impl Pulse {
+    /// Adds an event. Only the site's own thread does: a load and a store suffice.
+    pub(super) fn add(&self, record: &Record<'_>) {
+        self.events.store(self.events.load(Relaxed) + 1, Relaxed);
+        if let Kind::Send(sent) = record.kind {
+            self.messages.store(self.messages.load(Relaxed) + sent.to.len() as u64, Relaxed);
+        }
+        let queue = record.queue as u64;
+        if queue > self.longest_queue.load(Relaxed) {
+            self.longest_queue.store(queue, Relaxed);
+        }
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.events.load(Relaxed)
+    }
+
+    pub(super) fn messages(&self) -> u64 {
+        self.messages.load(Relaxed)
+    }
+
+    pub(super) fn longest_queue(&self) -> u64 {
+        self.longest_queue.load(Relaxed)
+    }
+}

@@ -1,0 +1,43 @@
+//! The one place where time is asked for: a run's start, and how long ago it was.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use crate::time::Nanos;
+
+/// A run's start, on the monotonic clock that its ticks go by and as a time of day.
+#[derive(Clone, Copy, Debug)]
+pub struct Timebase {
+    start: Instant,
+    time_of_day: Timestamp,
+}
+
+impl Timebase {
+    /// A timebase whose run starts after that delay.
+    pub fn starting_in(delay: Duration) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the timebase")]
+        let (now, time_of_day) = (Instant::now(), Timestamp::now());
+        let delayed =
+            SignedDuration::try_from(delay).ok().and_then(|delay| time_of_day.checked_add(delay).ok());
+        Self { start: now + delay, time_of_day: delayed.unwrap_or(time_of_day) }
+    }
+
+    /// How long ago the run started; zero before.
+    pub fn elapsed(&self) -> Nanos {
+        #[expect(clippy::disallowed_methods, reason = "this is the timebase")]
+        let now = Instant::now();
+        now.saturating_duration_since(self.start).into()
+    }
+
+    /// The instant at which that much of the run has passed.
+    pub fn instant(&self, elapsed: Nanos) -> Instant {
+        self.start + Duration::from(elapsed)
+    }
+
+    /// The time of day at the run's start.
+    pub const fn time_of_day(&self) -> Timestamp {
+        self.time_of_day
+    }
+}

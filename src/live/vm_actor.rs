@@ -1,0 +1,197 @@
+//! One machine as an actor: a mailbox that feeds its inbox, and a ticker that makes its ticks.
+
+use std::rc::Rc;
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use tokio::time::Instant;
+
+use super::directory::Deliver;
+use super::site::Shared;
+use super::ticker::Ticker;
+use crate::log::LogFile;
+use crate::tally::{Account, Lateness, Tally};
+use crate::time::{Nanos, Schedule};
+use crate::vm::Vm;
+use crate::workload::Workload;
+
+/// The actor of one machine.
+#[derive(Debug)]
+pub(super) struct VmActor<W: Workload> {
+    vm: Vm<W>,
+    schedule: Schedule,
+    /// The number of the next tick, from 1.
+    next: u64,
+    /// The number of its last tick.
+    last: u64,
+    phase: Phase,
+    tally: Tally,
+    lateness: Lateness,
+    /// When the messages in the mailbox arrived, as far as they are known to have arrived together.
+    arrival: Option<Nanos>,
+    /// The machine's own log, where it has one.
+    log: Option<Box<LogFile>>,
+    site: Rc<Shared>,
+}
+
+/// What the site may still expect of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It will tick.
+    Ticking,
+    /// It will tick no more, and owes its account.
+    Quiet,
+    /// It has handed in its account.
+    Done,
+}
+
+/// The run starts.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Begin;
+
+/// The run ends early: wake up and see that the site has halted.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Halt;
+
+/// The run is over and every message is in its mailbox: hand in the account.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct HandIn {
+    /// When the last machine stopped ticking.
+    pub(super) ended: Nanos,
+}
+
+impl<W: Workload> VmActor<W> {
+    /// The actor of a machine that makes its ticks up to `end`.
+    pub(super) fn new(
+        vm: Vm<W>,
+        schedule: Schedule,
+        end: Nanos,
+        log: Option<LogFile>,
+        site: Rc<Shared>,
+    ) -> Self {
+        Self {
+            vm,
+            schedule,
+            next: 1,
+            last: schedule.ticks_until(end),
+            phase: Phase::Ticking,
+            tally: Tally::default(),
+            lateness: Lateness::default(),
+            arrival: None,
+            log: log.map(Box::new),
+            site,
+        }
+    }
+
+    /// When the next tick is due; none where the machine will not tick again.
+    pub(super) fn next_due(&mut self) -> Option<Nanos> {
+        if self.next > self.last || self.site.has_halted() {
+            if self.phase == Phase::Ticking {
+                self.phase = Phase::Quiet;
+                self.site.one_is_quiet();
+            }
+            return None;
+        }
+        Some(self.schedule.due(self.next))
+    }
+
+    /// The time now, counted from the run's start.
+    pub(super) fn now(&self) -> Nanos {
+        self.site.elapsed()
+    }
+
+    /// The instant of a point in the run.
+    pub(super) fn instant(&self, elapsed: Nanos) -> Instant {
+        self.site.instant(elapsed)
+    }
+
+    /// Later messages arrive later than those that were in the mailbox until now.
+    pub(super) const fn mailbox_is_empty(&mut self) {
+        self.arrival = None;
+    }
+
+    /// Makes the tick that was due then: one event, its row, and only then its messages.
+    pub(super) fn tick(&mut self, due: Nanos, now: Nanos) {
+        self.next += 1;
+        let mut outbox = self.site.outbox();
+        let record = self.vm.tick(now, &mut outbox);
+        if let Err(error) = self.site.record(&record, self.log.as_deref_mut()) {
+            self.site.log_failed(error);
+            return;
+        }
+        self.tally.add(&record);
+        self.lateness.add(now.minus(due));
+        self.site.count(&record, now.minus(due));
+        for message in outbox.drain() {
+            self.site.send(message);
+        }
+    }
+
+    fn account(&self, ended: Nanos) -> Account {
+        let clocks = self.vm.clocks();
+        Account {
+            vm: self.vm.id(),
+            rate: self.schedule.rate(),
+            tally: self.tally.clone(),
+            vector: clocks.vector.into(),
+            hybrid: clocks.hybrid,
+            waiting: self.vm.inbox().waiting(ended) as u64,
+            in_flight: self.vm.inbox().in_flight(ended) as u64,
+            lateness: Some(self.lateness.clone()),
+        }
+    }
+}
+
+impl<W: Workload + Unpin + 'static> Actor for VmActor<W> {
+    type Context = Context<Self>;
+}
+
+impl<W: Workload + Unpin + 'static> Handler<Begin> for VmActor<W> {
+    type Result = ();
+
+    fn handle(&mut self, _: Begin, context: &mut Context<Self>) {
+        let first = self.instant(self.schedule.due(1));
+        context.spawn(Ticker::new(tokio::time::sleep_until(first)));
+    }
+}
+
+/// Puts the message into the inbox; it arrives when the modelled network says so, and not before it
+/// is really here. No clock changes and nothing is logged: that is for a tick to do.
+impl<W: Workload + Unpin + 'static> Handler<Deliver> for VmActor<W> {
+    type Result = ();
+
+    fn handle(&mut self, Deliver(mut message): Deliver, _: &mut Context<Self>) {
+        let arrival = *self.arrival.get_or_insert_with(|| self.site.elapsed());
+        message.arrives = message.arrives.max(arrival);
+        self.vm.deliver(message);
+    }
+}
+
+impl<W: Workload + Unpin + 'static> Handler<Halt> for VmActor<W> {
+    type Result = ();
+
+    /// Handling any message polls the ticker, which ends when the site has halted.
+    fn handle(&mut self, _: Halt, _: &mut Context<Self>) {}
+}
+
+impl<W: Workload + Unpin + 'static> Handler<HandIn> for VmActor<W> {
+    type Result = ();
+
+    fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
+        let account = self.account(ended);
+        self.phase = Phase::Done;
+        self.site.handed_in(account, self.log.take().map(|log| *log));
+        context.stop();
+    }
+}
+
+/// An actor that goes before it has handed in its account has panicked.
+impl<W: Workload> Drop for VmActor<W> {
+    fn drop(&mut self) {
+        if self.phase != Phase::Done {
+            self.site.one_died(self.vm.id(), self.phase, self.log.take().map(|log| *log));
+        }
+    }
+}

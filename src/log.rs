@@ -1,0 +1,66 @@
+//! What a run leaves behind: the CSV schema and its writer, the summary, the manifest, the folder.
+//!
+//! Only this module knows the names of columns and files.
+
+mod file;
+mod folder;
+mod layout;
+mod manifest;
+mod row;
+mod summary;
+
+pub use file::{FileEntry, LogError, LogFile};
+pub use folder::{FolderError, RunFolder};
+pub use layout::{Layout, LayoutError};
+pub use manifest::{Drawn, Manifest, ManifestError, RunSection, Status, read_settings};
+pub use row::{COLUMNS, RowFormat};
+pub use summary::write_summary;
+
+use crate::event::VmId;
+use crate::time::Rate;
+
+/// The name of the summary, one row a machine.
+pub const SUMMARY: &str = "summary.csv";
+/// The name of the manifest.
+pub const MANIFEST: &str = "run.toml";
+/// The folder to which earlier runs are moved.
+pub const PREVIOUS: &str = "previous";
+
+/// The name of one machine's own log.
+pub fn vm_log_name(vm: VmId, rate: Rate) -> String {
+    format!("vm_{vm}_{rate}.csv")
+}
+
+/// The name of a log shared by the machines from `first` to `last`.
+pub fn combined_log_name(first: VmId, last: VmId) -> String {
+    format!("vms_{first}-{last}.csv")
+}
+
+/// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
+fn is_run_file(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbered = |prefix, separator| {
+        let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv"));
+        middle.and_then(|text| text.split_once(separator)).is_some_and(|(a, b)| digits(a) && digits(b))
+    };
+    name == SUMMARY || name == MANIFEST || numbered("vm_", '_') || numbered("vms_", '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runs_files_are_told_from_other_peoples() {
+        let rate = Rate::new(6).unwrap();
+        for name in [SUMMARY, MANIFEST, &vm_log_name(VmId(12), rate), &combined_log_name(VmId(0), VmId(499))]
+        {
+            assert!(is_run_file(name), "{name}");
+        }
+        for name in
+            ["notes.txt", "vm_notes.csv", "vm_1_.csv", "vm_1_2.csv.bak", "vms_1_2.csv", "my summary.csv"]
+        {
+            assert!(!is_run_file(name), "{name}");
+        }
+    }
+}

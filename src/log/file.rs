@@ -1,0 +1,202 @@
+//! One log file while it grows: rows reach the operating system whole, or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::RowFormat;
+use crate::event::Record;
+
+/// A log file being written.
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    file: File,
+    /// Rows formatted and not yet handed to the operating system.
+    held: Vec<u8>,
+    held_rows: u64,
+    /// What the operating system has, all of it whole rows.
+    bytes: u64,
+    rows: u64,
+    checksum: u32,
+}
+
+/// What the manifest says of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileEntry {
+    /// Its name in the run's folder.
+    pub name: String,
+    /// Its rows, the header not counted.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The CRC-32C of its bytes, in hexadecimal.
+    pub crc32c: String,
+}
+
+/// Why a file of a run could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It could not be made.
+    #[error("cannot create {}: {source}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A row could not be written.
+    #[error("cannot write {}: {source}; its first {rows} rows are whole", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Rows that it holds, all whole.
+        rows: u64,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// At the end the file is not what was written to it.
+    #[error("{} was changed while the run wrote it: it has {found} bytes, written were {written}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        found: u64,
+        /// What the run wrote.
+        written: u64,
+    },
+}
+
+impl LogFile {
+    /// Makes a new log, with its header.
+    ///
+    /// # Errors
+    ///
+    /// Where the file is there already or cannot be made.
+    pub fn create(path: PathBuf) -> Result<Self, LogError> {
+        let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => file,
+            Err(source) => return Err(LogError::Create { path, source }),
+        };
+        let mut log = Self { path, file, held: Vec::new(), held_rows: 0, bytes: 0, rows: 0, checksum: 0 };
+        RowFormat::header(&mut log.held);
+        log.flush()?;
+        Ok(log)
+    }
+
+    /// Formats an event's row and holds it until the next [`flush`](Self::flush).
+    pub fn append(&mut self, record: &Record<'_>, format: &mut RowFormat) {
+        format.row(record, &mut self.held);
+        self.held_rows += 1;
+    }
+
+    /// Hands the rows that it holds to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be written whole; then the file ends with its last whole row of before.
+    pub fn flush(&mut self) -> Result<(), LogError> {
+        let written = self.file.write_all(&self.held);
+        if let Err(source) = written {
+            // Part of a row may be there. Where even this fails, the torn row is left to the readers.
+            let _ = self.file.set_len(self.bytes);
+            self.held.clear();
+            self.held_rows = 0;
+            return Err(LogError::Write { path: self.path.clone(), rows: self.rows, source });
+        }
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.held);
+        self.bytes += self.held.len() as u64;
+        self.rows += self.held_rows;
+        self.held.clear();
+        self.held_rows = 0;
+        Ok(())
+    }
+
+    /// Flushes the file, checks that it holds what was written, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be flushed, or has another size than what was written.
+    pub fn finish(mut self) -> Result<FileEntry, LogError> {
+        self.flush()?;
+        let size = self.file.metadata().map(|metadata| metadata.len());
+        match size {
+            Ok(found) if found == self.bytes => Ok(entry(&self.path, self.rows, self.bytes, self.checksum)),
+            Ok(found) => Err(LogError::Changed { path: self.path, found, written: self.bytes }),
+            Err(source) => Err(LogError::Write { path: self.path, rows: self.rows, source }),
+        }
+    }
+}
+
+/// Makes a file with that content, and tells what the manifest says of it.
+pub(super) fn write_whole(path: PathBuf, content: &[u8], rows: u64) -> Result<FileEntry, LogError> {
+    let made = OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = match made {
+        Ok(file) => file,
+        Err(source) => return Err(LogError::Create { path, source }),
+    };
+    match file.write_all(content) {
+        Ok(()) => Ok(entry(&path, rows, content.len() as u64, crc32c::crc32c(content))),
+        Err(source) => Err(LogError::Write { path, rows: 0, source }),
+    }
+}
+
+fn entry(path: &Path, rows: u64, bytes: u64, checksum: u32) -> FileEntry {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    FileEntry { name, rows, bytes, crc32c: format!("{checksum:08x}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::clock::Reading;
+    use crate::event::{Kind, VmId};
+    use crate::time::Nanos;
+
+    fn internal(event: u64) -> Record<'static> {
+        let clocks = Reading { lamport: event, vector: &[], hybrid: None };
+        Record { vm: VmId(0), event, elapsed: Nanos::new(event), clocks, queue: 0, kind: Kind::Internal }
+    }
+
+    #[test]
+    fn a_flushed_row_is_in_the_file_and_the_entry_tells_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        let mut log = LogFile::create(path.clone()).unwrap();
+        let mut format = RowFormat::new(Timestamp::UNIX_EPOCH);
+        for event in 1..=3 {
+            log.append(&internal(event), &mut format);
+            log.flush().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count() as u64, 1 + event);
+        }
+        let content = std::fs::read(&path).unwrap();
+        let crc32c = format!("{:08x}", crc32c::crc32c(&content));
+        let expected = FileEntry { name: "vm_0_1.csv".into(), rows: 3, bytes: content.len() as u64, crc32c };
+        assert_eq!(log.finish().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        std::fs::write(&path, "mine").unwrap();
+        let error = LogFile::create(path.clone()).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot create {}: ", path.display())), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_file_changed_by_others_is_found_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        let mut log = LogFile::create(path.clone()).unwrap();
+        log.append(&internal(1), &mut RowFormat::new(Timestamp::UNIX_EPOCH));
+        log.flush().unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"x").unwrap();
+        assert!(matches!(log.finish(), Err(LogError::Changed { .. })));
+    }
+}

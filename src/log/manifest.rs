@@ -1,0 +1,248 @@
+//! The manifest `run.toml`: every setting of a run, what was drawn from them, and what became of it.
+//!
+//! Its settings stand at the top level under the names of the flags, so that the manifest is itself
+//! a scenario file.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{FileEntry, MANIFEST};
+use crate::scenario::{Scenario, Settings};
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is under way; or it was killed, and nobody could write anything else.
+    Running,
+    /// It ran to its end, and every log is whole.
+    Complete,
+    /// It was ended early, in order: every log is whole up to there.
+    Interrupted,
+    /// Something broke.
+    Failed,
+}
+
+/// The whole manifest.
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    /// What became of the run.
+    pub status: Status,
+    /// Every setting.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// The run itself.
+    pub run: RunSection,
+    /// What was drawn for each machine.
+    pub drawn: Drawn,
+    /// The files that it left, the manifest not counted.
+    pub files: Vec<FileEntry>,
+}
+
+/// What happened when.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunSection {
+    /// The run's name among others.
+    pub id: String,
+    /// The version of clocklab.
+    pub version: &'static str,
+    /// How time passed: `live`.
+    pub time: &'static str,
+    /// When it started, RFC 3339 in UTC. Before it starts, when it was prepared.
+    pub started: String,
+    /// How long it ran, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elapsed_s: Option<f64>,
+    /// Events made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// The median lateness of its ticks, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lateness_p50_ms: Option<f64>,
+    /// The lateness that 99 of 100 ticks did not exceed, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lateness_p99_ms: Option<f64>,
+    /// The largest lateness of a tick, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lateness_max_ms: Option<f64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What the scenario draws for each machine, by number.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Drawn {
+    /// Ticks a second.
+    pub rates: Vec<u32>,
+    /// When the first tick is due, in nanoseconds.
+    pub phases_ns: Vec<u64>,
+    /// How far the physical clock is ahead, in nanoseconds.
+    pub skews_ns: Vec<i64>,
+}
+
+impl Drawn {
+    /// Draws for all machines of a scenario.
+    pub fn from(scenario: &Scenario) -> Self {
+        let mut drawn = Self::default();
+        for vm in scenario.ids() {
+            let schedule = scenario.schedule(vm);
+            drawn.rates.push(schedule.rate().get());
+            drawn.phases_ns.push(schedule.phase().get());
+            drawn.skews_ns.push(scenario.skew(vm));
+        }
+        drawn
+    }
+}
+
+/// The manifest's own keys, which no setting has.
+const OWN_KEYS: [&str; 4] = ["status", "run", "drawn", "files"];
+
+/// Why a manifest or a scenario file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// It is no TOML, or a setting in it is wrong.
+    #[error("{}: {}", path.display(), source.to_string().trim_end())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+}
+
+impl Manifest {
+    /// Writes the manifest into a run's folder, whole or not at all: a reader sees the old or the new one.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written; then the old one still stands.
+    pub fn write(&self, folder: &Path) -> Result<(), ManifestError> {
+        let path = folder.join(MANIFEST);
+        let text = toml::to_string(self).expect("a manifest is a table of plain values");
+        let beside = folder.join(format!("{MANIFEST}.new"));
+        let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
+        written.map_err(|source| {
+            let _ = fs::remove_file(&beside);
+            ManifestError::Write { path, source }
+        })
+    }
+}
+
+/// Reads the settings of a scenario file, which may be a run's manifest.
+///
+/// # Errors
+///
+/// Where the file cannot be read, or has a key or a value that is no setting's.
+pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
+    let wrong = |source| ManifestError::Content { path: path.to_owned(), source: Box::new(source) };
+    let text =
+        fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
+    let mut table: toml::Table = text.parse().map_err(wrong)?;
+    for key in OWN_KEYS {
+        table.remove(key);
+    }
+    table.try_into().map_err(wrong)
+}
+
+/// The id of the run whose manifest this is, where it names one that can name a folder.
+pub(super) fn read_run_id(path: &Path) -> Option<String> {
+    let table: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
+    let id = table.get("run")?.get("id")?.as_str()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!id.is_empty() && id.len() <= 64 && id.chars().all(plain)).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    fn manifest(settings: &Settings) -> Manifest {
+        let scenario = Scenario::new(settings, Seed(u64::MAX)).unwrap();
+        Manifest {
+            status: Status::Running,
+            settings: scenario.settings(),
+            run: RunSection { id: "20260101T000000Z-1f".into(), time: "live", ..RunSection::default() },
+            drawn: Drawn::from(&scenario),
+            files: vec![FileEntry { name: "vm_0_1.csv".into(), rows: 1, bytes: 2, crc32c: "0".into() }],
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_a_scenario_file_of_the_same_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Settings {
+            partition: vec!["1s-2s:0|1".parse().unwrap()],
+            loss: "0.25".parse().ok(),
+            latency: "exp:5ms".parse().ok(),
+            rates: "6,2,1".parse().ok(),
+            clocks: "hlc".parse().ok(),
+            ..Settings::default()
+        };
+        let manifest = manifest(&asked);
+        manifest.write(folder.path()).unwrap();
+        let path = folder.path().join(MANIFEST);
+        assert_eq!(read_settings(&path).unwrap(), manifest.settings);
+        assert_eq!(read_run_id(&path).as_deref(), Some("20260101T000000Z-1f"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn people_may_write_numbers_or_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scenario.toml");
+        fs::write(&path, "vms = 4\nduration = 1.5\nrates = 5\nloss = 0.5\nseed = \"18446744073709551615\"\n")
+            .unwrap();
+        let settings = read_settings(&path).unwrap();
+        assert_eq!(settings.vms.map(|vms| vms.get()), Some(4));
+        assert_eq!(settings.duration.unwrap().to_string(), "1500ms");
+        assert_eq!(settings.rates.unwrap().to_string(), "5-5");
+        assert_eq!(settings.seed.unwrap().0, u64::MAX);
+    }
+
+    #[test]
+    fn wrong_files_are_refused_with_file_key_and_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scenario.toml");
+        let check = |content: &str, parts: &[&str]| {
+            fs::write(&path, content).unwrap();
+            let error = read_settings(&path).unwrap_err().to_string();
+            assert!(error.starts_with(&path.display().to_string()), "{error}");
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        };
+        check("vmz = 3", &["unknown field `vmz`", "`vms`"]);
+        check("vms = 0", &["`0`: must be a whole number from 1 to 10000000", "vms"]);
+        check("phase = \"maybe\"", &["`maybe`: must be one of: random, aligned", "phase"]);
+        check("vms = ", &["line 1"]);
+        let error = read_settings(&folder.path().join("none.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read "), "{error}");
+    }
+
+    #[test]
+    fn an_id_that_is_no_plain_name_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(MANIFEST);
+        fs::write(&path, "[run]\nid = \"../../etc\"\n").unwrap();
+        assert_eq!(read_run_id(&path), None);
+    }
+}

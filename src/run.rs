@@ -1,0 +1,222 @@
+//! One run from an empty folder to its manifest, whichever driver makes its events.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::control::{Observer, Stop};
+use crate::fit::{DoesNotFit, Resources};
+use crate::live::{self, Ending, Failure, LatenessSpread, LiveError, Outcome, Plan};
+use crate::log::{
+    Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
+    RunFolder, RunSection, SUMMARY, Status, write_summary,
+};
+use crate::scenario::{LogChoice, Scenario, Threads};
+use crate::tally::Account;
+use crate::time::Nanos;
+use crate::workload::{Choice, ScaleModel};
+
+/// What a run is asked for beside its scenario.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The folder that the run goes to.
+    pub output: PathBuf,
+    /// Worker threads; where none are asked for, one a core.
+    pub threads: Option<Threads>,
+    /// Where events are logged; where nothing is asked for, what suits the number of machines.
+    pub log: Option<LogChoice>,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long its machines ticked.
+    pub elapsed: Nanos,
+    /// The machines' accounts, by number.
+    pub accounts: Vec<Account>,
+    /// How late its ticks were.
+    pub lateness: LatenessSpread,
+    /// What it wrote, the manifest last.
+    pub files: Vec<PathBuf>,
+    /// What could not be written after the run's own failure.
+    pub unwritten: Option<WriteError>,
+}
+
+/// A run that is ready to start: it fits, its folder is claimed, its manifest says `running`.
+#[derive(Debug)]
+pub struct Prepared {
+    scenario: Scenario,
+    layout: Layout,
+    threads: Threads,
+    folder: RunFolder,
+    manifest: Manifest,
+}
+
+/// Why a run could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It needs more than the machine has.
+    #[error(transparent)]
+    DoesNotFit(#[from] DoesNotFit),
+    /// Its logs need more files than may be open.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// Its folder cannot be had.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its manifest cannot be written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Its threads cannot be had.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+}
+
+impl RunError {
+    /// Whether it is the arguments that are wrong, rather than the machine.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::DoesNotFit(_) | Self::Layout(_))
+    }
+}
+
+/// Why what a run leaves could not be written at its end.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The summary.
+    #[error(transparent)]
+    Summary(#[from] LogError),
+    /// The manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+impl Prepared {
+    /// Prepares a live run: looks whether it fits, claims its folder, moves an earlier run aside.
+    ///
+    /// # Errors
+    ///
+    /// Where the run does not fit or its folder cannot be had; then nothing has changed.
+    pub fn live(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
+        let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+        let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
+        Resources::available(&request.output).check(&scenario, layout)?;
+        let threads = request.threads.unwrap_or_else(cores);
+        let folder = RunFolder::claim(&request.output)?;
+        let mut settings = scenario.settings();
+        settings.threads = Some(threads);
+        settings.log = Some(layout.choice());
+        let now = now();
+        let run = RunSection {
+            id: run_id(now),
+            version: env!("CARGO_PKG_VERSION"),
+            time: "live",
+            started: rfc3339(now),
+            ..RunSection::default()
+        };
+        let drawn = Drawn::from(&scenario);
+        let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
+        manifest.write(folder.path())?;
+        Ok(Self { scenario, layout, threads, folder, manifest })
+    }
+
+    /// The scenario.
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Where the run that was found in the folder went.
+    pub fn moved(&self) -> Option<&Path> {
+        self.folder.moved()
+    }
+
+    /// Runs it, and writes summary and manifest.
+    ///
+    /// # Errors
+    ///
+    /// Where it could not start. A failure later on is in [`Finished`], with all that was kept.
+    pub fn run(mut self, stop: Stop, observer: &mut dyn Observer) -> Result<Finished, RunError> {
+        let (vms, sides) = (self.scenario.vms(), self.scenario.sides());
+        let plan = Plan {
+            threads: self.threads.get() as usize,
+            layout: self.layout,
+            folder: self.folder.path().to_owned(),
+        };
+        let outcome = match self.scenario.workload() {
+            Choice::ScaleModel => {
+                let workload = move |vm| ScaleModel::new(vm, vms, sides);
+                live::run(&self.scenario, &plan, workload, stop, observer)
+            }
+        };
+        match outcome {
+            Ok(outcome) => Ok(self.finish(outcome)),
+            Err(error) => {
+                self.manifest.status = Status::Failed;
+                self.manifest.run.failure = Some(error.to_string());
+                self.manifest.write(self.folder.path())?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
+    fn finish(mut self, outcome: Outcome) -> Finished {
+        let Outcome { mut ending, timebase, elapsed, accounts, mut files, lateness } = outcome;
+        let mut unwritten = None;
+        match write_summary(self.folder.path().join(SUMMARY), &accounts) {
+            Ok(entry) => files.push(entry),
+            Err(error) if matches!(ending, Ending::Failed(_)) => unwritten = Some(error.into()),
+            Err(error) => ending = Ending::Failed(Failure::Log(error)),
+        }
+        self.manifest.status = match &ending {
+            Ending::Complete => Status::Complete,
+            Ending::Interrupted => Status::Interrupted,
+            Ending::Failed(_) => Status::Failed,
+        };
+        let run = &mut self.manifest.run;
+        if let Some(timebase) = timebase {
+            run.started = rfc3339(timebase.time_of_day());
+        }
+        run.elapsed_s = Some(elapsed.as_secs_f64());
+        run.events = Some(accounts.iter().map(|account| account.tally.events()).sum());
+        run.lateness_p50_ms = Some(lateness.p50_ms);
+        run.lateness_p99_ms = Some(lateness.p99_ms);
+        run.lateness_max_ms = Some(lateness.max_ms);
+        if let Ending::Failed(failure) = &ending {
+            run.failure = Some(failure.to_string());
+        }
+        let mut paths = self.paths(&files);
+        self.manifest.files = files;
+        match self.manifest.write(self.folder.path()) {
+            Ok(()) => paths.push(self.folder.path().join(MANIFEST)),
+            Err(error) => unwritten = unwritten.or(Some(error.into())),
+        }
+        Finished { ending, elapsed, accounts, lateness, files: paths, unwritten }
+    }
+
+    fn paths(&self, files: &[FileEntry]) -> Vec<PathBuf> {
+        files.iter().map(|entry| self.folder.path().join(&entry.name)).collect()
+    }
+}
+
+fn cores() -> Threads {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    u32::try_from(cores).ok().and_then(Threads::new).unwrap_or(Threads::new(1).expect("in range"))
+}
+
+/// The name of a run among others: when it was started, and something that two runs of a second differ in.
+fn run_id(now: Timestamp) -> String {
+    let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
+    format!("{time}-{:06x}", rand::random::<u32>() >> 8)
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
+fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the name of the run; no event's time comes from it")]
+    Timestamp::now()
+}
