@@ -61,7 +61,7 @@ impl Stop {
     /// Waits until the run is asked to stop; for ever where nobody can ask any more.
     pub async fn wait(&mut self) {
         if self.0.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -191,7 +191,7 @@ impl Prepared {
         self.manifest.files = files;
         match self.manifest.write(self.folder.path()) {
             Ok(()) => paths.push(self.folder.path().join(MANIFEST)),
-            Err(error) => unwritten = unwritten.or(Some(error.into())),
+            Err(error) => unwritten = unwritten.or_else(|| Some(error.into())),
         }
         Finished { ending, elapsed, accounts, lateness, files: paths, unwritten }
     }

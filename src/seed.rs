@@ -69,9 +69,7 @@ impl Stream {
                 product = u128::from(self.bits()) * u128::from(bound);
             }
         }
-        #[expect(clippy::cast_possible_truncation, reason = "the high half fits")]
-        let drawn = (product >> 64) as u64;
-        drawn
+        (product >> 64) as u64
     }
 
     /// A time from `low` to `high`, both included.

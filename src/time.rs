@@ -44,7 +44,6 @@ impl Nanos {
 
     /// The whole seconds, and the nanoseconds beyond them.
     pub const fn split(self) -> (u64, u32) {
-        #[expect(clippy::cast_possible_truncation, reason = "a remainder below 10^9")]
         (self.0 / SECOND, (self.0 % SECOND) as u32)
     }
 

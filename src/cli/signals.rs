@@ -30,10 +30,6 @@ impl Signals {
             for signal in &mut signals {
                 let code = BASE + u8::try_from(signal).unwrap_or(0);
                 if told.swap(code, Ordering::SeqCst) != 0 {
-                    #[expect(
-                        clippy::exit,
-                        reason = "the second signal is to end the process whatever it does"
-                    )]
                     process::exit(code.into());
                 }
                 stopper.stop();

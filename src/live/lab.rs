@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::directory::{Deliver, Directory};
 use super::panics;
 use super::pulse::Pulse;
-use super::site::{Begin, Close, Closing, Halt, MakeWorkload, Orders, Report, Site};
+use super::site::{Begin, Close, Closing, Halt, MakeWorkload, Orders, Report, Site, lateness_histogram};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
 use crate::event::VmId;
@@ -294,7 +294,8 @@ impl<W: Workload + Unpin + 'static> Lab<W> {
             files: Vec::new(),
             lateness: LatenessSpread::default(),
         };
-        let mut lateness = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds");
+        let mut lateness = lateness_histogram();
+        self.closings.sort_unstable_by_key(|closing| closing.site);
         for closing in self.closings {
             outcome.accounts.extend(closing.accounts);
             outcome.files.extend(closing.files);
@@ -379,6 +380,6 @@ mod tests {
         assert_eq!(shares(3, 2), [0..1, 1..3]);
         assert_eq!(shares(2, 8), [0..1, 1..2]);
         assert_eq!(shares(10, 3), [0..3, 3..6, 6..10]);
-        assert_eq!(shares(10_000_000, 1), [0..10_000_000]);
+        assert_eq!(shares(10_000_000, 3)[2], 6_666_666..10_000_000);
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Report {
 
 /// What a site leaves.
 pub(super) struct Closing {
+    /// Which site, from 0.
+    pub(super) site: usize,
     pub(super) accounts: Vec<Account>,
     pub(super) files: Vec<FileEntry>,
     /// How late ticks ran, in microseconds.
@@ -48,6 +50,17 @@ pub(super) struct Closing {
 
 /// Makes each machine's workload.
 pub(super) type MakeWorkload<W> = Arc<dyn Fn(VmId) -> W + Send + Sync>;
+
+impl Closing {
+    fn empty(site: usize) -> Self {
+        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: lateness_histogram() }
+    }
+}
+
+/// Counts of lateness in microseconds, from one to an hour, with three digits.
+pub(super) fn lateness_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds")
+}
 
 /// The orders for one site.
 pub(super) struct Orders<W> {
@@ -202,8 +215,6 @@ struct Stage {
 impl Shared {
     fn new<W>(orders: &Orders<W>) -> Self {
         let machines = orders.machines.len();
-        // From a microsecond to an hour, with three digits.
-        let lateness = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds");
         Self {
             stage: OnceCell::new(),
             outbox: RefCell::default(),
@@ -211,11 +222,7 @@ impl Shared {
             halted: Cell::new(false),
             ticking: Cell::new(machines),
             owing: Cell::new(machines),
-            closing: RefCell::new(Closing {
-                accounts: Vec::with_capacity(machines),
-                files: Vec::new(),
-                lateness,
-            }),
+            closing: RefCell::new(Closing::empty(orders.site)),
             pulse: Arc::clone(&orders.pulse),
             reports: orders.reports.clone(),
         }
@@ -300,8 +307,8 @@ impl Shared {
         self.owing.set(self.owing.get() - 1);
         if self.owing.get() == 0 {
             self.close(self.log.take());
-            let empty = Closing { accounts: Vec::new(), files: Vec::new(), lateness: smallest_histogram() };
-            self.report(Report::Closed(self.closing.replace(empty)));
+            let site = self.closing.borrow().site;
+            self.report(Report::Closed(self.closing.replace(Closing::empty(site))));
         }
     }
 
@@ -317,10 +324,6 @@ impl Shared {
     fn report(&self, report: Report) {
         let _ = self.reports.send(report);
     }
-}
-
-fn smallest_histogram() -> Histogram<u64> {
-    Histogram::new(0).expect("sound precision")
 }
 
 impl fmt::Debug for Shared {

@@ -40,11 +40,10 @@ impl Layout {
         let fits = u64::from(vms) <= available;
         match asked {
             Some(LogChoice::None) => Ok(Self::Nowhere),
-            Some(LogChoice::Combined) => Ok(Self::Combined),
             Some(LogChoice::PerVm) if !fits => Err(LayoutError { vms, available }),
             Some(LogChoice::PerVm) => Ok(Self::PerVm),
             None if fits && vms <= Self::MOST_FILES => Ok(Self::PerVm),
-            None => Ok(Self::Combined),
+            Some(LogChoice::Combined) | None => Ok(Self::Combined),
         }
     }
 

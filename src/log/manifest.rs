@@ -138,9 +138,10 @@ impl Manifest {
     /// Where it cannot be written; then the old one still stands.
     pub fn write(&self, folder: &Path) -> Result<(), ManifestError> {
         let path = folder.join(MANIFEST);
-        let text = toml::to_string(self).expect("a manifest is a table of plain values");
         let beside = folder.join(format!("{MANIFEST}.new"));
-        let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
+        let text = toml::to_string(self).map_err(io::Error::other);
+        let written =
+            text.and_then(|text| fs::write(&beside, text)).and_then(|()| fs::rename(&beside, &path));
         written.map_err(|source| {
             let _ = fs::remove_file(&beside);
             ManifestError::Write { path, source }

@@ -94,7 +94,7 @@ impl RowFormat {
         }
         out.extend_from_slice(self.second.1.as_bytes());
         out.push(b'.');
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a remainder below 10^9")]
+        #[expect(clippy::cast_possible_truncation, reason = "a remainder below 10^9")]
         let nanos = now.rem_euclid(SECOND) as u32;
         padded::<6>(nanos / 1000, out);
         out.push(b'Z');

@@ -42,13 +42,19 @@ struct Row {
 ///
 /// Where the file is there already or cannot be written.
 pub fn write_summary(path: PathBuf, accounts: &[Account]) -> Result<FileEntry, LogError> {
+    match rows(accounts) {
+        Ok(content) => write_whole(path, &content, accounts.len() as u64),
+        Err(error) => Err(LogError::Write { path, rows: 0, source: error.into() }),
+    }
+}
+
+fn rows(accounts: &[Account]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let largest = largest_lamport(accounts);
     for account in accounts {
-        writer.serialize(row(account, largest)).expect("numbers and plain texts go into memory");
+        writer.serialize(row(account, largest))?;
     }
-    let content = writer.into_inner().expect("memory takes all of it");
-    write_whole(path, &content, accounts.len() as u64)
+    writer.into_inner().map_err(|error| error.into_error().into())
 }
 
 fn row(account: &Account, largest_lamport: u64) -> Row {

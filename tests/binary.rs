@@ -1,0 +1,386 @@
+//! The program as people and scripts meet it: real processes, signals, files and wrong arguments.
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::{Run, is_log, names};
+use tempfile::TempDir;
+
+const HEADER: &str = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,peers,message,sender_lamport,queue,lost,\
+                      duplicated,payload";
+
+/// The program in an empty folder of its own.
+fn clocklab(folder: &TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    command.current_dir(folder.path()).args(args).stdin(Stdio::null());
+    command
+}
+
+fn empty_folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn output(folder: &TempDir, args: &[&str]) -> Output {
+    clocklab(folder, args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[track_caller]
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// Waits for something that another process is about to do.
+#[track_caller]
+fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    for _ in 0..6000 {
+        if happened() {
+            return;
+        }
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    panic!("waited for half a minute: {what}");
+}
+
+/// Starts a long run and waits until each of its logs has rows.
+fn start_long_run(folder: &TempDir, args: &[&str]) -> Child {
+    let child = clocklab(folder, args)
+        .args(["--duration", "10h"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("rows in every log", || has_rows_in_every_log(&folder.path().join("output")));
+    child
+}
+
+fn has_rows_in_every_log(output: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(output) else { return false };
+    let mut logs = entries.map(|entry| entry.unwrap()).filter(|entry| is_log(entry.file_name().to_str().unwrap()));
+    let mut count = 0;
+    let all = logs.all(|entry| {
+        count += 1;
+        entry.metadata().unwrap().len() > 2 * HEADER.len() as u64
+    });
+    all && count > 0
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_run_leaves_its_logs_a_summary_and_a_manifest() {
+    let folder = empty_folder();
+    let ran = output(&folder, &["--vms", "3", "--duration", "2", "--rates", "60,20,10", "--seed", "7"]);
+    assert_code(&ran, 0);
+    let path = folder.path().join("output");
+    let expected = ["run.toml", "summary.csv", "vm_0_60.csv", "vm_1_20.csv", "vm_2_10.csv"];
+    assert_eq!(names(&path).into_iter().collect::<Vec<_>>(), expected);
+    let log = fs::read_to_string(path.join("vm_0_60.csv")).unwrap();
+    assert_eq!(log.lines().next(), Some(HEADER));
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "complete");
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [120, 40, 20]);
+    run.assert_sound();
+    run.assert_summary();
+    run.assert_manifest(&path);
+    let printed = text(&ran.stdout);
+    assert!(printed.starts_with("3 machines, 2.0 s, seed 7: complete\n"), "{printed}");
+    assert!(expected.iter().all(|name| printed.contains(&format!("output/{name}"))), "{printed}");
+    assert_eq!(text(&ran.stderr), "", "no progress bar where there is no terminal");
+}
+
+#[test]
+fn the_manifest_repeats_the_run_and_flags_win() {
+    let folder = empty_folder();
+    let args = ["--vms", "4", "--duration", "200ms", "--rates", "50-99", "--latency", "1ms-5ms", "--quiet"];
+    assert_code(&output(&folder, &args), 0);
+    let path = folder.path().join("output");
+    let first = Run::read(&path);
+    assert_code(&output(&folder, &["--scenario", "output/run.toml", "--output", "again", "--draw", "3", "--quiet"]), 0);
+    let again = Run::read(&folder.path().join("again"));
+    for same in ["vms", "seed", "rates", "latency", "drawn", "duration"] {
+        assert_eq!(first.manifest[same], again.manifest[same], "{same}");
+    }
+    assert_eq!(again.manifest["draw"].as_integer(), Some(3));
+}
+
+#[test]
+fn an_earlier_run_is_moved_whole_and_other_files_stay() {
+    let folder = empty_folder();
+    let run = || output(&folder, &["--duration", "300ms", "--rates", "20"]);
+    assert_code(&run(), 0);
+    let path = folder.path().join("output");
+    fs::write(path.join("notes.txt"), "mine").unwrap();
+    let before: Vec<_> = names(&path).into_iter().filter(|name| name != "notes.txt").collect();
+    let contents: Vec<_> = before.iter().map(|name| fs::read(path.join(name)).unwrap()).collect();
+    let id = Run::read(&path).manifest["run"]["id"].as_str().unwrap().to_owned();
+
+    let second = run();
+    assert_code(&second, 0);
+    assert!(text(&second.stderr).contains(&format!("output/previous/{id}")), "{}", text(&second.stderr));
+    let moved = path.join("previous").join(&id);
+    assert_eq!(names(&moved).into_iter().collect::<Vec<_>>(), before);
+    for (name, content) in before.iter().zip(contents) {
+        assert_eq!(fs::read(moved.join(name)).unwrap(), content, "{name}");
+    }
+    assert_eq!(fs::read_to_string(path.join("notes.txt")).unwrap(), "mine");
+    assert_ne!(Run::read(&path).manifest["run"]["id"].as_str(), Some(id.as_str()));
+}
+
+#[test]
+fn many_machines_share_a_few_files() {
+    let folder = empty_folder();
+    assert_code(&output(&folder, &["--vms", "400", "--duration", "1s", "--threads", "2", "--quiet"]), 0);
+    let path = folder.path().join("output");
+    let expected = ["run.toml", "summary.csv", "vms_0-199.csv", "vms_200-399.csv"];
+    assert_eq!(names(&path).into_iter().collect::<Vec<_>>(), expected);
+    let run = Run::read(&path);
+    run.assert_sound();
+    run.assert_summary();
+    run.assert_manifest(&path);
+}
+
+#[test]
+fn log_chooses_the_files() {
+    let folder = empty_folder();
+    let run = |log: &str, output_folder: &str| {
+        let args = ["--duration", "200ms", "--rates", "20", "--threads", "1", "--log", log, "--output", output_folder];
+        assert_code(&output(&folder, &args), 0);
+        names(&folder.path().join(output_folder)).into_iter().filter(|name| is_log(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(run("none", "a"), [""; 0]);
+    assert_eq!(run("combined", "b"), ["vms_0-2.csv"]);
+    assert_eq!(run("per-vm", "c"), ["vm_0_20.csv", "vm_1_20.csv", "vm_2_20.csv"]);
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let folder = empty_folder();
+    for _ in 0..2 {
+        let ran = output(&folder, &["--duration", "100ms", "--quiet"]);
+        assert_code(&ran, 0);
+        assert_eq!((text(&ran.stdout), text(&ran.stderr)), ("", ""));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_fail_the_run() {
+    let folder = empty_folder();
+    let mut child = clocklab(&folder, &["--duration", "300ms"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(Run::read(&folder.path().join("output")).status(), "complete");
+}
+
+#[test]
+fn sigint_and_sigterm_end_a_run_in_order() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = empty_folder();
+        let child = start_long_run(&folder, &["--vms", "5", "--rates", "50-200"]);
+        signal(&child, name);
+        let ended = child.wait_with_output().unwrap();
+        assert_code(&ended, code);
+        let path = folder.path().join("output");
+        let run = Run::read(&path);
+        assert_eq!(run.status(), "interrupted");
+        run.assert_sound();
+        run.assert_summary();
+        run.assert_manifest(&path);
+        assert!(text(&ended.stdout).contains("interrupted"), "{}", text(&ended.stdout));
+        assert!(text(&ended.stderr).contains("Interrupted after"), "{}", text(&ended.stderr));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let folder = empty_folder();
+    let child = start_long_run(&folder, &["--vms", "5", "--rates", "50-200"]);
+    // Both are pending when the process goes on, so the second comes while the first is being obeyed.
+    for name in ["STOP", "INT", "TERM", "CONT"] {
+        signal(&child, name);
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert!([Some(130), Some(143)].contains(&ended.status.code()), "{:?}", ended.status);
+    assert_eq!(text(&ended.stdout), "", "it did not get as far as a summary");
+    Run::read(&folder.path().join("output")).assert_sound();
+}
+
+#[test]
+fn kill_loses_no_row_and_leaves_no_receive_without_its_send() {
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let mut child = start_long_run(&folder, &["--vms", "20", "--rates", "100-400", "--draw", "4"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "running");
+    run.assert_sound();
+    // The folder is free again, and the killed run's logs are kept.
+    assert_code(&output(&folder, &["--duration", "100ms", "--quiet"]), 0);
+    let id = run.manifest["run"]["id"].as_str().unwrap();
+    let moved = Run::read(&path.join("previous").join(id));
+    assert_eq!(moved.rows().count(), run.rows().count());
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let folder = empty_folder();
+    let mut child = start_long_run(&folder, &[]);
+    let second = output(&folder, &["--duration", "100ms"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_code(&second, 1);
+    assert!(text(&second.stderr).contains("another run is writing to output; choose another folder with --output"));
+}
+
+/// A limit on the size of files stands in for a full disk: both fail a write after part of it.
+#[test]
+fn a_disk_that_is_full_fails_the_run_and_keeps_whole_rows() {
+    let folder = empty_folder();
+    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" --vms 3 --rates 200,5,5 --duration 10h";
+    let ended = Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_clocklab")])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_code(&ended, 1);
+    let error = text(&ended.stderr);
+    assert!(error.contains("error: cannot write output/vm_0_200.csv: ") && error.contains("rows are whole"), "{error}");
+    let run = Run::read(&folder.path().join("output"));
+    assert_eq!(run.status(), "failed");
+    assert!(run.vms[&0].len() > 10, "{}", run.vms[&0].len());
+    run.assert_sound();
+    let told = format!("its first {} rows are whole", run.vms[&0].len());
+    assert!(error.contains(&told), "{error} {told}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_named() {
+    let folder = empty_folder();
+    fs::write(folder.path().join("taken"), "mine").unwrap();
+    for path in ["taken", "taken/below", "/proc/none/such"] {
+        let ran = output(&folder, &["--duration", "100ms", "--output", path]);
+        assert_code(&ran, 1);
+        let error = text(&ran.stderr);
+        assert!(error.starts_with(&format!("error: cannot use {path} as the output folder: ")), "{error}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("taken")).unwrap(), "mine");
+}
+
+#[test]
+fn a_file_each_is_refused_where_files_are_too_few() {
+    let folder = empty_folder();
+    let limited = "ulimit -n 128; exec \"$0\" --vms 200 --duration 100ms \"$@\"";
+    let run = |more: &[&str]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", limited, env!("CARGO_BIN_EXE_clocklab")]).args(more);
+        command.current_dir(folder.path()).output().unwrap()
+    };
+    let refused = run(&["--log", "per-vm"]);
+    assert_code(&refused, 2);
+    assert!(text(&refused.stderr).contains("200 machines need as many open files"), "{}", text(&refused.stderr));
+    assert!(!folder.path().join("output").exists());
+    assert_code(&run(&[]), 0);
+    assert!(names(&folder.path().join("output")).iter().any(|name| name.starts_with("vms_")));
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_flag_value_and_what_is_allowed() {
+    let folder = empty_folder();
+    for (args, parts) in [
+        (&["--vms", "0"][..], &["'0'", "--vms", "from 1 to 10000000"][..]),
+        (&["--vms", "-3"], &["'-3'", "--vms", "from 1 to"]),
+        (&["--vms", "99999999999999999999"], &["--vms", "from 1 to 10000000"]),
+        (&["--vms", "three"], &["'three'", "--vms"]),
+        (&["--vms", "2.5"], &["'2.5'", "--vms"]),
+        (&["--vms"], &["--vms", "value is required"]),
+        (&["--duration", "0"], &["--duration", "longer than zero"]),
+        (&["--duration", "-5"], &["'-5'", "--duration", "negative"]),
+        (&["--duration", "NaN"], &["'NaN'", "--duration", "such as 60, 60s, 2m"]),
+        (&["--duration", "inf"], &["'inf'", "--duration"]),
+        (&["--duration", "99999999999h"], &["--duration", "ten years"]),
+        (&["--duration", "5 minutes"], &["--duration", "units: h, m, s"]),
+        (&["--rates", "0"], &["'0'", "--rates", "from 1 to 1000000"]),
+        (&["--rates", "6-1"], &["'6-1'", "--rates", "from the lower to the higher"]),
+        (&["--rates", "6,2"], &["'6,2'", "--rates", "one rate for each of the 3 machines", "it names 2"]),
+        (&["--rates", "6,2,1,1"], &["--rates", "it names 4"]),
+        (&["--rates", "6,x,1"], &["'6,x,1'", "--rates", "1-6"]),
+        (&["--rates", "-1"], &["'-1'", "--rates"]),
+        (&["--seed", "-1"], &["'-1'", "--seed", "18446744073709551615"]),
+        (&["--seed", "18446744073709551616"], &["--seed", "18446744073709551615"]),
+        (&["--workload", "chess"], &["'chess'", "--workload", "scale-model"]),
+        (&["--draw", "0"], &["'0'", "--draw", "from 1 to"]),
+        (&["--phase", "late"], &["'late'", "--phase", "random, aligned"]),
+        (&["--clocks", "sundial"], &["'sundial'", "--clocks", "lamport, vector, hlc"]),
+        (&["--skew", "-1ms"], &["'-1ms'", "--skew", "negative"]),
+        (&["--latency", "9ms-1ms"], &["'9ms-1ms'", "--latency", "from the shorter to the longer"]),
+        (&["--latency", "exp:x"], &["'exp:x'", "--latency", "exp:5ms"]),
+        (&["--loss", "1.5"], &["'1.5'", "--loss", "from 0 to 1"]),
+        (&["--loss", "NaN"], &["'NaN'", "--loss", "from 0 to 1"]),
+        (&["--duplicate", "-0.1"], &["'-0.1'", "--duplicate", "from 0 to 1"]),
+        (&["--fifo", "maybe"], &["'maybe'", "--fifo", "on, off"]),
+        (&["--partition", "20s-10s:0|1"], &["'20s-10s:0|1'", "--partition", "ends after it starts"]),
+        (&["--partition", "1s-2s:0|9"], &["--partition", "from 0 to 2"]),
+        (&["--log", "paper"], &["'paper'", "--log", "per-vm, combined, none"]),
+        (&["--threads", "0"], &["'0'", "--threads", "from 1 to 1024"]),
+        (&["--scenario", "none.toml"], &["none.toml"]),
+        (&["--colour"], &["--colour"]),
+        (&["--vms", "1000000"], &["'1000000'", "--vms", "GB of memory", "--clocks lamport,hlc"]),
+    ] {
+        let ran = output(&folder, args);
+        let error = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{args:?} {error}");
+        assert!(error.starts_with("error: ") && parts.iter().all(|part| error.contains(part)), "{args:?} {error}");
+        assert_eq!(text(&ran.stdout), "");
+    }
+    assert_eq!(names(folder.path()).len(), 0, "a refused run leaves nothing");
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let folder = empty_folder();
+    let help = output(&folder, &["--help"]);
+    assert_code(&help, 0);
+    for part in ["Usage: clocklab", "The machines:", "The network:", "Examples:", "[default: 1-6]", "--partition"] {
+        assert!(text(&help.stdout).contains(part), "{part}");
+    }
+    let version = output(&folder, &["--version"]);
+    assert_eq!(text(&version.stdout), concat!("clocklab ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// On a terminal the bar is drawn on stderr, and stdout has the summary alone. `script` lends a terminal.
+#[test]
+fn on_a_terminal_there_is_a_progress_bar() {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no `script` here to lend a terminal");
+        return;
+    }
+    let folder = empty_folder();
+    let command = format!("{} --duration 700ms >summary.txt", env!("CARGO_BIN_EXE_clocklab"));
+    let mut script = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .current_dir(folder.path())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut terminal = Vec::new();
+    script.stdout.take().unwrap().read_to_end(&mut terminal).unwrap();
+    assert!(script.wait().unwrap().success());
+    let terminal = String::from_utf8_lossy(&terminal);
+    assert!(terminal.contains("events") && terminal.contains("longest queue"), "{terminal}");
+    let summary = fs::read_to_string(folder.path().join("summary.txt")).unwrap();
+    assert!(summary.starts_with("3 machines, 0.7 s") && !summary.contains("longest queue"), "{summary}");
+}

@@ -1,0 +1,232 @@
+//! What the integration tests share: the logs of a run as another program would read them, and the
+//! model's rules once more, written from the design and not from the code.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// A row of a log, column by column.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Row {
+    pub vm: u32,
+    pub event: u64,
+    pub kind: String,
+    pub elapsed_s: String,
+    pub system_time: String,
+    pub lamport: u64,
+    pub vector: String,
+    pub hlc: String,
+    pub peers: String,
+    pub message: String,
+    pub sender_lamport: Option<u64>,
+    pub queue: u64,
+    pub lost: String,
+    pub duplicated: String,
+    pub payload: String,
+}
+
+impl Row {
+    /// Nanoseconds since the run's start.
+    pub fn elapsed(&self) -> u64 {
+        let (seconds, nanos) = self.elapsed_s.split_once('.').unwrap();
+        assert_eq!(nanos.len(), 9, "{}", self.elapsed_s);
+        seconds.parse::<u64>().unwrap() * 1_000_000_000 + nanos.parse::<u64>().unwrap()
+    }
+
+    fn hlc(&self) -> (u64, u64) {
+        let (l, c) = self.hlc.split_once('.').unwrap();
+        (l.parse().unwrap(), c.parse().unwrap())
+    }
+}
+
+/// The numbers of a column that holds a list.
+pub fn list(text: &str) -> Vec<u64> {
+    text.split(';').filter(|part| !part.is_empty()).map(|part| part.parse().unwrap()).collect()
+}
+
+/// A run's folder as another program reads it.
+pub struct Run {
+    /// Each machine's rows.
+    pub vms: BTreeMap<u32, Vec<Row>>,
+    pub manifest: toml::Table,
+    /// The rows of `summary.csv`, by column.
+    pub summary: Vec<BTreeMap<String, String>>,
+}
+
+pub fn is_log(name: &str) -> bool {
+    (name.starts_with("vm_") || name.starts_with("vms_")) && name.ends_with(".csv")
+}
+
+/// The names of the files in a folder.
+pub fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+impl Run {
+    pub fn read(folder: &Path) -> Self {
+        let mut vms = BTreeMap::<u32, Vec<Row>>::new();
+        for name in names(folder).into_iter().filter(|name| is_log(name)) {
+            let content = fs::read_to_string(folder.join(&name)).unwrap();
+            assert!(content.ends_with('\n'), "{name} ends within a row");
+            for row in csv::Reader::from_reader(content.as_bytes()).deserialize::<Row>() {
+                let row = row.unwrap_or_else(|error| panic!("{name}: {error}"));
+                vms.entry(row.vm).or_default().push(row);
+            }
+        }
+        let manifest = fs::read_to_string(folder.join("run.toml")).unwrap().parse().unwrap();
+        let summary = match csv::Reader::from_path(folder.join("summary.csv")) {
+            Ok(mut reader) => reader.deserialize().collect::<Result<_, _>>().unwrap(),
+            Err(_) => Vec::new(),
+        };
+        Self { vms, manifest, summary }
+    }
+
+    pub fn status(&self) -> &str {
+        self.manifest["status"].as_str().unwrap()
+    }
+
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.vms.values().flatten()
+    }
+
+    /// The numbers that were drawn for each machine.
+    pub fn drawn(&self, what: &str) -> Vec<i64> {
+        self.manifest["drawn"][what].as_array().unwrap().iter().map(|value| value.as_integer().unwrap()).collect()
+    }
+
+    /// Demands all that the model says of a log: numbers, clocks, messages, order, queues.
+    pub fn assert_sound(&self) {
+        let sends: BTreeMap<&str, &Row> =
+            self.rows().filter(|row| row.kind == "send").map(|row| (row.message.as_str(), row)).collect();
+        for rows in self.vms.values() {
+            for (index, row) in rows.iter().enumerate() {
+                assert_eq!(row.event, index as u64 + 1, "{row:?}");
+                assert!(index == 0 || rows[index - 1].elapsed() <= row.elapsed(), "time runs back: {row:?}");
+                assert_columns_fit_the_kind(row);
+            }
+        }
+        self.assert_clocks(&sends);
+        self.assert_deliveries(&sends);
+    }
+
+    /// Lamport clocks are one more than the largest of the direct predecessors', vectors the maximum
+    /// with the own entry counted, hybrid clocks as in the paper.
+    fn assert_clocks(&self, sends: &BTreeMap<&str, &Row>) {
+        let skews = self.manifest.get("drawn").map(|_| self.drawn("skews_ns"));
+        for (&vm, rows) in &self.vms {
+            let vms = rows.first().map_or(0, |row| list(&row.vector).len());
+            let mut lamport = 0;
+            let mut vector = vec![0; vms];
+            let mut hlc = (0, 0);
+            for row in rows {
+                let skew = skews.as_ref().map_or(0, |skews| skews[vm as usize]);
+                let physical = row.elapsed().saturating_add_signed(skew);
+                let cause = (row.kind == "receive").then(|| sends[row.message.as_str()]);
+                if let Some(send) = cause {
+                    assert_eq!(row.sender_lamport, Some(send.lamport), "{row:?}");
+                    lamport = lamport.max(send.lamport);
+                    vector.iter_mut().zip(list(&send.vector)).for_each(|(entry, stamp)| *entry = stamp.max(*entry));
+                    if !row.hlc.is_empty() {
+                        hlc = hlc.max(send.hlc());
+                    }
+                }
+                lamport += 1;
+                assert_eq!(row.lamport, lamport, "{row:?}");
+                if vms > 0 {
+                    vector[vm as usize] += 1;
+                    assert_eq!(list(&row.vector), vector, "{row:?}");
+                    assert_eq!(vector[vm as usize], row.event, "{row:?}");
+                }
+                if !row.hlc.is_empty() {
+                    hlc = if physical > hlc.0 { (physical, 0) } else { (hlc.0, hlc.1 + 1) };
+                    assert_eq!(row.hlc(), hlc, "{row:?}");
+                }
+            }
+        }
+    }
+
+    /// Every receive has its one send, to this machine, not lost, and earlier; twice only where it was
+    /// duplicated; and in order between two machines where the run was to keep it.
+    fn assert_deliveries(&self, sends: &BTreeMap<&str, &Row>) {
+        let fifo = self.manifest["fifo"].as_str() == Some("on");
+        let mut received = BTreeMap::<(&str, u32), u64>::new();
+        let mut latest = BTreeMap::<(u32, u32), u64>::new();
+        for row in self.rows().filter(|row| row.kind == "receive") {
+            let send = sends[row.message.as_str()];
+            let me = u64::from(row.vm);
+            assert_eq!(row.peers, send.vm.to_string(), "{row:?}");
+            assert!(list(&send.peers).contains(&me) && !list(&send.lost).contains(&me), "{row:?} of {send:?}");
+            assert!(send.elapsed() <= row.elapsed(), "received before it was sent: {row:?}");
+            assert_eq!(row.payload, send.payload);
+            let times = received.entry((&row.message, row.vm)).or_default();
+            *times += 1;
+            let most = if list(&send.duplicated).contains(&me) { 2 } else { 1 };
+            assert!(*times <= most, "received too often: {row:?}");
+            let latest = latest.entry((send.vm, row.vm)).or_default();
+            assert!(!fifo || *latest <= send.event, "overtaken: {row:?}");
+            *latest = send.event;
+        }
+    }
+
+    /// Demands that the summary says what the logs say, and that no message is unaccounted for.
+    pub fn assert_summary(&self) {
+        let number = |row: &BTreeMap<String, String>, column: &str| row[column].parse::<i64>().unwrap();
+        let sum = |column: &str| self.summary.iter().map(|row| number(row, column)).sum::<i64>();
+        assert_eq!(
+            sum("messages_sent") + sum("messages_duplicated"),
+            sum("messages_received") + sum("messages_lost") + sum("waiting") + sum("in_flight"),
+        );
+        let largest = self.summary.iter().map(|row| number(row, "lamport")).max().unwrap();
+        for row in &self.summary {
+            let empty = Vec::new();
+            let rows = self.vms.get(&row["vm"].parse().unwrap()).unwrap_or(&empty);
+            let count = |kind: &str| rows.iter().filter(|row| row.kind == kind).count() as i64;
+            assert_eq!(number(row, "events"), rows.len() as i64);
+            for (column, kind) in [("internal", "internal"), ("send", "send"), ("receive", "receive")] {
+                assert_eq!(number(row, column), count(kind), "{column}");
+            }
+            assert_eq!(number(row, "drift"), number(row, "lamport") - largest);
+            let recipients: usize = rows.iter().filter(|row| row.kind == "send").map(|row| list(&row.peers).len()).sum();
+            assert_eq!(number(row, "messages_sent"), recipients as i64);
+            let Some(last) = rows.last() else { continue };
+            assert_eq!((&row["lamport"], &row["vector"], &row["hlc"]), (&last.lamport.to_string(), &last.vector, &last.hlc));
+            assert_eq!(number(row, "queue_last"), last.queue as i64);
+            assert_eq!(number(row, "queue_max"), rows.iter().map(|row| row.queue as i64).max().unwrap());
+            let lamports: Vec<i64> = std::iter::once(0).chain(rows.iter().map(|row| row.lamport as i64)).collect();
+            assert_eq!(number(row, "jump_max"), lamports.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap());
+        }
+    }
+
+    /// Demands that the manifest's counts and checksums are those of the files.
+    pub fn assert_manifest(&self, folder: &Path) {
+        let files = self.manifest["files"].as_array().unwrap();
+        let named: BTreeSet<String> = files.iter().map(|file| file["name"].as_str().unwrap().to_owned()).collect();
+        let found = names(folder).into_iter().filter(|name| is_log(name) || name == "summary.csv").collect();
+        assert_eq!(named, found);
+        for file in files {
+            let content = fs::read(folder.join(file["name"].as_str().unwrap())).unwrap();
+            assert_eq!(file["bytes"].as_integer().unwrap(), content.len() as i64);
+            assert_eq!(file["crc32c"].as_str().unwrap(), format!("{:08x}", crc32c::crc32c(&content)));
+            let rows = csv::Reader::from_reader(content.as_slice()).records().count();
+            assert_eq!(file["rows"].as_integer().unwrap(), rows as i64);
+        }
+    }
+}
+
+fn assert_columns_fit_the_kind(row: &Row) {
+    let own_message = format!("{}-{}", row.vm, row.event);
+    match row.kind.as_str() {
+        "internal" => assert_eq!((row.peers.as_str(), row.message.as_str(), row.sender_lamport), ("", "", None)),
+        "send" => {
+            assert!(row.message == own_message && row.sender_lamport.is_none() && !row.peers.is_empty(), "{row:?}");
+            assert!(!list(&row.peers).contains(&u64::from(row.vm)), "sent to itself: {row:?}");
+        }
+        "receive" => assert!(row.sender_lamport.is_some() && row.lost.is_empty() && row.duplicated.is_empty()),
+        other => panic!("{other} is no kind of event"),
+    }
+}
