@@ -1,6 +1,6 @@
 //! Does the run fit this machine? Estimates of what it takes, held against what there is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::log::Layout;
 use crate::scenario::Scenario;
@@ -32,13 +32,12 @@ pub enum DoesNotFit {
     },
     /// Disk.
     #[error(
-        "invalid value '{vms}' for '--vms': the logs of {events} events need about {needed} of disk, and {available} are \
-         free; {help}",
-        needed = Bytes(*needed), available = Bytes(*available)
+        "cannot log to {}: {events} events need about {needed} of disk, and {available} are free there; {help}",
+        folder.display(), needed = Bytes(*needed), available = Bytes(*available)
     )]
     Disk {
-        /// The number of machines.
-        vms: u32,
+        /// The folder that the logs were to go to.
+        folder: PathBuf,
         /// The events to be logged.
         events: u64,
         /// The estimate in bytes.
@@ -50,59 +49,47 @@ pub enum DoesNotFit {
     },
 }
 
-/// What the machine has for a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Resources {
-    /// Memory, in bytes.
-    pub memory: u64,
-    /// Free disk where the logs go, in bytes.
-    pub disk: u64,
+/// Refuses a run that needs more than the machine has now, if its logs go to that folder, which may
+/// be still to be made. What the machine does not tell counts as without limit.
+///
+/// # Errors
+///
+/// With the estimate, and the flag that helps.
+pub fn check(scenario: &Scenario, layout: Layout, folder: &Path) -> Result<(), DoesNotFit> {
+    check_memory(scenario, available_memory().unwrap_or(u64::MAX))?;
+    match layout {
+        Layout::Nowhere => Ok(()),
+        Layout::PerVm | Layout::Combined => {
+            check_disk(scenario, folder, free_disk(folder).unwrap_or(u64::MAX))
+        }
+    }
 }
 
-impl Resources {
-    /// What there is now, for a run that writes to that folder or one to be made there. What cannot
-    /// be told counts as without limit.
-    pub fn available(folder: &Path) -> Self {
-        let existing =
-            folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
-        let disk = existing.into_iter().find_map(|path| fs4::available_space(path).ok());
-        Self { memory: available_memory().unwrap_or(u64::MAX), disk: disk.unwrap_or(u64::MAX) }
-    }
+fn check_memory(scenario: &Scenario, available: u64) -> Result<(), DoesNotFit> {
+    let vms = scenario.vms();
+    let vectors = scenario.vector_bytes();
+    let machines = u64::from(vms) * MACHINE_BYTES;
+    let needed = machines.saturating_add(vectors);
+    let (why, help) = if vectors > machines {
+        (" (dense vector clocks: 8 bytes for each pair)", "leave vector clocks out with --clocks lamport,hlc")
+    } else {
+        ("", "ask for fewer")
+    };
+    if needed <= available { Ok(()) } else { Err(DoesNotFit::Memory { vms, needed, available, why, help }) }
+}
 
-    /// Refuses a run that needs more.
-    ///
-    /// # Errors
-    ///
-    /// With the estimate, and the flag that helps.
-    pub fn check(self, scenario: &Scenario, layout: Layout) -> Result<(), DoesNotFit> {
-        let vms = scenario.vms();
-        let vectors = scenario.vector_bytes();
-        let machines = u64::from(vms) * MACHINE_BYTES;
-        let needed = machines.saturating_add(vectors);
-        if needed > self.memory {
-            let (why, help) = if vectors > machines {
-                (
-                    " (dense vector clocks: 8 bytes for each pair)",
-                    "leave vector clocks out with --clocks lamport,hlc",
-                )
-            } else {
-                ("", "ask for fewer")
-            };
-            return Err(DoesNotFit::Memory { vms, needed, available: self.memory, why, help });
-        }
-        let events = scenario.events();
-        let needed =
-            if layout == Layout::Nowhere { 0 } else { events.saturating_mul(row_bytes(scenario, events)) };
-        if needed > self.disk {
-            let help = if vectors > 0 {
-                "leave vector clocks out with --clocks lamport,hlc, or the logs with --log none"
-            } else {
-                "choose another folder with --output, or leave the logs out with --log none"
-            };
-            return Err(DoesNotFit::Disk { vms, events, needed, available: self.disk, help });
-        }
-        Ok(())
+fn check_disk(scenario: &Scenario, folder: &Path, available: u64) -> Result<(), DoesNotFit> {
+    let events = scenario.events();
+    let needed = events.saturating_mul(row_bytes(scenario, events));
+    if needed <= available {
+        return Ok(());
     }
+    let help = if scenario.clocks().vector && scenario.vms() > 10 {
+        "leave vector clocks out with --clocks lamport,hlc, or the logs with --log none"
+    } else {
+        "choose another folder with --output, or leave the logs out with --log none"
+    };
+    Err(DoesNotFit::Disk { folder: folder.to_owned(), events, needed, available, help })
 }
 
 /// What the system and the process's own group of processes leave; caches count as available.
@@ -112,6 +99,15 @@ fn available_memory() -> Option<u64> {
     let group = system.cgroup_limits().map(|limits| limits.total_memory.saturating_sub(limits.rss));
     let available = system.available_memory().min(group.unwrap_or(u64::MAX));
     (available > 0).then_some(available)
+}
+
+/// What is free on the file system of the folder, or of the nearest one above it that is there.
+fn free_disk(folder: &Path) -> Option<u64> {
+    let folders =
+        folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let space = folders.into_iter().find_map(|path| fs4::statvfs(path).ok())?;
+    // A file system of no size at all, such as /proc, tells nothing.
+    (space.total_space() > 0).then(|| space.available_space())
 }
 
 /// About the bytes of a row: the columns with a fixed width, and an entry with its separator for
@@ -142,40 +138,42 @@ mod tests {
     use crate::scenario::{Settings, VmCount};
     use crate::seed::Seed;
 
-    fn check(vms: u32, clocks: &str, layout: Layout, resources: Resources) -> Result<(), String> {
+    fn scenario(vms: u32, clocks: &str) -> Scenario {
         let settings =
             Settings { vms: VmCount::new(vms), clocks: clocks.parse().ok(), ..Settings::default() };
-        let scenario = Scenario::new(&settings, Seed(1)).unwrap();
-        resources.check(&scenario, layout).map_err(|error| error.to_string())
+        Scenario::new(&settings, Seed(1)).unwrap()
     }
-
-    const LARGE: Resources = Resources { memory: 64_000_000_000, disk: 1_000_000_000_000 };
 
     #[test]
     fn a_million_dense_vectors_are_refused_with_the_estimate_and_the_flag() {
-        let error = check(1_000_000, "vector", Layout::Nowhere, LARGE).unwrap_err();
+        let check = |clocks| check_memory(&scenario(1_000_000, clocks), 64_000_000_000);
         assert_eq!(
-            error,
+            check("vector").unwrap_err().to_string(),
             "invalid value '1000000' for '--vms': so many machines need about 8003.1 GB of memory (dense vector clocks: \
              8 bytes for each pair), and 64.0 GB are available; leave vector clocks out with --clocks lamport,hlc"
         );
-        assert_eq!(check(1_000_000, "lamport", Layout::Nowhere, LARGE), Ok(()));
+        assert_eq!(check("lamport"), Ok(()));
     }
 
     #[test]
     fn logs_beyond_the_free_disk_are_refused() {
-        let small = Resources { disk: 5_000_000_000, ..LARGE };
-        let error = check(3_000, "vector", Layout::Combined, small).unwrap_err();
-        assert!(error.contains("of disk, and 5.0 GB are free; leave vector clocks out"), "{error}");
-        assert_eq!(check(3_000, "vector", Layout::Nowhere, small), Ok(()));
-        assert_eq!(check(3_000, "lamport", Layout::Combined, small), Ok(()));
+        let check = |clocks| check_disk(&scenario(3_000, clocks), Path::new("there"), 5_000_000_000);
+        let error = check("vector").unwrap_err().to_string();
+        assert!(error.starts_with("cannot log to there: "), "{error}");
+        assert!(error.contains("of disk, and 5.0 GB are free there; leave vector clocks out"), "{error}");
+        assert_eq!(check("lamport"), Ok(()));
     }
 
     #[test]
     fn the_exercise_fits_in_very_little() {
-        assert_eq!(
-            check(3, "vector,hlc", Layout::PerVm, Resources { memory: 100_000, disk: 100_000 }),
-            Ok(())
-        );
+        let exercise = scenario(3, "vector,hlc");
+        assert_eq!(check_memory(&exercise, 100_000), Ok(()));
+        assert_eq!(check_disk(&exercise, Path::new("."), 100_000), Ok(()));
+    }
+
+    #[test]
+    fn the_machine_tells_what_it_has() {
+        assert!(available_memory().is_some_and(|bytes| bytes > 1_000_000));
+        assert!(free_disk(Path::new("not/yet/there")).is_some());
     }
 }

@@ -1,10 +1,76 @@
-//! clocklab: a laboratory for logical clocks.
-#![doc = ""]
+//! clocklab is a laboratory for logical clocks.
+//!
+//! It runs virtual machines that tick at different rates, exchange messages and keep Lamport, vector
+//! and hybrid clocks, and it logs every event to CSV. This is the library below the program; the
+//! README tells how to use that.
+//!
+//! # A map
+//!
+//! From bottom to top; a module uses only what stands below it, and a test sees to it.
+//!
+//! - **The core** is pure: no files, no threads, no clock of the machine, no randomness but from the
+//!   seed. [`text`], [`time`], [`id`] and [`seed`] are its ground; [`clock`] has the logical clocks;
+//!   [`event`] the messages and what a tick's event is; [`network`] decides what becomes of messages;
+//!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
+//!   [`scenario`] is a whole run's model.
+//! - **The edge**: [`log`] is all that a run leaves in files, [`control`] what passes between a run and
+//!   those who watch it.
+//! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor.
+//! - **The run**: [`run`] leads one run from an empty folder to its manifest, and [`fit`] tells before
+//!   whether it fits the machine.
+//! - **The shell**: [`cli`] alone knows flags, prints, and exits.
+//!
+//! # The way of a message
+//!
+//! A machine's ticker wakes its actor, which calls [`Vm::tick`](vm::Vm::tick) with the time and an
+//! outbox. The machine takes a message from its inbox or asks its workload, advances its clocks, and
+//! returns one [`Record`](event::Record). The actor has the record's row written and only then hands
+//! each message of the outbox to the directory, which puts it into the mailbox of the recipient's
+//! actor. That one only calls [`Vm::deliver`](vm::Vm::deliver); its own next tick makes the receive
+//! event and its row.
+//!
+//! # Your own workload
+//!
+//! ```
+//! use clocklab::control::{Stop, Unwatched};
+//! use clocklab::id::VmId;
+//! use clocklab::live::{self, Plan};
+//! use clocklab::log::Layout;
+//! use clocklab::scenario::{Scenario, Settings};
+//! use clocklab::seed::{Seed, Stream};
+//! use clocklab::workload::{Action, Tick, Workload};
+//!
+//! /// Passes what it gets, or a first message, to the next machine in the ring.
+//! #[derive(Debug)]
+//! struct Ring {
+//!     next: VmId,
+//! }
+//!
+//! impl Workload for Ring {
+//!     fn choose(&mut self, tick: &Tick, _: &mut Stream) -> Action {
+//!         match tick.waiting {
+//!             0 => Action::Send { to: [self.next].into_iter().collect(), payload: None },
+//!             _ => Action::Receive,
+//!         }
+//!     }
+//! }
+//!
+//! let settings = Settings { duration: "100ms".parse().ok(), rates: "50".parse().ok(), ..Settings::default() };
+//! let scenario = Scenario::new(&settings, Seed(1))?;
+//! let plan = Plan { threads: 1, layout: Layout::Nowhere, folder: "output".into() };
+//! let (_stopper, stop) = Stop::new();
+//! let ring = |vm: VmId| Ring { next: VmId((vm.0 + 1) % 3) };
+//! let outcome = live::run(&scenario, &plan, ring, stop, &mut Unwatched)?;
+//! assert_eq!(outcome.accounts.iter().map(|account| account.tally.events()).sum::<u64>(), 15);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod event;
 pub mod fit;
+pub mod id;
 pub mod live;
 pub mod log;
 pub mod network;

@@ -14,6 +14,7 @@ mod directory;
 mod lab;
 mod panics;
 mod pulse;
+mod shared;
 mod site;
 mod ticker;
 mod timebase;

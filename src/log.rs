@@ -16,7 +16,7 @@ pub use manifest::{Drawn, Manifest, ManifestError, RunSection, Status, read_sett
 pub use row::{COLUMNS, RowFormat};
 pub use summary::write_summary;
 
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::time::Rate;
 
 /// The name of the summary, one row a machine.

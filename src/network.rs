@@ -13,7 +13,7 @@ pub use latency::{Latency, ParseLatencyError};
 pub use partition::{ParsePartitionError, Partition};
 pub use probability::{ParseProbabilityError, Probability};
 
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::seed::{Share, Stream};
 use crate::time::Nanos;
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_partition_loses_what_crosses_it_while_it_lasts() {
         let network =
-            Network::new(Latency::Fixed(Nanos::ZERO)).partitioned(vec!["1s-2s:0|1".parse().unwrap()]);
+            Network::new(Latency::Fixed(Nanos::ZERO)).partitioned(vec!["1s-2s:0/1".parse().unwrap()]);
         let mut uplink = uplink(1);
         let mut lost = |to, secs| uplink.fate(&network, VmId(to), Nanos::from_secs(secs)) == Fate::Lost;
         assert!(lost(1, 1));

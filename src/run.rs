@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::control::{Observer, Stop};
-use crate::fit::{DoesNotFit, Resources};
+use crate::fit::{self, DoesNotFit};
 use crate::live::{self, Ending, Failure, LatenessSpread, LiveError, Outcome, Plan};
 use crate::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
@@ -78,7 +78,7 @@ pub enum RunError {
 impl RunError {
     /// Whether it is the arguments that are wrong, rather than the machine.
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::DoesNotFit(_) | Self::Layout(_))
+        matches!(self, Self::DoesNotFit(DoesNotFit::Memory { .. }) | Self::Layout(_))
     }
 }
 
@@ -102,7 +102,7 @@ impl Prepared {
     pub fn live(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
         let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
         let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
-        Resources::available(&request.output).check(&scenario, layout)?;
+        fit::check(&scenario, layout, &request.output)?;
         let threads = request.threads.unwrap_or_else(cores);
         let folder = RunFolder::claim(&request.output)?;
         let mut settings = scenario.settings();

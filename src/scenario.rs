@@ -15,7 +15,7 @@ pub use rates::{ParseRatesError, Rates};
 pub use settings::{Draw, ParseSeedError, SeedNumber, Settings, Threads, VmCount};
 
 use crate::clock::Clocks;
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::network::{Latency, Network, Partition, Probability, Uplink};
 use crate::seed::{Purpose, Seed};
 use crate::time::{Nanos, Schedule};
@@ -245,8 +245,8 @@ mod tests {
             "invalid value '0s' for '--duration': must be longer than zero",
         );
         refuses(
-            &Settings { partition: vec!["0s-1s:0|3".parse().unwrap()], ..Settings::default() },
-            "invalid value '0s-1s:0|3' for '--partition': must name machines from 0 to 2",
+            &Settings { partition: vec!["0s-1s:0/3".parse().unwrap()], ..Settings::default() },
+            "invalid value '0s-1s:0/3' for '--partition': must name machines from 0 to 2",
         );
     }
 
@@ -255,7 +255,7 @@ mod tests {
         let asked = Settings {
             vms: VmCount::new(5),
             latency: Some("1ms-9ms".parse().unwrap()),
-            partition: vec!["0s-1s:0|3".parse().unwrap()],
+            partition: vec!["0s-1s:0/3".parse().unwrap()],
             skew: Some(Nanos::new(5)),
             ..Settings::default()
         };

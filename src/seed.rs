@@ -7,7 +7,7 @@
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoroshiro128PlusPlus;
 
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::time::Nanos;
 
 /// The one number from which all that is random in a run is drawn.

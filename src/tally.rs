@@ -1,7 +1,8 @@
 //! What a machine's events add up to: the measures that a run keeps as it goes.
 
 use crate::clock::HybridStamp;
-use crate::event::{Kind, Record, VmId};
+use crate::event::{Kind, Record};
+use crate::id::VmId;
 use crate::time::{Nanos, Rate};
 
 /// Counts and extremes over the events of one machine.

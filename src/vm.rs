@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub use inbox::Inbox;
 
 use crate::clock::{Clock, Clocks, Reading, Stamp};
-use crate::event::{Kind, Message, MessageId, Outbox, Record, VmId};
+use crate::event::{Kind, Message, MessageId, Outbox, Record};
+use crate::id::VmId;
 use crate::network::{Fate, Network, Uplink};
 use crate::seed::Stream;
 use crate::time::Nanos;

@@ -12,13 +12,14 @@ use smallvec::SmallVec;
 
 pub use scale_model::ScaleModel;
 
-use crate::event::{Message, Payload, VmId};
+use crate::event::{Message, Payload};
+use crate::id::VmId;
 use crate::seed::Stream;
 use crate::text::words;
 use crate::time::Nanos;
 
 /// The algorithm that one machine runs.
-pub trait Workload: fmt::Debug {
+pub trait Workload: fmt::Debug + Unpin + 'static {
     /// Picks what the tick does. Random choices are drawn from the machine's own `stream`.
     fn choose(&mut self, tick: &Tick, stream: &mut Stream) -> Action;
 

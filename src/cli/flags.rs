@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
 use clap::builder::Styles;
+use clap::{ArgAction, Parser};
 
 use crate::network::{Latency, Partition, Probability};
 use crate::scenario::{
@@ -19,18 +19,17 @@ Examples:
   clocklab --rates 6,2,1 --seed 7                chosen rates; the same draws every time
   clocklab --draw 5                              fewer internal events
   clocklab --latency 5ms-50ms --loss 0.05        a slow network that loses one message in twenty
-  clocklab --partition 20s-40s:0|1,2             machine 0 is cut off for twenty seconds
+  clocklab --partition 20s-40s:0/1,2             machine 0 is cut off for twenty seconds
   clocklab --scenario output/run.toml            the settings of the run that is in output/
   clocklab --vms 100000 --clocks lamport         many machines
 
 Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a row a machine.";
 
-/// A laboratory for logical clocks.
-///
-/// Virtual machines tick at different rates, exchange messages, keep Lamport, vector and hybrid
-/// clocks, and log every event to CSV.
+/// A laboratory for logical clocks: virtual machines tick at different rates, exchange messages, keep Lamport,
+/// vector and hybrid clocks, and log every event to CSV.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES, max_term_width = 100, styles = Styles::plain())]
+#[command(version, after_help = EXAMPLES, max_term_width = 110, styles = Styles::plain())]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 pub(super) struct Flags {
     /// Number of machines [default: 3]
     #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "The machines")]
@@ -38,7 +37,7 @@ pub(super) struct Flags {
     /// How long they tick: 60, 60s, 2m, 500ms [default: 60s]
     #[arg(long, value_name = "D", allow_hyphen_values = true, help_heading = "The machines")]
     duration: Option<Nanos>,
-    /// Ticks a second: 1-6 draws each machine's from the range; 6,2,1 gives one each [default: 1-6]
+    /// Ticks a second: 1-6 draws each machine's, 6,2,1 gives one each [default: 1-6]
     #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The machines")]
     rates: Option<Rates>,
     /// When the first tick is due: random, aligned [default: random]
@@ -47,7 +46,7 @@ pub(super) struct Flags {
     /// What a tick does: scale-model [default: scale-model]
     #[arg(long, value_name = "W", allow_hyphen_values = true, help_heading = "The machines")]
     workload: Option<Choice>,
-    /// Sides of the die that a machine rolls: 1, 2 and 3 send, the rest are internal events [default: 10]
+    /// Sides of the die of a tick: 1, 2 and 3 send, the rest are internal events [default: 10]
     #[arg(long, value_name = "K", allow_hyphen_values = true, help_heading = "The machines")]
     draw: Option<Draw>,
     /// Seed of all random draws [default: drawn, printed and recorded]
@@ -73,14 +72,14 @@ pub(super) struct Flags {
     /// Whether messages from one machine to another stay in order: on, off [default: on]
     #[arg(long, value_name = "ON|OFF", allow_hyphen_values = true, help_heading = "The network")]
     fifo: Option<Switch>,
-    /// Lose what groups send each other in a window of time: 10s-20s:0,1|2-4 (repeatable)
+    /// Lose what groups send each other in a window of time: 10s-20s:0,1/2-4 (repeatable)
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
     partition: Vec<Partition>,
 
     /// Folder of the run; an earlier run there is moved to previous/
     #[arg(long, value_name = "DIR", default_value = "output", help_heading = "The run")]
     pub(super) output: PathBuf,
-    /// Where events are logged: per-vm, combined, none [default: per-vm up to 256 machines, then combined]
+    /// Where events go: per-vm, combined, none [default: per-vm up to 256 machines]
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true, help_heading = "The run")]
     log: Option<LogChoice>,
     /// Settings from a TOML file, such as an earlier run's run.toml; flags win
@@ -92,6 +91,13 @@ pub(super) struct Flags {
     /// No progress bar, no summary
     #[arg(long, help_heading = "The run")]
     pub(super) quiet: bool,
+
+    /// Print this help
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Help")]
+    help: Option<bool>,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
+    version: Option<bool>,
 }
 
 impl Flags {
@@ -131,7 +137,7 @@ mod tests {
 
     #[test]
     fn help_tells_the_defaults_that_hold() {
-        let help = Flags::command().render_long_help().to_string();
+        let help = Flags::command().term_width(0).render_help().to_string();
         for default in [
             format!("[default: {}]", Settings::VMS),
             format!("[default: {}]", Settings::DURATION),

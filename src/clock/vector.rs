@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Clock;
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::time::Nanos;
 
 /// A vector clock. Every event adds one to the machine's own entry, which is therefore the number of

@@ -13,10 +13,11 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::directory::{Deliver, Directory};
 use super::panics;
 use super::pulse::Pulse;
-use super::site::{Begin, Close, Closing, Halt, MakeWorkload, Orders, Report, Site, lateness_histogram};
+use super::shared::{Closing, Report, lateness_histogram};
+use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::log::{FileEntry, Layout, LogError};
 use crate::scenario::Scenario;
 use crate::tally::Account;
@@ -123,7 +124,7 @@ pub fn run<W, F>(
     observer: &mut dyn Observer,
 ) -> Result<Outcome, LiveError>
 where
-    W: Workload + Unpin + 'static,
+    W: Workload,
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     System::new().block_on(async {
@@ -157,7 +158,7 @@ pub async fn conduct<W, F>(
     observer: &mut dyn Observer,
 ) -> Outcome
 where
-    W: Workload + Unpin + 'static,
+    W: Workload,
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     panics::remember();
@@ -170,7 +171,7 @@ where
 }
 
 /// A run under way.
-struct Lab<W: Workload + Unpin + 'static> {
+struct Lab<W: Workload> {
     vms: u32,
     duration: Nanos,
     sites: Vec<Addr<Site<W>>>,
@@ -184,7 +185,7 @@ struct Lab<W: Workload + Unpin + 'static> {
     closings: Vec<Closing>,
 }
 
-impl<W: Workload + Unpin + 'static> Lab<W> {
+impl<W: Workload> Lab<W> {
     /// Starts a site on each arbiter, as far as there are machines for it.
     fn open(
         arbiters: &[ArbiterHandle],

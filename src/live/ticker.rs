@@ -3,15 +3,33 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use actix::Actor;
 use actix::fut::ActorFuture;
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-use super::vm_actor::VmActor;
-use crate::workload::Workload;
+use crate::time::Nanos;
 
 /// How many late ticks are made before others get their turn.
 const BURST: u32 = 32;
+
+/// An actor that ticks.
+pub(super) trait Ticking: Actor {
+    /// The actor's mailbox has just been emptied, as it always is before the ticker's turn.
+    fn mailbox_is_empty(&mut self);
+
+    /// When the next tick is due; none where there will be no other.
+    fn next_due(&mut self) -> Option<Nanos>;
+
+    /// The time now, counted from the run's start.
+    fn now(&self) -> Nanos;
+
+    /// The instant of a point in the run.
+    fn instant(&self, elapsed: Nanos) -> Instant;
+
+    /// Makes the tick that was due then.
+    fn tick(&mut self, due: Nanos, now: Nanos);
+}
 
 pin_project! {
     /// Makes a machine's ticks, each at its own due time: late ticks run late, in bursts that leave
@@ -33,13 +51,13 @@ impl Ticker {
     }
 }
 
-impl<W: Workload + Unpin + 'static> ActorFuture<VmActor<W>> for Ticker {
+impl<A: Ticking> ActorFuture<A> for Ticker {
     type Output = ();
 
     fn poll(
         mut self: Pin<&mut Self>,
-        actor: &mut VmActor<W>,
-        _context: &mut actix::Context<VmActor<W>>,
+        actor: &mut A,
+        _context: &mut A::Context,
         task: &mut Context<'_>,
     ) -> Poll<()> {
         actor.mailbox_is_empty();

@@ -6,8 +6,8 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use tokio::time::Instant;
 
 use super::directory::Deliver;
-use super::site::Shared;
-use super::ticker::Ticker;
+use super::shared::Shared;
+use super::ticker::{Ticker, Ticking};
 use crate::log::LogFile;
 use crate::tally::{Account, Lateness, Tally};
 use crate::time::{Nanos, Schedule};
@@ -35,7 +35,7 @@ pub(super) struct VmActor<W: Workload> {
 
 /// What the site may still expect of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+enum Phase {
     /// It will tick.
     Ticking,
     /// It will tick no more, and owes its account.
@@ -85,50 +85,6 @@ impl<W: Workload> VmActor<W> {
         }
     }
 
-    /// When the next tick is due; none where the machine will not tick again.
-    pub(super) fn next_due(&mut self) -> Option<Nanos> {
-        if self.next > self.last || self.site.has_halted() {
-            if self.phase == Phase::Ticking {
-                self.phase = Phase::Quiet;
-                self.site.one_is_quiet();
-            }
-            return None;
-        }
-        Some(self.schedule.due(self.next))
-    }
-
-    /// The time now, counted from the run's start.
-    pub(super) fn now(&self) -> Nanos {
-        self.site.elapsed()
-    }
-
-    /// The instant of a point in the run.
-    pub(super) fn instant(&self, elapsed: Nanos) -> Instant {
-        self.site.instant(elapsed)
-    }
-
-    /// Later messages arrive later than those that were in the mailbox until now.
-    pub(super) const fn mailbox_is_empty(&mut self) {
-        self.arrival = None;
-    }
-
-    /// Makes the tick that was due then: one event, its row, and only then its messages.
-    pub(super) fn tick(&mut self, due: Nanos, now: Nanos) {
-        self.next += 1;
-        let mut outbox = self.site.outbox();
-        let record = self.vm.tick(now, &mut outbox);
-        if let Err(error) = self.site.record(&record, self.log.as_deref_mut()) {
-            self.site.log_failed(error);
-            return;
-        }
-        self.tally.add(&record);
-        self.lateness.add(now.minus(due));
-        self.site.count(&record, now.minus(due));
-        for message in outbox.drain() {
-            self.site.send(message);
-        }
-    }
-
     fn account(&self, ended: Nanos) -> Account {
         let clocks = self.vm.clocks();
         Account {
@@ -144,11 +100,54 @@ impl<W: Workload> VmActor<W> {
     }
 }
 
-impl<W: Workload + Unpin + 'static> Actor for VmActor<W> {
+impl<W: Workload> Actor for VmActor<W> {
     type Context = Context<Self>;
 }
 
-impl<W: Workload + Unpin + 'static> Handler<Begin> for VmActor<W> {
+impl<W: Workload> Ticking for VmActor<W> {
+    fn next_due(&mut self) -> Option<Nanos> {
+        if self.next > self.last || self.site.has_halted() {
+            if self.phase == Phase::Ticking {
+                self.phase = Phase::Quiet;
+                self.site.one_is_quiet();
+            }
+            return None;
+        }
+        Some(self.schedule.due(self.next))
+    }
+
+    fn now(&self) -> Nanos {
+        self.site.elapsed()
+    }
+
+    fn instant(&self, elapsed: Nanos) -> Instant {
+        self.site.instant(elapsed)
+    }
+
+    /// Later messages arrive later than those that were in the mailbox until now.
+    fn mailbox_is_empty(&mut self) {
+        self.arrival = None;
+    }
+
+    /// One event, its row, and only then its messages.
+    fn tick(&mut self, due: Nanos, now: Nanos) {
+        self.next += 1;
+        let mut outbox = self.site.outbox();
+        let record = self.vm.tick(now, &mut outbox);
+        if let Err(error) = self.site.record(&record, self.log.as_deref_mut()) {
+            self.site.log_failed(error);
+            return;
+        }
+        self.tally.add(&record);
+        self.lateness.add(now.minus(due));
+        self.site.count(&record, now.minus(due));
+        for message in outbox.drain() {
+            self.site.send(message);
+        }
+    }
+}
+
+impl<W: Workload> Handler<Begin> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, _: Begin, context: &mut Context<Self>) {
@@ -159,7 +158,7 @@ impl<W: Workload + Unpin + 'static> Handler<Begin> for VmActor<W> {
 
 /// Puts the message into the inbox; it arrives when the modelled network says so, and not before it
 /// is really here. No clock changes and nothing is logged: that is for a tick to do.
-impl<W: Workload + Unpin + 'static> Handler<Deliver> for VmActor<W> {
+impl<W: Workload> Handler<Deliver> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, Deliver(mut message): Deliver, _: &mut Context<Self>) {
@@ -169,14 +168,14 @@ impl<W: Workload + Unpin + 'static> Handler<Deliver> for VmActor<W> {
     }
 }
 
-impl<W: Workload + Unpin + 'static> Handler<Halt> for VmActor<W> {
+impl<W: Workload> Handler<Halt> for VmActor<W> {
     type Result = ();
 
     /// Handling any message polls the ticker, which ends when the site has halted.
     fn handle(&mut self, _: Halt, _: &mut Context<Self>) {}
 }
 
-impl<W: Workload + Unpin + 'static> Handler<HandIn> for VmActor<W> {
+impl<W: Workload> Handler<HandIn> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
@@ -191,7 +190,7 @@ impl<W: Workload + Unpin + 'static> Handler<HandIn> for VmActor<W> {
 impl<W: Workload> Drop for VmActor<W> {
     fn drop(&mut self) {
         if self.phase != Phase::Done {
-            self.site.one_died(self.vm.id(), self.phase, self.log.take().map(|log| *log));
+            self.site.one_died(self.vm.id(), self.phase == Phase::Ticking, self.log.take().map(|log| *log));
         }
     }
 }

@@ -154,7 +154,8 @@ mod tests {
 
     use super::*;
     use crate::clock::Reading;
-    use crate::event::{Kind, VmId};
+    use crate::event::Kind;
+    use crate::id::VmId;
     use crate::time::Nanos;
 
     fn internal(event: u64) -> Record<'static> {

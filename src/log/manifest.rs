@@ -193,7 +193,7 @@ mod tests {
     fn a_manifest_is_a_scenario_file_of_the_same_run() {
         let folder = tempfile::tempdir().unwrap();
         let asked = Settings {
-            partition: vec!["1s-2s:0|1".parse().unwrap()],
+            partition: vec!["1s-2s:0/1".parse().unwrap()],
             loss: "0.25".parse().ok(),
             latency: "exp:5ms".parse().ok(),
             rates: "6,2,1".parse().ok(),

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use itoa::Buffer;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::event::{Kind, MessageId, Record, VmId};
+use crate::event::{Kind, MessageId, Record};
+use crate::id::VmId;
 use crate::time::Nanos;
 
 /// The columns of a log, in their order.

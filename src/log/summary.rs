@@ -94,7 +94,7 @@ fn row(account: &Account, largest_lamport: u64) -> Row {
 mod tests {
     use super::*;
     use crate::clock::HybridStamp;
-    use crate::event::VmId;
+    use crate::id::VmId;
     use crate::tally::{Lateness, Tally};
     use crate::time::{Nanos, Rate};
 

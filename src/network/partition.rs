@@ -4,14 +4,14 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::text::as_text;
 use crate::time::{Nanos, ParseTimeError};
 
 /// From `start` up to, not including, `end`, a message sent from one group to another is lost.
 /// Machines that no group names are together one more group.
 ///
-/// Written `10s-20s:0,1|2-4`: the window, then the groups, each a list of ids and ranges of ids.
+/// Written `10s-20s:0,1/2-4`: the window, then the groups, each a list of ids and ranges of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     start: Nanos,
@@ -50,7 +50,7 @@ impl fmt::Display for Partition {
         write!(f, "{}-{}:", self.start, self.end)?;
         let groups = self.ranges.iter().map(|range| range.group + 1).max().unwrap_or(0);
         for group in 0..groups {
-            let mut separator = if group == 0 { "" } else { "|" };
+            let mut separator = if group == 0 { "" } else { "/" };
             for range in self.ranges.iter().filter(|range| range.group == group) {
                 write!(f, "{separator}{}", range.first)?;
                 if range.first < range.last {
@@ -67,16 +67,16 @@ impl fmt::Display for Partition {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParsePartitionError {
     /// It has another form.
-    #[error("a partition is START-END:GROUP|GROUP, such as 10s-20s:0,1|2-4")]
+    #[error("a partition is START-END:GROUP/GROUP, such as 10s-20s:0,1/2-4")]
     Form,
     /// A time of its window is none.
-    #[error("a partition is START-END:GROUP|GROUP, such as 10s-20s:0,1|2-4; {0}")]
+    #[error("a partition is START-END:GROUP/GROUP, such as 10s-20s:0,1/2-4; {0}")]
     Time(#[from] ParseTimeError),
     /// Its window ends before it starts.
     #[error("a partition's window ends after it starts")]
     Window,
     /// A machine's id is no number.
-    #[error("a partition's groups are lists of machine ids and ranges of ids, such as 0,1|2-4")]
+    #[error("a partition's groups are lists of machine ids and ranges of ids, such as 0,1/2-4")]
     Id(#[from] ParseIntError),
     /// A machine is named twice.
     #[error("a partition names machine {0} twice")]
@@ -94,7 +94,7 @@ impl FromStr for Partition {
             return Err(ParsePartitionError::Window);
         }
         let mut ranges = Vec::new();
-        for (group, members) in groups.split('|').enumerate() {
+        for (group, members) in groups.split('/').enumerate() {
             for member in members.split(',') {
                 ranges.push(parse_range(member, group)?);
             }
@@ -121,14 +121,14 @@ mod tests {
 
     #[test]
     fn reads_and_writes_groups_of_lists_and_ranges() {
-        for text in ["10s-20s:0,1|2-4", "0s-500ms:7", "1s-2s:0,5-9|1|3"] {
+        for text in ["10s-20s:0,1/2-4", "0s-500ms:7", "1s-2s:0,5-9/1/3"] {
             assert_eq!(text.parse::<Partition>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn separates_groups_and_nothing_else() {
-        let partition: Partition = "0s-1s:0-2,9|3".parse().unwrap();
+        let partition: Partition = "0s-1s:0-2,9/3".parse().unwrap();
         let separates = |from, to| partition.separates(VmId(from), VmId(to), Nanos::ZERO);
         assert!(separates(0, 3) && separates(3, 9) && separates(2, 4) && separates(3, 10));
         assert!(!separates(0, 9) && !separates(3, 3) && !separates(5, 10));
@@ -138,13 +138,13 @@ mod tests {
     fn refuses_the_rest() {
         let check = |text: &str, error| assert_eq!(text.parse::<Partition>(), Err(error), "{text}");
         check("10s-20s", ParsePartitionError::Form);
-        check("20s:0|1", ParsePartitionError::Form);
-        check("20s-10s:0|1", ParsePartitionError::Window);
-        check("1s-1s:0|1", ParsePartitionError::Window);
-        check("x-2s:0|1", ParseTimeError::Form.into());
-        check("1s-2s:0,1|1", ParsePartitionError::Twice(VmId(1)));
+        check("20s:0/1", ParsePartitionError::Form);
+        check("20s-10s:0/1", ParsePartitionError::Window);
+        check("1s-1s:0/1", ParsePartitionError::Window);
+        check("x-2s:0/1", ParseTimeError::Form.into());
+        check("1s-2s:0,1/1", ParsePartitionError::Twice(VmId(1)));
         check("1s-2s:4-2", ParsePartitionError::Form);
-        assert!(matches!("1s-2s:0|a".parse::<Partition>(), Err(ParsePartitionError::Id(_))));
+        assert!(matches!("1s-2s:0/a".parse::<Partition>(), Err(ParsePartitionError::Id(_))));
         assert!(matches!("1s-2s:".parse::<Partition>(), Err(ParsePartitionError::Id(_))));
     }
 }

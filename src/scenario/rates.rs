@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::seed::Stream;
 use crate::text::as_text;
 use crate::time::Rate;

@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Stamp;
-    use crate::event::VmId;
+    use crate::id::VmId;
 
     fn message(arrives: u64, sender: u32, event: u64) -> Message {
         Message {

@@ -1,7 +1,7 @@
 //! The exercise "Scale models and logical clocks": machines that roll a die.
 
 use super::{Action, Recipients, Tick, Workload};
-use crate::event::VmId;
+use crate::id::VmId;
 use crate::seed::Stream;
 
 /// An arrived message is received first. Otherwise a die is rolled: 1 sends to one other machine, 2

@@ -2,6 +2,8 @@
 //! model's rules once more, written from the design and not from the code.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails where a log cannot be read")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "counts of a small log")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -96,7 +98,12 @@ impl Run {
 
     /// The numbers that were drawn for each machine.
     pub fn drawn(&self, what: &str) -> Vec<i64> {
-        self.manifest["drawn"][what].as_array().unwrap().iter().map(|value| value.as_integer().unwrap()).collect()
+        self.manifest["drawn"][what]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|value| value.as_integer().unwrap())
+            .collect()
     }
 
     /// Demands all that the model says of a log: numbers, clocks, messages, order, queues.
@@ -130,7 +137,10 @@ impl Run {
                 if let Some(send) = cause {
                     assert_eq!(row.sender_lamport, Some(send.lamport), "{row:?}");
                     lamport = lamport.max(send.lamport);
-                    vector.iter_mut().zip(list(&send.vector)).for_each(|(entry, stamp)| *entry = stamp.max(*entry));
+                    vector
+                        .iter_mut()
+                        .zip(list(&send.vector))
+                        .for_each(|(entry, stamp)| *entry = stamp.max(*entry));
                     if !row.hlc.is_empty() {
                         hlc = hlc.max(send.hlc());
                     }
@@ -160,7 +170,10 @@ impl Run {
             let send = sends[row.message.as_str()];
             let me = u64::from(row.vm);
             assert_eq!(row.peers, send.vm.to_string(), "{row:?}");
-            assert!(list(&send.peers).contains(&me) && !list(&send.lost).contains(&me), "{row:?} of {send:?}");
+            assert!(
+                list(&send.peers).contains(&me) && !list(&send.lost).contains(&me),
+                "{row:?} of {send:?}"
+            );
             assert!(send.elapsed() <= row.elapsed(), "received before it was sent: {row:?}");
             assert_eq!(row.payload, send.payload);
             let times = received.entry((&row.message, row.vm)).or_default();
@@ -191,21 +204,30 @@ impl Run {
                 assert_eq!(number(row, column), count(kind), "{column}");
             }
             assert_eq!(number(row, "drift"), number(row, "lamport") - largest);
-            let recipients: usize = rows.iter().filter(|row| row.kind == "send").map(|row| list(&row.peers).len()).sum();
+            let recipients: usize =
+                rows.iter().filter(|row| row.kind == "send").map(|row| list(&row.peers).len()).sum();
             assert_eq!(number(row, "messages_sent"), recipients as i64);
             let Some(last) = rows.last() else { continue };
-            assert_eq!((&row["lamport"], &row["vector"], &row["hlc"]), (&last.lamport.to_string(), &last.vector, &last.hlc));
+            assert_eq!(
+                (&row["lamport"], &row["vector"], &row["hlc"]),
+                (&last.lamport.to_string(), &last.vector, &last.hlc)
+            );
             assert_eq!(number(row, "queue_last"), last.queue as i64);
             assert_eq!(number(row, "queue_max"), rows.iter().map(|row| row.queue as i64).max().unwrap());
-            let lamports: Vec<i64> = std::iter::once(0).chain(rows.iter().map(|row| row.lamport as i64)).collect();
-            assert_eq!(number(row, "jump_max"), lamports.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap());
+            let lamports: Vec<i64> =
+                std::iter::once(0).chain(rows.iter().map(|row| row.lamport as i64)).collect();
+            assert_eq!(
+                number(row, "jump_max"),
+                lamports.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap()
+            );
         }
     }
 
     /// Demands that the manifest's counts and checksums are those of the files.
     pub fn assert_manifest(&self, folder: &Path) {
         let files = self.manifest["files"].as_array().unwrap();
-        let named: BTreeSet<String> = files.iter().map(|file| file["name"].as_str().unwrap().to_owned()).collect();
+        let named: BTreeSet<String> =
+            files.iter().map(|file| file["name"].as_str().unwrap().to_owned()).collect();
         let found = names(folder).into_iter().filter(|name| is_log(name) || name == "summary.csv").collect();
         assert_eq!(named, found);
         for file in files {
@@ -221,12 +243,19 @@ impl Run {
 fn assert_columns_fit_the_kind(row: &Row) {
     let own_message = format!("{}-{}", row.vm, row.event);
     match row.kind.as_str() {
-        "internal" => assert_eq!((row.peers.as_str(), row.message.as_str(), row.sender_lamport), ("", "", None)),
+        "internal" => {
+            assert_eq!((row.peers.as_str(), row.message.as_str(), row.sender_lamport), ("", "", None))
+        }
         "send" => {
-            assert!(row.message == own_message && row.sender_lamport.is_none() && !row.peers.is_empty(), "{row:?}");
+            assert!(
+                row.message == own_message && row.sender_lamport.is_none() && !row.peers.is_empty(),
+                "{row:?}"
+            );
             assert!(!list(&row.peers).contains(&u64::from(row.vm)), "sent to itself: {row:?}");
         }
-        "receive" => assert!(row.sender_lamport.is_some() && row.lost.is_empty() && row.duplicated.is_empty()),
+        "receive" => {
+            assert!(row.sender_lamport.is_some() && row.lost.is_empty() && row.duplicated.is_empty())
+        }
         other => panic!("{other} is no kind of event"),
     }
 }

@@ -1,0 +1,214 @@
+//! What the machines of one site share, all of it on one thread: the log, the timebase, counters, and
+//! the line to the lab.
+
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::fmt;
+use std::sync::Arc;
+
+use actix::Recipient;
+use hdrhistogram::Histogram;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use super::directory::{Deliver, Directory};
+use super::panics;
+use super::pulse::Pulse;
+use super::timebase::Timebase;
+use crate::event::{Message, Outbox, Record};
+use crate::id::VmId;
+use crate::log::{FileEntry, LogError, LogFile, RowFormat};
+use crate::tally::Account;
+use crate::time::Nanos;
+
+/// What a site tells the lab.
+pub(super) enum Report {
+    /// Its machines are made; these are their actors, by number.
+    Ready { site: usize, recipients: Vec<Recipient<Deliver>> },
+    /// None of its machines will tick again.
+    Quiet,
+    /// All its machines have handed in their accounts, and its logs are closed.
+    Closed(Closing),
+    /// A log could not be made or written.
+    LogFailed(LogError),
+    /// An actor panicked; the machine's, or where there is none, the site's own.
+    Panicked { vm: Option<VmId>, message: String },
+}
+
+/// What a site leaves.
+pub(super) struct Closing {
+    /// Which site, from 0.
+    pub(super) site: usize,
+    pub(super) accounts: Vec<Account>,
+    pub(super) files: Vec<FileEntry>,
+    /// How late ticks ran, in microseconds.
+    pub(super) lateness: Histogram<u64>,
+}
+
+impl Closing {
+    fn empty(site: usize) -> Self {
+        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: lateness_histogram() }
+    }
+}
+
+/// Counts of lateness in microseconds, from one to an hour, with three digits.
+pub(super) fn lateness_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds")
+}
+
+/// What the machines of a site share.
+pub(super) struct Shared {
+    stage: OnceCell<Stage>,
+    outbox: RefCell<Outbox>,
+    /// The log that the machines share, where they do.
+    log: RefCell<Option<LogFile>>,
+    halted: Cell<bool>,
+    /// Machines that will still tick.
+    ticking: Cell<usize>,
+    /// Machines that still owe their account.
+    owing: Cell<usize>,
+    closing: RefCell<Closing>,
+    pulse: Arc<Pulse>,
+    reports: UnboundedSender<Report>,
+}
+
+/// What is known only when the run starts.
+struct Stage {
+    directory: Arc<Directory>,
+    timebase: Timebase,
+    format: RefCell<RowFormat>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        site: usize,
+        machines: usize,
+        pulse: Arc<Pulse>,
+        reports: UnboundedSender<Report>,
+    ) -> Self {
+        Self {
+            stage: OnceCell::new(),
+            outbox: RefCell::default(),
+            log: RefCell::default(),
+            halted: Cell::new(false),
+            ticking: Cell::new(machines),
+            owing: Cell::new(machines),
+            closing: RefCell::new(Closing::empty(site)),
+            pulse,
+            reports,
+        }
+    }
+
+    pub(super) fn begin(&self, directory: Arc<Directory>, timebase: Timebase) {
+        let format = RefCell::new(RowFormat::new(timebase.time_of_day()));
+        let stage = Stage { directory, timebase, format };
+        assert!(self.stage.set(stage).is_ok(), "a run begins once");
+    }
+
+    /// From now on the machines write to this log, which they share.
+    pub(super) fn share(&self, log: LogFile) {
+        self.log.replace(Some(log));
+    }
+
+    /// No machine is to tick again.
+    pub(super) fn halt(&self) {
+        self.halted.set(true);
+    }
+
+    fn stage(&self) -> &Stage {
+        self.stage.get().expect("machines tick and receive only after the run's beginning")
+    }
+
+    pub(super) fn elapsed(&self) -> Nanos {
+        self.stage().timebase.elapsed()
+    }
+
+    pub(super) fn instant(&self, elapsed: Nanos) -> Instant {
+        self.stage().timebase.instant(elapsed)
+    }
+
+    pub(super) fn outbox(&self) -> RefMut<'_, Outbox> {
+        self.outbox.borrow_mut()
+    }
+
+    pub(super) const fn has_halted(&self) -> bool {
+        self.halted.get()
+    }
+
+    /// Writes the event's row to the machine's own log or the shared one, where there is one.
+    pub(super) fn record(&self, record: &Record<'_>, own: Option<&mut LogFile>) -> Result<(), LogError> {
+        let mut shared = self.log.borrow_mut();
+        let Some(log) = own.or(shared.as_mut()) else {
+            return Ok(());
+        };
+        log.append(record, &mut self.stage().format.borrow_mut());
+        log.flush()
+    }
+
+    pub(super) fn send(&self, message: Message) {
+        self.stage().directory.send(message);
+    }
+
+    pub(super) fn count(&self, record: &Record<'_>, late: Nanos) {
+        self.pulse.add(record);
+        self.closing.borrow_mut().lateness.saturating_record(late.get() / 1000);
+    }
+
+    /// Nothing more is to happen at this site: an event could not be logged.
+    pub(super) fn log_failed(&self, error: LogError) {
+        if !self.halted.replace(true) {
+            self.report(Report::LogFailed(error));
+        }
+    }
+
+    pub(super) fn one_is_quiet(&self) {
+        self.ticking.set(self.ticking.get() - 1);
+        if self.ticking.get() == 0 {
+            self.report(Report::Quiet);
+        }
+    }
+
+    pub(super) fn handed_in(&self, account: Account, log: Option<LogFile>) {
+        self.closing.borrow_mut().accounts.push(account);
+        self.close(log);
+        self.one_owes_less();
+    }
+
+    /// A machine's actor is gone, and with it what it owed.
+    pub(super) fn one_died(&self, vm: VmId, was_ticking: bool, log: Option<LogFile>) {
+        self.report(Report::Panicked { vm: Some(vm), message: panics::latest() });
+        self.close(log);
+        if was_ticking {
+            self.one_is_quiet();
+        }
+        self.one_owes_less();
+    }
+
+    fn one_owes_less(&self) {
+        self.owing.set(self.owing.get() - 1);
+        if self.owing.get() == 0 {
+            self.close(self.log.take());
+            let site = self.closing.borrow().site;
+            self.report(Report::Closed(self.closing.replace(Closing::empty(site))));
+        }
+    }
+
+    fn close(&self, log: Option<LogFile>) {
+        match log.map(LogFile::finish) {
+            Some(Ok(entry)) => self.closing.borrow_mut().files.push(entry),
+            Some(Err(error)) => self.report(Report::LogFailed(error)),
+            None => {}
+        }
+    }
+
+    /// Where the lab has gone, there is nobody to tell.
+    pub(super) fn report(&self, report: Report) {
+        let _ = self.reports.send(report);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ticking, owing) = (self.ticking.get(), self.owing.get());
+        f.debug_struct("Shared").field("ticking", &ticking).field("owing", &owing).finish_non_exhaustive()
+    }
+}

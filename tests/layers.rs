@@ -1,0 +1,147 @@
+//! Taste that fails loudly: the layers of the code, kept by a scan of its sources.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules from top to bottom: each uses only modules that stand below it.
+const LAYERS: [&str; 19] = [
+    // The shell.
+    "main", "cli", // One run, and whether it fits.
+    "run", "fit",  // The drivers.
+    "live", // The edge.
+    "log", "control", // The core.
+    "scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text",
+    // The map.
+    "lib",
+];
+
+const CORE: [&str; 11] =
+    ["scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text"];
+
+struct Source {
+    path: PathBuf,
+    /// The module at the top level that it belongs to.
+    module: String,
+    /// Its code without comments and without its tests.
+    code: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let relative = path.strip_prefix(&root).unwrap();
+                let first = relative.iter().next().unwrap().to_str().unwrap();
+                let module = first.trim_end_matches(".rs").to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+                let code = if is_test { String::new() } else { code(&text) };
+                sources.push(Source { path, module, code, text });
+            }
+        }
+    }
+    sources
+}
+
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]").next().unwrap();
+    let lines = before_tests.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The modules at the top level that a piece of code names.
+fn used(code: &str) -> BTreeSet<&str> {
+    let paths = code.split("crate::").skip(1).chain(code.split("clocklab::").skip(1));
+    paths.map(|path| path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap()).collect()
+}
+
+fn rank(module: &str) -> usize {
+    LAYERS
+        .iter()
+        .position(|layer| *layer == module)
+        .unwrap_or_else(|| panic!("{module} has no layer in this test"))
+}
+
+/// Demands that no code of these modules contains any of the words.
+fn forbid(words: &[&str], is_bound: impl Fn(&str) -> bool) {
+    for source in sources().iter().filter(|source| is_bound(&source.module)) {
+        for word in words {
+            assert!(!source.code.contains(word), "{} has `{word}`", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn a_module_uses_only_what_stands_below_it() {
+    for source in sources().iter().filter(|source| source.module != "lib") {
+        for module in used(&source.code).into_iter().filter(|module| *module != source.module) {
+            assert!(rank(&source.module) < rank(module), "{} uses {module}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn the_core_is_pure() {
+    let impure = [
+        "tokio",
+        "actix",
+        "clap",
+        "csv::",
+        "jiff",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::thread",
+        "std::env",
+        "Instant",
+        "SystemTime",
+        "rand::rng",
+        "rand::random",
+        "HashMap",
+        "HashSet",
+        "Mutex",
+        "Atomic",
+    ];
+    forbid(&impure, |module| CORE.contains(&module));
+}
+
+#[test]
+fn only_the_shell_prints_and_exits() {
+    let words = ["println!", "eprintln!", "print!(", "stdout()", "stderr()", "process::exit"];
+    forbid(&words, |module| module != "cli");
+}
+
+#[test]
+fn only_the_live_driver_opens_sockets_and_reads_the_clock() {
+    forbid(&["TcpListener", "TcpStream", "UdpSocket", "Instant::now"], |module| module != "live");
+}
+
+#[test]
+fn only_the_log_knows_the_names_of_columns() {
+    let columns: Vec<String> = clocklab::log::COLUMNS.iter().map(|column| format!("\"{column}\"")).collect();
+    let words: Vec<&str> =
+        columns.iter().map(String::as_str).filter(|word| !AMBIGUOUS.contains(word)).collect();
+    assert!(words.len() > 8, "{words:?}");
+    forbid(&words, |module| module != "log");
+}
+
+/// Names of columns that are words of other things as well, such as flags' values and table headings.
+const AMBIGUOUS: [&str; 5] = ["\"vm\"", "\"vector\"", "\"lamport\"", "\"hlc\"", "\"queue\""];
+
+#[test]
+fn every_file_opens_by_saying_what_it_owns() {
+    for source in sources() {
+        assert!(source.text.starts_with("//! "), "{}", source.path.display());
+        assert_ne!(source.path.file_name().unwrap(), "mod.rs", "{}", source.path.display());
+    }
+}
