@@ -1,6 +1,8 @@
 //! How the benches measure: two things in turn, several times, and the ratio pair by pair. These
 //! ratios hold where the machine's speed drifts; single times do not.
 
+#![allow(unreachable_pub, reason = "each bench has its own copy")]
+
 /// The median of some measurements.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);

@@ -3,8 +3,6 @@
 //! Rows are formatted by hand, into a buffer that is kept: a row is written at every event, and this
 //! costs less than a general serializer (the bench `rows` tells how much).
 
-use std::fmt::Write as _;
-
 use itoa::Buffer;
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -34,16 +32,20 @@ pub const COLUMNS: [&str; 15] = [
 /// The form of a log's rows: the schema, and the time of day at which the run started.
 #[derive(Clone, Debug)]
 pub struct RowFormat {
-    /// The run's start, in nanoseconds since 1970.
-    start: i128,
+    /// The run's start, in seconds since 1970 and the nanoseconds beyond.
+    start: (i64, u32),
     /// The second in which the latest row was written, and the text of its time up to the dot.
-    second: (i128, String),
+    second: (i64, String),
 }
 
 impl RowFormat {
     /// The form of rows in a run that started then.
     pub fn new(start: Timestamp) -> Self {
-        Self { start: start.as_nanosecond(), second: (i128::MIN, String::new()) }
+        const SECOND: i128 = 1_000_000_000;
+        let nanos = start.as_nanosecond();
+        let second = i64::try_from(nanos.div_euclid(SECOND)).unwrap_or(i64::MAX);
+        let beyond = u32::try_from(nanos.rem_euclid(SECOND)).unwrap_or(0);
+        Self { start: (second, beyond), second: (i64::MIN, String::new()) }
     }
 
     /// Appends the row with the columns' names.
@@ -85,35 +87,23 @@ impl RowFormat {
 
     /// RFC 3339 in UTC with 6 decimals. The part before the dot changes once a second and is kept.
     fn system_time(&mut self, elapsed: Nanos, out: &mut Vec<u8>) {
-        const SECOND: i128 = 1_000_000_000;
-        let now = self.start + i128::from(elapsed.get());
-        let second = now.div_euclid(SECOND);
+        let (seconds, nanos) = elapsed.split();
+        let nanos = self.start.1 + nanos;
+        let carry = i64::from(nanos / 1_000_000_000);
+        let second = self.start.0.saturating_add_unsigned(seconds).saturating_add(carry);
         if self.second.0 != second {
-            self.second.0 = second;
-            self.second.1.clear();
-            let _infallible = write!(self.second.1, "{}", until_the_dot(second));
+            self.second = (second, until_the_dot(second));
         }
         out.extend_from_slice(self.second.1.as_bytes());
         out.push(b'.');
-        #[expect(clippy::cast_possible_truncation, reason = "a remainder below 10^9")]
-        let nanos = now.rem_euclid(SECOND) as u32;
-        padded::<6>(nanos / 1000, out);
+        padded::<6>(nanos % 1_000_000_000 / 1000, out);
         out.push(b'Z');
     }
 }
 
-fn until_the_dot(second: i128) -> String {
-    let timestamp = i64::try_from(second).ok().and_then(|second| Timestamp::from_second(second).ok());
-    let time = timestamp.unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC).datetime();
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
+fn until_the_dot(second: i64) -> String {
+    let timestamp = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+    timestamp.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// The columns from `peers` to `payload`.
