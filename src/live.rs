@@ -16,6 +16,7 @@ mod panics;
 mod pulse;
 mod shared;
 mod site;
+mod stage;
 mod ticker;
 mod timebase;
 mod vm_actor;

@@ -196,6 +196,17 @@ fn a_panic_in_one_actor_fails_the_run_and_names_the_machine() {
 }
 
 #[test]
+fn a_panic_while_the_machines_are_made_fails_the_run() {
+    let scenario = scenario("rates = \"6\"");
+    let folder = tempfile::tempdir().unwrap();
+    let (_stopper, stop) = Stop::new();
+    let unmakeable = |vm: VmId| -> Fragile { panic!("machine {vm} cannot be made") };
+    let outcome = run_paused(&scenario, Layout::PerVm, folder.path(), unmakeable, stop);
+    let Ending::Failed(failure) = outcome.ending else { panic!("{:?}", outcome.ending) };
+    assert!(failure.to_string().contains("machine 0 cannot be made"), "{failure}");
+}
+
+#[test]
 fn a_message_to_nobody_is_the_workloads_fault() {
     let scenario = scenario("rates = \"6\"");
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// up; prints the medians and the median of `reference / ours`, which is ours in units of the
 /// reference's speed.
 pub fn compare(name: &str, rounds: usize, mut reference: impl FnMut() -> f64, mut ours: impl FnMut() -> f64) {
-    (reference(), ours());
+    reference();
+    ours();
     let (mut references, mut times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let (theirs, mine) = (reference(), ours());

@@ -17,7 +17,7 @@ pub(super) struct Bar {
 impl Bar {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let duration = scenario.duration();
-        let style = ProgressStyle::with_template("{bar:24} {msg}").expect("a sound template");
+        let style = ProgressStyle::with_template("{bar:24} {wide_msg}").expect("a sound template");
         let bar = ProgressBar::new(duration.get()).with_style(style.progress_chars("=> "));
         Self { bar, duration }
     }

@@ -52,12 +52,7 @@ impl fmt::Display for Summary<'_> {
             1 => "1 machine".to_owned(),
             vms => format!("{} machines", grouped(vms.into())),
         };
-        writeln!(
-            f,
-            "{vms}, {:.1} s, seed {}: {ended}\n",
-            finished.elapsed.min(scenario.duration()).as_secs_f64(),
-            scenario.seed().0
-        )?;
+        writeln!(f, "{vms}, {:.1} s, seed {}: {ended}\n", finished.elapsed.as_secs_f64(), scenario.seed().0)?;
         writeln!(f, "{}", machines(&finished.accounts))?;
         let hidden = finished.accounts.len() - shown(&finished.accounts).len();
         if hidden > 0 {

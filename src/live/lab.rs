@@ -15,6 +15,7 @@ use super::panics;
 use super::pulse::Pulse;
 use super::shared::{Closing, Report, lateness_histogram};
 use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
+use super::stage::{Stage, Staging};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
 use crate::id::VmId;
@@ -178,6 +179,7 @@ struct Lab<W: Workload> {
     pulses: Vec<Arc<Pulse>>,
     reports: UnboundedReceiver<Report>,
     stop: Stop,
+    staging: Staging,
     timebase: Option<Timebase>,
     ending: Ending,
     /// Sites at which no machine will tick again.
@@ -196,6 +198,7 @@ impl<W: Workload> Lab<W> {
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let shares = shares(scenario.vms(), arbiters.len());
+        let staging = Staging::default();
         let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
         let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
             let orders = Orders {
@@ -205,6 +208,7 @@ impl<W: Workload> Lab<W> {
                 layout: plan.layout,
                 folder: plan.folder.clone(),
                 workload: Arc::clone(&workload),
+                staging: Arc::clone(&staging),
                 pulse: Arc::clone(&pulses[site]),
                 reports: sender.clone(),
             };
@@ -217,6 +221,7 @@ impl<W: Workload> Lab<W> {
             pulses,
             reports,
             stop,
+            staging,
             timebase: None,
             ending: Ending::Complete,
             quiet: 0,
@@ -241,13 +246,11 @@ impl<W: Workload> Lab<W> {
 
     /// Starts the run's clock. It starts a little later than now, so that every actor is awake by then.
     fn begin(&mut self, directory: Directory) {
-        let directory = Arc::new(directory);
         let delay = Duration::from_millis(1) + Duration::from_micros(1) * self.vms;
         let timebase = Timebase::starting_in(delay);
+        assert!(self.staging.set(Stage { directory, timebase }).is_ok(), "a run begins once");
         self.timebase = Some(timebase);
-        for site in &self.sites {
-            site.do_send(Begin { directory: Arc::clone(&directory), timebase });
-        }
+        self.sites.iter().for_each(|site| site.do_send(Begin));
     }
 
     /// Waits until no machine will tick again: all ticks are made, or the run was asked to stop, or

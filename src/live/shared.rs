@@ -1,7 +1,7 @@
 //! What the machines of one site share, all of it on one thread: the log, the timebase, counters, and
 //! the line to the lab.
 
-use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use hdrhistogram::Histogram;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::directory::{Deliver, Directory};
+use super::directory::Deliver;
 use super::panics;
 use super::pulse::Pulse;
-use super::timebase::Timebase;
+use super::stage::{Stage, Staging};
 use crate::event::{Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, RowFormat};
@@ -57,7 +57,9 @@ pub(super) fn lateness_histogram() -> Histogram<u64> {
 
 /// What the machines of a site share.
 pub(super) struct Shared {
-    stage: OnceCell<Stage>,
+    staging: Staging,
+    /// The form of the rows, from the first row on.
+    format: RefCell<Option<RowFormat>>,
     outbox: RefCell<Outbox>,
     /// The log that the machines share, where they do.
     log: RefCell<Option<LogFile>>,
@@ -71,22 +73,17 @@ pub(super) struct Shared {
     reports: UnboundedSender<Report>,
 }
 
-/// What is known only when the run starts.
-struct Stage {
-    directory: Arc<Directory>,
-    timebase: Timebase,
-    format: RefCell<RowFormat>,
-}
-
 impl Shared {
     pub(super) fn new(
         site: usize,
         machines: usize,
+        staging: Staging,
         pulse: Arc<Pulse>,
         reports: UnboundedSender<Report>,
     ) -> Self {
         Self {
-            stage: OnceCell::new(),
+            staging,
+            format: RefCell::default(),
             outbox: RefCell::default(),
             log: RefCell::default(),
             halted: Cell::new(false),
@@ -96,12 +93,6 @@ impl Shared {
             pulse,
             reports,
         }
-    }
-
-    pub(super) fn begin(&self, directory: Arc<Directory>, timebase: Timebase) {
-        let format = RefCell::new(RowFormat::new(timebase.time_of_day()));
-        let stage = Stage { directory, timebase, format };
-        assert!(self.stage.set(stage).is_ok(), "a run begins once");
     }
 
     /// From now on the machines write to this log, which they share.
@@ -115,7 +106,11 @@ impl Shared {
     }
 
     fn stage(&self) -> &Stage {
-        self.stage.get().expect("machines tick and receive only after the run's beginning")
+        self.staging.get().expect("machines tick and receive only after the run's beginning")
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.staging.get().is_some()
     }
 
     pub(super) fn elapsed(&self) -> Nanos {
@@ -140,7 +135,9 @@ impl Shared {
         let Some(log) = own.or(shared.as_mut()) else {
             return Ok(());
         };
-        log.append(record, &mut self.stage().format.borrow_mut());
+        let mut format = self.format.borrow_mut();
+        let format = format.get_or_insert_with(|| RowFormat::new(self.stage().timebase.time_of_day()));
+        log.append(record, format);
         log.flush()
     }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message, Recipient};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::directory::{Deliver, Directory};
+use super::directory::Deliver;
 use super::panics;
 use super::pulse::Pulse;
 use super::shared::{Report, Shared};
-use super::timebase::Timebase;
+use super::stage::Staging;
 use super::vm_actor::{self, HandIn, VmActor};
 use crate::id::VmId;
 use crate::log::{Layout, LogError, LogFile, combined_log_name, vm_log_name};
@@ -32,6 +32,7 @@ pub(super) struct Orders<W> {
     pub(super) layout: Layout,
     pub(super) folder: PathBuf,
     pub(super) workload: MakeWorkload<W>,
+    pub(super) staging: Staging,
     pub(super) pulse: Arc<Pulse>,
     pub(super) reports: UnboundedSender<Report>,
 }
@@ -44,13 +45,10 @@ pub(super) struct Site<W: Workload> {
     finished: bool,
 }
 
-/// The run starts: who lives where, and when it is.
-#[derive(Message)]
+/// The run starts: the stage is set.
+#[derive(Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub(super) struct Begin {
-    pub(super) directory: Arc<Directory>,
-    pub(super) timebase: Timebase,
-}
+pub(super) struct Begin;
 
 /// The run ends early: no more ticks.
 #[derive(Clone, Copy, Message)]
@@ -67,9 +65,9 @@ pub(super) struct Close {
 
 impl<W: Workload> Site<W> {
     pub(super) fn new(orders: Orders<W>) -> Self {
-        let Orders { site, machines, pulse, reports, .. } = &orders;
-        let shared = Shared::new(*site, machines.len(), Arc::clone(pulse), reports.clone());
-        let shared = Rc::new(shared);
+        let Orders { site, machines, staging, pulse, reports, .. } = &orders;
+        let (staging, pulse) = (Arc::clone(staging), Arc::clone(pulse));
+        let shared = Rc::new(Shared::new(*site, machines.len(), staging, pulse, reports.clone()));
         Self { orders, machines: Vec::new(), shared, finished: false }
     }
 
@@ -112,8 +110,7 @@ impl<W: Workload> Actor for Site<W> {
 impl<W: Workload> Handler<Begin> for Site<W> {
     type Result = ();
 
-    fn handle(&mut self, Begin { directory, timebase }: Begin, _: &mut Context<Self>) {
-        self.shared.begin(directory, timebase);
+    fn handle(&mut self, _: Begin, _: &mut Context<Self>) {
         for machine in &self.machines {
             machine.do_send(vm_actor::Begin);
         }
@@ -143,11 +140,17 @@ impl<W: Workload> Handler<Close> for Site<W> {
     }
 }
 
-/// A site that goes before it was told to close has panicked.
+/// A site that goes before it was told to close has panicked. Its machines are not to go on without it.
 impl<W: Workload> Drop for Site<W> {
     fn drop(&mut self) {
         if !self.finished {
             self.shared.report(Report::Panicked { vm: None, message: panics::latest() });
+            self.shared.halt();
+            let ended = if self.shared.has_begun() { self.shared.elapsed() } else { Nanos::ZERO };
+            for machine in self.machines.drain(..) {
+                machine.do_send(vm_actor::Halt);
+                machine.do_send(HandIn { ended });
+            }
         }
     }
 }

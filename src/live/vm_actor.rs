@@ -162,7 +162,11 @@ impl<W: Workload> Handler<Deliver> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, Deliver(mut message): Deliver, _: &mut Context<Self>) {
-        let arrival = *self.arrival.get_or_insert_with(|| self.site.elapsed());
+        let arrival = match self.phase {
+            Phase::Ticking => *self.arrival.get_or_insert_with(|| self.site.elapsed()),
+            // The ticker is gone, so nobody tells that the mailbox was empty in between.
+            Phase::Quiet | Phase::Done => self.site.elapsed(),
+        };
         message.arrives = message.arrives.max(arrival);
         self.vm.deliver(message);
     }

@@ -244,7 +244,7 @@ fn assert_columns_fit_the_kind(row: &Row) {
     let own_message = format!("{}-{}", row.vm, row.event);
     match row.kind.as_str() {
         "internal" => {
-            assert_eq!((row.peers.as_str(), row.message.as_str(), row.sender_lamport), ("", "", None))
+            assert_eq!((row.peers.as_str(), row.message.as_str(), row.sender_lamport), ("", "", None));
         }
         "send" => {
             assert!(
@@ -254,7 +254,7 @@ fn assert_columns_fit_the_kind(row: &Row) {
             assert!(!list(&row.peers).contains(&u64::from(row.vm)), "sent to itself: {row:?}");
         }
         "receive" => {
-            assert!(row.sender_lamport.is_some() && row.lost.is_empty() && row.duplicated.is_empty())
+            assert!(row.sender_lamport.is_some() && row.lost.is_empty() && row.duplicated.is_empty());
         }
         other => panic!("{other} is no kind of event"),
     }
