@@ -34,7 +34,8 @@ pub(super) trait Ticking: Actor {
 pin_project! {
     /// Makes a machine's ticks, each at its own due time: late ticks run late, in bursts that leave
     /// room for the mailbox, and none is skipped or doubled. Deadlines come from the schedule alone,
-    /// so a late tick does not delay the next one.
+    /// so a late tick does not delay the next one. All ticks of a burst happen at the time at which it
+    /// began.
     ///
     /// One timer serves all ticks, so a tick allocates nothing.
     #[derive(Debug)]
@@ -61,11 +62,11 @@ impl<A: Ticking> ActorFuture<A> for Ticker {
         task: &mut Context<'_>,
     ) -> Poll<()> {
         actor.mailbox_is_empty();
+        let mut now = actor.now();
         for _ in 0..BURST {
             let Some(due) = actor.next_due() else {
                 return Poll::Ready(());
             };
-            let mut now = actor.now();
             if now < due {
                 let mut sleep = self.as_mut().project().sleep;
                 let deadline = actor.instant(due);
