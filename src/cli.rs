@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
     match run(flags) {
         Ok(code) => code,
         Err(error) => {
-            complain(&format_args!("error: {error:#}"));
+            complain(&format_args!("error: {}", error.message));
             if error.is_usage {
                 complain(&"\nFor more information, try '--help'.");
             }
@@ -45,29 +45,22 @@ pub fn main() -> ExitCode {
 /// An error that ends the program, and whether the arguments are at fault.
 #[derive(Debug)]
 struct Fatal {
-    cause: anyhow::Error,
+    message: String,
     is_usage: bool,
-}
-
-impl Display for Fatal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.cause.fmt(f)
-    }
 }
 
 impl From<RunError> for Fatal {
     fn from(error: RunError) -> Self {
-        let is_usage = error.is_usage();
-        Self { cause: error.into(), is_usage }
+        Self { is_usage: error.is_usage(), message: error.to_string() }
     }
 }
 
-fn usage(error: impl Into<anyhow::Error>) -> Fatal {
-    Fatal { cause: error.into(), is_usage: true }
+fn usage(error: impl Display) -> Fatal {
+    Fatal { message: error.to_string(), is_usage: true }
 }
 
-fn failed(error: impl Into<anyhow::Error>) -> Fatal {
-    Fatal { cause: error.into(), is_usage: false }
+fn failed(what: &str, error: &io::Error) -> Fatal {
+    Fatal { message: format!("{what}: {error}"), is_usage: false }
 }
 
 fn run(flags: Flags) -> Result<ExitCode, Fatal> {
@@ -76,12 +69,13 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
         settings = settings.or(log::read_settings(path).map_err(usage)?);
     }
     // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
+    #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
     let drawn = Seed(rand::random::<u64>() >> 11);
     let scenario = Scenario::new(&settings, drawn).map_err(usage)?;
     let request = Request { output: flags.output, threads: settings.threads, log: settings.log };
 
     let (stopper, stop) = Stop::new();
-    let signals = Signals::listen(stopper).map_err(failed)?;
+    let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;
     let prepared = Prepared::live(scenario.clone(), &request)?;
     if let Some(moved) = prepared.moved().filter(|_| !flags.quiet) {
         complain(&format_args!("The earlier run is now in {}.", moved.display()));
@@ -92,7 +86,8 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     let finished = prepared.run(stop, &mut *observer)?;
     drop(observer);
     if !flags.quiet {
-        say(&table::Summary { scenario: &scenario, finished: &finished });
+        say(&table::Summary { scenario: &scenario, finished: &finished })
+            .map_err(|error| failed("cannot print the summary", &error))?;
     }
     Ok(conclude(&finished, &signals))
 }
@@ -117,10 +112,13 @@ fn conclude(finished: &Finished, signals: &Signals) -> ExitCode {
     }
 }
 
-/// Prints a result. Where nobody reads it any more, that is no failure of the run.
-fn say(result: &dyn Display) {
+/// Prints a result. Where nobody reads it any more, that is no failure.
+fn say(result: &dyn Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let _ = write!(stdout, "{result}").and_then(|()| stdout.flush());
+    match write!(stdout, "{result}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Prints a message to the person at the terminal.

@@ -13,7 +13,7 @@ use crate::time::Nanos;
 
 /// A logical clock: what an event does to it, and what a message takes along of it.
 ///
-/// `physical` is the machine's physical clock at the event, as far as the run's start: only the
+/// `physical` is the machine's physical clock at the event, counted from the run's start: only the
 /// hybrid clock looks at it.
 pub trait Clock {
     /// What a message carries: the clock's value just after the send.

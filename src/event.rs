@@ -1,4 +1,4 @@
-//! Machines, messages and events: the nouns that every layer shares.
+//! Messages and events: what machines send each other, and what a tick makes.
 
 use std::fmt;
 use std::sync::Arc;

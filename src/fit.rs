@@ -69,9 +69,13 @@ fn check_memory(scenario: &Scenario, available: u64) -> Result<(), DoesNotFit> {
     let vms = scenario.vms();
     let vectors = scenario.vector_bytes();
     let machines = u64::from(vms) * MACHINE_BYTES;
-    let needed = machines.saturating_add(vectors);
+    // Twice the vectors: the machines' own, and about as many in messages under way.
+    let needed = machines.saturating_add(vectors.saturating_mul(2));
     let (why, help) = if vectors > machines {
-        (" (dense vector clocks: 8 bytes for each pair)", "leave vector clocks out with --clocks lamport,hlc")
+        (
+            " (dense vector clocks: 8 bytes for each pair, and as much in messages)",
+            "leave vector clocks out with --clocks lamport,hlc",
+        )
     } else {
         ("", "ask for fewer")
     };
@@ -87,7 +91,7 @@ fn check_disk(scenario: &Scenario, folder: &Path, available: u64) -> Result<(), 
     let help = if scenario.clocks().vector && scenario.vms() > 10 {
         "leave vector clocks out with --clocks lamport,hlc, or the logs with --log none"
     } else {
-        "choose another folder with --output, or leave the logs out with --log none"
+        "ask for less with --duration, choose another folder with --output, or leave the logs out with --log none"
     };
     Err(DoesNotFit::Disk { folder: folder.to_owned(), events, needed, available, help })
 }
@@ -149,8 +153,8 @@ mod tests {
         let check = |clocks| check_memory(&scenario(1_000_000, clocks), 64_000_000_000);
         assert_eq!(
             check("vector").unwrap_err().to_string(),
-            "invalid value '1000000' for '--vms': so many machines need about 8003.1 GB of memory (dense vector clocks: \
-             8 bytes for each pair), and 64.0 GB are available; leave vector clocks out with --clocks lamport,hlc"
+            "invalid value '1000000' for '--vms': so many machines need about 16003.1 GB of memory (dense vector clocks: \
+             8 bytes for each pair, and as much in messages), and 64.0 GB are available; leave vector clocks out with --clocks lamport,hlc"
         );
         assert_eq!(check("lamport"), Ok(()));
     }

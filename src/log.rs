@@ -39,11 +39,16 @@ pub fn combined_log_name(first: VmId, last: VmId) -> String {
 /// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
 fn is_run_file(name: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let one_number =
+        |prefix| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv")).is_some_and(digits);
     let numbered = |prefix, separator| {
         let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv"));
         middle.and_then(|text| text.split_once(separator)).is_some_and(|(a, b)| digits(a) && digits(b))
     };
-    name == SUMMARY || name == MANIFEST || numbered("vm_", '_') || numbered("vms_", '-')
+    let is_log = numbered("vm_", '_') || numbered("vms_", '-') || one_number("bridge_");
+    // A manifest that was being written when its run was killed.
+    let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
+    name == SUMMARY || name == MANIFEST || is_log || is_draft
 }
 
 #[cfg(test)]
@@ -57,9 +62,17 @@ mod tests {
         {
             assert!(is_run_file(name), "{name}");
         }
-        for name in
-            ["notes.txt", "vm_notes.csv", "vm_1_.csv", "vm_1_2.csv.bak", "vms_1_2.csv", "my summary.csv"]
-        {
+        assert!(is_run_file("bridge_0.csv") && is_run_file(".run.toml.20260101T000000Z-1f"));
+        for name in [
+            "notes.txt",
+            "run.toml.new",
+            "bridge_x.csv",
+            "vm_notes.csv",
+            "vm_1_.csv",
+            "vm_1_2.csv.bak",
+            "vms_1_2.csv",
+            "my summary.csv",
+        ] {
             assert!(!is_run_file(name), "{name}");
         }
     }

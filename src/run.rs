@@ -91,6 +91,9 @@ pub enum WriteError {
     /// The manifest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// Neither, since the folder is not the run's any more.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
 }
 
 impl Prepared {
@@ -98,7 +101,7 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// Where the run does not fit or its folder cannot be had; then nothing has changed.
+    /// Where the run does not fit or its folder cannot be had; then nothing has been overwritten.
     pub fn live(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
         let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
         let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
@@ -116,15 +119,10 @@ impl Prepared {
             started: rfc3339(now),
             ..RunSection::default()
         };
-        let drawn = Drawn::from(&scenario);
+        let drawn = Drawn::of(&scenario);
         let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
         manifest.write(folder.path())?;
         Ok(Self { scenario, layout, threads, folder, manifest })
-    }
-
-    /// The scenario.
-    pub const fn scenario(&self) -> &Scenario {
-        &self.scenario
     }
 
     /// Where the run that was found in the folder went.
@@ -155,7 +153,8 @@ impl Prepared {
             Err(error) => {
                 self.manifest.status = Status::Failed;
                 self.manifest.run.failure = Some(error.to_string());
-                self.manifest.write(self.folder.path())?;
+                // The first error is the one to tell.
+                let _ = self.manifest.write(self.folder.path());
                 Err(error.into())
             }
         }
@@ -164,6 +163,10 @@ impl Prepared {
     /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
     fn finish(mut self, outcome: Outcome) -> Finished {
         let Outcome { mut ending, timebase, elapsed, accounts, mut files, lateness } = outcome;
+        if let Err(error) = self.folder.check() {
+            let (files, unwritten) = (self.paths(&files), Some(error.into()));
+            return Finished { ending, elapsed, accounts, lateness, files, unwritten };
+        }
         let mut unwritten = None;
         match write_summary(self.folder.path().join(SUMMARY), &accounts) {
             Ok(entry) => files.push(entry),
@@ -208,8 +211,10 @@ fn cores() -> Threads {
 
 /// The name of a run among others: when it was started, and something that two runs of a second differ in.
 fn run_id(now: Timestamp) -> String {
+    #[expect(clippy::disallowed_methods, reason = "a name; nothing that happens in a run depends on it")]
+    let random = rand::random::<u32>() >> 8;
     let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
-    format!("{time}-{:06x}", rand::random::<u32>() >> 8)
+    format!("{time}-{random:06x}")
 }
 
 fn rfc3339(time: Timestamp) -> String {

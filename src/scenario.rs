@@ -199,9 +199,9 @@ impl Scenario {
         Vm::new(vm, workload, parts)
     }
 
-    /// How many events the run makes in all, one at each tick.
+    /// How many events the run makes in all, one at each tick; at most the largest `u64`.
     pub fn events(&self) -> u64 {
-        self.ids().map(|vm| self.schedule(vm).ticks_until(self.duration)).sum()
+        self.ids().map(|vm| self.schedule(vm).ticks_until(self.duration)).fold(0, u64::saturating_add)
     }
 
     /// The bytes that the machines' vector clocks take: 8 for each pair of machines.
@@ -265,6 +265,17 @@ mod tests {
     }
 
     #[test]
+    fn more_events_than_can_be_counted_are_as_many_as_can() {
+        let settings = Settings {
+            vms: VmCount::new(100_000),
+            rates: "1000000".parse().ok(),
+            duration: Some(Nanos::LONGEST),
+            ..Settings::default()
+        };
+        assert_eq!(scenario(&settings).unwrap().events(), u64::MAX);
+    }
+
+    #[test]
     fn a_phase_lies_within_the_first_period() {
         let phases = |phase| {
             let settings = Settings { phase: Some(phase), vms: VmCount::new(200), ..Settings::default() };
@@ -276,6 +287,20 @@ mod tests {
         assert!(random.iter().all(|tick| Nanos::ZERO < tick.phase() && tick.phase() <= tick.rate().period()));
         assert!(random.iter().any(|tick| tick.phase() < tick.rate().period()));
     }
+
+    /// What a seed means is part of clocklab's promise, in every version.
+    #[test]
+    fn a_seed_draws_the_same_machines_forever() {
+        let settings =
+            Settings { skew: Some(Nanos::new(1_000_000)), seed: Some(SeedNumber(42)), ..Settings::default() };
+        let scenario = scenario(&settings).unwrap();
+        let drawn =
+            |vm| (scenario.schedule(vm).rate().get(), scenario.schedule(vm).phase().get(), scenario.skew(vm));
+        assert_eq!(scenario.ids().map(drawn).collect::<Vec<_>>(), GOLDEN_MACHINES);
+    }
+
+    const GOLDEN_MACHINES: [(u32, u64, i64); 3] =
+        [(5, 19_479_665, -729_686), (6, 80_544_392, 188_131), (3, 38_544_119, -587_382)];
 
     proptest! {
         #[test]

@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// Reads a value from a TOML text, or from a number where people leave the quotes out.
+/// Reads a value from a TOML text, or from what people write instead where a text looks like it: a
+/// number, a list, true or false.
 ///
 /// # Errors
 ///
@@ -19,11 +20,11 @@ where
 
 struct AnyText<T>(PhantomData<T>);
 
-impl<T: FromStr<Err: Display>> serde::de::Visitor<'_> for AnyText<T> {
+impl<'de, T: FromStr<Err: Display>> serde::de::Visitor<'de> for AnyText<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a number")
+        f.write_str("a text, a number or a list")
     }
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
         text.parse().map_err(|error| E::custom(format_args!("`{text}`: {error}")))
@@ -36,6 +37,33 @@ impl<T: FromStr<Err: Display>> serde::de::Visitor<'_> for AnyText<T> {
     }
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
         self.visit_str(&number.to_string())
+    }
+    fn visit_bool<E: serde::de::Error>(self, switch: bool) -> Result<T, E> {
+        self.visit_str(if switch { "on" } else { "off" })
+    }
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(Plain(text)) = items.next_element()? {
+            texts.push(text);
+        }
+        self.visit_str(&texts.join(","))
+    }
+}
+
+/// The text of an item in a list.
+struct Plain(String);
+
+impl FromStr for Plain {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Plain {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
     }
 }
 

@@ -100,9 +100,14 @@ impl<W: Workload> Vm<W> {
         self.clocks.reading()
     }
 
-    /// The messages that wait for a tick, or are still on their way.
-    pub const fn inbox(&self) -> &Inbox {
-        &self.inbox
+    /// How many messages have arrived by `now` and wait for a tick.
+    pub fn waiting(&mut self, now: Nanos) -> usize {
+        self.inbox.waiting(now)
+    }
+
+    /// How many messages to it will arrive only after `now`.
+    pub fn in_flight(&mut self, now: Nanos) -> usize {
+        self.inbox.in_flight(now)
     }
 
     fn receive(&mut self, now: Nanos, physical: Nanos, message: Message, queue: usize) -> Record<'_> {

@@ -264,6 +264,54 @@ fn two_runs_do_not_share_a_folder() {
     );
 }
 
+#[test]
+fn logs_that_vanish_fail_the_run_and_a_folder_that_is_replaced_is_not_written_to() {
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let child = start_long_run(&folder, &["--rates", "50,40,30"]);
+    fs::remove_file(path.join("vm_1_40.csv")).unwrap();
+    signal(&child, "INT");
+    let ended = child.wait_with_output().unwrap();
+    assert_code(&ended, 1);
+    assert!(
+        text(&ended.stderr).contains("output/vm_1_40.csv was removed or replaced"),
+        "{}",
+        text(&ended.stderr)
+    );
+    assert_eq!(Run::read(&path).status(), "failed");
+
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let child = start_long_run(&folder, &["--rates", "50,40,30"]);
+    fs::rename(&path, folder.path().join("old")).unwrap();
+    fs::create_dir(&path).unwrap();
+    signal(&child, "INT");
+    let ended = child.wait_with_output().unwrap();
+    assert_code(&ended, 1);
+    assert!(text(&ended.stderr).contains("output was moved, removed or replaced"), "{}", text(&ended.stderr));
+    assert_eq!(names(&path).len(), 0);
+}
+
+#[test]
+fn a_file_in_the_way_of_the_manifest_is_left_alone() {
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("run.toml.new"), "mine").unwrap();
+    assert_code(&output(&folder, &["--duration", "100ms", "--quiet"]), 0);
+    assert_eq!(fs::read_to_string(path.join("run.toml.new")).unwrap(), "mine");
+}
+
+#[test]
+fn a_summary_that_cannot_be_printed_is_told() {
+    let folder = empty_folder();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = clocklab(&folder, &["--duration", "100ms"]).stdout(full).output().unwrap();
+    assert_code(&ran, 1);
+    assert!(text(&ran.stderr).starts_with("error: cannot print the summary: "), "{}", text(&ran.stderr));
+    assert_eq!(Run::read(&folder.path().join("output")).status(), "complete");
+}
+
 /// A limit on the size of files stands in for a full disk: both fail a write after part of it.
 #[test]
 fn a_disk_that_is_full_fails_the_run_and_keeps_whole_rows() {
@@ -297,6 +345,7 @@ fn a_folder_that_cannot_be_used_is_named() {
         assert_code(&ran, 1);
         let error = text(&ran.stderr);
         assert!(error.starts_with(&format!("error: cannot use {path} as the output folder: ")), "{error}");
+        assert_eq!(error.matches("os error").count(), 1, "the cause is told once: {error}");
     }
     assert_eq!(fs::read_to_string(folder.path().join("taken")).unwrap(), "mine");
 }

@@ -7,13 +7,14 @@ mod common;
 use std::path::Path;
 
 use actix::{Arbiter, System};
-use clocklab::control::{Stop, Unwatched};
+use clocklab::control::{Observer, Progress, Stop, Stopper, Unwatched};
 use clocklab::event::Message;
 use clocklab::id::VmId;
 use clocklab::live::{Ending, Failure, Outcome, Plan, conduct};
 use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
+use clocklab::time::Nanos;
 use clocklab::workload::{Action, ScaleModel, Tick, Workload};
 use common::Run;
 
@@ -28,11 +29,26 @@ where
     W: Workload,
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
+    run_observed(scenario, layout, folder, workload, stop, &mut Unwatched)
+}
+
+fn run_observed<W, F>(
+    scenario: &Scenario,
+    layout: Layout,
+    folder: &Path,
+    workload: F,
+    stop: Stop,
+    observer: &mut dyn Observer,
+) -> Outcome
+where
+    W: Workload,
+    F: Fn(VmId) -> W + Send + Sync + 'static,
+{
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     System::with_tokio_rt(runtime).block_on(async {
         let plan = Plan { threads: 1, layout, folder: folder.to_owned() };
-        conduct(vec![Arbiter::current()], scenario, &plan, workload, stop, &mut Unwatched).await
+        conduct(vec![Arbiter::current()], scenario, &plan, workload, stop, observer).await
     })
 }
 
@@ -53,7 +69,7 @@ fn run(settings: &str, layout: Layout) -> (Outcome, Run) {
         status: Status::Complete,
         settings: scenario.settings(),
         run: RunSection::default(),
-        drawn: Drawn::from(&scenario),
+        drawn: Drawn::of(&scenario),
         files: outcome.files.clone(),
     };
     manifest.write(folder.path()).unwrap();
@@ -220,15 +236,40 @@ fn a_message_to_nobody_is_the_workloads_fault() {
     );
 }
 
+/// Asks the run to stop once it has come that far.
+struct StopAt(Nanos, Stopper);
+
+impl Observer for StopAt {
+    fn progress(&mut self, progress: &Progress) {
+        if progress.elapsed >= self.0 {
+            self.1.stop();
+        }
+    }
+}
+
 #[test]
 fn a_run_that_is_asked_to_stop_hands_in_what_it_has() {
+    let scenario = scenario("duration = \"100h\"\nrates = \"6,2,1\"");
+    let folder = tempfile::tempdir().unwrap();
+    let (stopper, stop) = Stop::new();
+    let mut observer = StopAt(Nanos::from_secs(10), stopper);
+    let workload = scale_model(&scenario);
+    let outcome = run_observed(&scenario, Layout::PerVm, folder.path(), workload, stop, &mut observer);
+    assert!(matches!(outcome.ending, Ending::Interrupted), "{:?}", outcome.ending);
+    let events: Vec<u64> = outcome.accounts.iter().map(|account| account.tally.events()).collect();
+    assert!(events[0] >= 59 && events[0] <= 62 && events[1] >= 19 && events[2] >= 9, "{events:?}");
+    assert_eq!(outcome.files.iter().map(|file| file.rows).collect::<Vec<_>>(), events);
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_before_it_starts_makes_no_event() {
     let scenario = scenario("duration = \"100h\"");
     let folder = tempfile::tempdir().unwrap();
     let (stopper, stop) = Stop::new();
     stopper.stop();
     let outcome = run_paused(&scenario, Layout::PerVm, folder.path(), scale_model(&scenario), stop);
     assert!(matches!(outcome.ending, Ending::Interrupted), "{:?}", outcome.ending);
-    assert_eq!((outcome.accounts.len(), outcome.files.len()), (3, 3));
+    assert!(outcome.accounts.iter().all(|account| account.tally.events() == 0));
 }
 
 #[test]

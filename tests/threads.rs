@@ -3,11 +3,45 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use clocklab::control::{Stop, Unwatched};
+use clocklab::event::Message;
+use clocklab::id::VmId;
 use clocklab::live::{Ending, Plan, run};
 use clocklab::log::Layout;
 use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::Seed;
-use clocklab::workload::ScaleModel;
+use clocklab::seed::{Seed, Stream};
+use clocklab::workload::{Action, ScaleModel, Tick, Workload};
+
+/// Receives what there is, and breaks at its twentieth message.
+#[derive(Debug)]
+struct Brittle {
+    other: VmId,
+    left: u32,
+}
+
+impl Workload for Brittle {
+    fn choose(&mut self, tick: &Tick, _: &mut Stream) -> Action {
+        let to = [self.other].into_iter().collect();
+        if tick.waiting > 0 { Action::Receive } else { Action::Send { to, payload: None } }
+    }
+
+    fn received(&mut self, _: &Message) {
+        self.left -= 1;
+        assert!(self.left > 0, "one message too many");
+    }
+}
+
+#[test]
+fn a_panic_on_one_of_several_threads_ends_the_run_on_all() {
+    let settings: Settings = toml::from_str("vms = 8\nrates = 500\nduration = \"1h\"").unwrap();
+    let scenario = Scenario::new(&settings, Seed(1)).unwrap();
+    let plan = Plan { threads: 4, layout: Layout::Nowhere, folder: "unused".into() };
+    let (_stopper, stop) = Stop::new();
+    let brittle = |vm: VmId| Brittle { other: VmId(7 - vm.0), left: if vm.0 == 5 { 20 } else { u32::MAX } };
+    let outcome = run(&scenario, &plan, brittle, stop, &mut Unwatched).unwrap();
+    let Ending::Failed(failure) = outcome.ending else { panic!("{:?}", outcome.ending) };
+    assert!(failure.to_string().starts_with("machine 5 panicked: one message too many"), "{failure}");
+    assert_eq!(outcome.accounts.len(), 7);
+}
 
 /// Machines that tick at once and often: messages cross threads while other sites are still waking up,
 /// and while others are already quiet.

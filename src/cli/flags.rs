@@ -149,6 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_sets_its_own_setting() {
+        let line = "clocklab --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned \
+                    --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
+                    --threads 3 --log none";
+        let expected = "vms = 4\nduration = \"5s\"\nrates = \"2-3\"\nseed = 9\nworkload = \"scale-model\"\ndraw = 7\n\
+                        phase = \"aligned\"\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\nloss = 0.25\n\
+                        duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nthreads = 3\nlog = \"none\"\n";
+        let settings = Flags::parse_from(line.split_whitespace()).settings();
+        assert_eq!(toml::to_string(&settings).unwrap(), expected);
+        assert_eq!(settings.clone().or(Settings::default()), settings);
+        assert_eq!(Settings::default().or(settings.clone()), settings);
+    }
+
+    #[test]
     fn every_setting_has_its_flag() {
         let settings = toml::Table::try_from(Settings {
             partition: vec!["0s-1s:0".parse().unwrap()],

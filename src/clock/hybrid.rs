@@ -7,7 +7,8 @@ use std::fmt;
 use super::Clock;
 use crate::time::Nanos;
 
-/// A hybrid logical clock. It starts at (0, 0), the run's start.
+/// A hybrid logical clock. It starts at (0, 0), the run's start: a physical clock that is still before
+/// that does not move it back, and its machine's events are counted by c.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hybrid {
     value: HybridStamp,

@@ -15,7 +15,7 @@ use super::panics;
 use super::pulse::Pulse;
 use super::shared::{Closing, Report, lateness_histogram};
 use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
-use super::stage::{Stage, Staging};
+use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
 use crate::id::VmId;
@@ -129,7 +129,7 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     System::new().block_on(async {
-        let arbiters = start_arbiters(plan.threads)?;
+        let arbiters = start_arbiters(plan.threads.min(scenario.vms() as usize))?;
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let outcome = conduct(handles, scenario, plan, workload, stop, observer).await;
         for arbiter in arbiters {
@@ -179,7 +179,7 @@ struct Lab<W: Workload> {
     pulses: Vec<Arc<Pulse>>,
     reports: UnboundedReceiver<Report>,
     stop: Stop,
-    staging: Staging,
+    theatre: Arc<Theatre>,
     timebase: Option<Timebase>,
     ending: Ending,
     /// Sites at which no machine will tick again.
@@ -198,7 +198,7 @@ impl<W: Workload> Lab<W> {
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let shares = shares(scenario.vms(), arbiters.len());
-        let staging = Staging::default();
+        let theatre = Arc::<Theatre>::default();
         let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
         let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
             let orders = Orders {
@@ -208,7 +208,7 @@ impl<W: Workload> Lab<W> {
                 layout: plan.layout,
                 folder: plan.folder.clone(),
                 workload: Arc::clone(&workload),
-                staging: Arc::clone(&staging),
+                theatre: Arc::clone(&theatre),
                 pulse: Arc::clone(&pulses[site]),
                 reports: sender.clone(),
             };
@@ -221,7 +221,7 @@ impl<W: Workload> Lab<W> {
             pulses,
             reports,
             stop,
-            staging,
+            theatre,
             timebase: None,
             ending: Ending::Complete,
             quiet: 0,
@@ -229,16 +229,21 @@ impl<W: Workload> Lab<W> {
         }
     }
 
-    /// Waits for every site to make its machines; none where one of them cannot.
+    /// Waits for every site to make its machines; none where one of them cannot, or the run was asked
+    /// to stop before.
     async fn wait_until_ready(&mut self) -> Option<Directory> {
         let mut recipients: Vec<Vec<Recipient<Deliver>>> = self.sites.iter().map(|_| Vec::new()).collect();
         for _ in 0..self.sites.len() {
-            match self.reports.recv().await? {
-                Report::Ready { site, recipients: its } => recipients[site] = its,
-                other => {
-                    self.take(other);
-                    return None;
-                }
+            tokio::select! {
+                report = self.reports.recv() => match report? {
+                    Report::Ready { site, recipients: its } => recipients[site] = its,
+                    other => self.take(other),
+                },
+                () = self.stop.wait() => self.ending.interrupt(),
+            }
+            if !matches!(self.ending, Ending::Complete) {
+                self.theatre.halt();
+                return None;
             }
         }
         Some(Directory::new(recipients.into_iter().flatten().collect()))
@@ -248,7 +253,7 @@ impl<W: Workload> Lab<W> {
     fn begin(&mut self, directory: Directory) {
         let delay = Duration::from_millis(1) + Duration::from_micros(1) * self.vms;
         let timebase = Timebase::starting_in(delay);
-        assert!(self.staging.set(Stage { directory, timebase }).is_ok(), "a run begins once");
+        self.theatre.open(Stage { directory, timebase });
         self.timebase = Some(timebase);
         self.sites.iter().for_each(|site| site.do_send(Begin));
     }
@@ -267,6 +272,7 @@ impl<W: Workload> Lab<W> {
             }
             if !halted && !matches!(self.ending, Ending::Complete) {
                 halted = true;
+                self.theatre.halt();
                 self.sites.iter().for_each(|site| site.do_send(Halt));
             }
         }
@@ -281,13 +287,11 @@ impl<W: Workload> Lab<W> {
             Ending::Complete => self.elapsed().max(self.duration),
             Ending::Interrupted | Ending::Failed(_) => self.elapsed(),
         };
-        if self.timebase.is_some() {
-            self.sites.iter().for_each(|site| site.do_send(Close { ended: elapsed }));
-            while self.closings.len() < self.sites.len() {
-                match self.reports.recv().await {
-                    Some(report) => self.take(report),
-                    None => break,
-                }
+        self.sites.iter().for_each(|site| site.do_send(Close { ended: elapsed }));
+        while self.closings.len() < self.sites.len() {
+            match self.reports.recv().await {
+                Some(report) => self.take(report),
+                None => break,
             }
         }
         let mut outcome = Outcome {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::directory::Deliver;
 use super::panics;
 use super::pulse::Pulse;
-use super::stage::{Stage, Staging};
+use super::stage::{Stage, Theatre};
 use crate::event::{Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, RowFormat};
@@ -57,18 +57,18 @@ pub(super) fn lateness_histogram() -> Histogram<u64> {
 
 /// What the machines of a site share.
 pub(super) struct Shared {
-    staging: Staging,
+    theatre: Arc<Theatre>,
     /// The form of the rows, from the first row on.
     format: RefCell<Option<RowFormat>>,
     outbox: RefCell<Outbox>,
     /// The log that the machines share, where they do.
     log: RefCell<Option<LogFile>>,
-    halted: Cell<bool>,
     /// Machines that will still tick.
     ticking: Cell<usize>,
     /// Machines that still owe their account.
     owing: Cell<usize>,
     closing: RefCell<Closing>,
+    closed: Cell<bool>,
     pulse: Arc<Pulse>,
     reports: UnboundedSender<Report>,
 }
@@ -76,23 +76,27 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         site: usize,
-        machines: usize,
-        staging: Staging,
+        theatre: Arc<Theatre>,
         pulse: Arc<Pulse>,
         reports: UnboundedSender<Report>,
     ) -> Self {
         Self {
-            staging,
+            theatre,
             format: RefCell::default(),
             outbox: RefCell::default(),
             log: RefCell::default(),
-            halted: Cell::new(false),
-            ticking: Cell::new(machines),
-            owing: Cell::new(machines),
+            ticking: Cell::new(0),
+            owing: Cell::new(0),
             closing: RefCell::new(Closing::empty(site)),
+            closed: Cell::new(false),
             pulse,
             reports,
         }
+    }
+
+    /// Whether the machines share a log.
+    pub(super) fn has_log(&self) -> bool {
+        self.log.borrow().is_some()
     }
 
     /// From now on the machines write to this log, which they share.
@@ -100,17 +104,23 @@ impl Shared {
         self.log.replace(Some(log));
     }
 
-    /// No machine is to tick again.
+    /// A machine has been made: it will tick, and owes its account.
+    pub(super) fn one_is_made(&self) {
+        self.ticking.set(self.ticking.get() + 1);
+        self.owing.set(self.owing.get() + 1);
+    }
+
+    /// No machine of the run is to tick again.
     pub(super) fn halt(&self) {
-        self.halted.set(true);
+        self.theatre.halt();
     }
 
     fn stage(&self) -> &Stage {
-        self.staging.get().expect("machines tick and receive only after the run's beginning")
+        self.theatre.stage().expect("machines tick and receive only after the run's beginning")
     }
 
     pub(super) fn has_begun(&self) -> bool {
-        self.staging.get().is_some()
+        self.theatre.stage().is_some()
     }
 
     pub(super) fn elapsed(&self) -> Nanos {
@@ -125,8 +135,8 @@ impl Shared {
         self.outbox.borrow_mut()
     }
 
-    pub(super) const fn has_halted(&self) -> bool {
-        self.halted.get()
+    pub(super) fn has_halted(&self) -> bool {
+        self.theatre.has_halted()
     }
 
     /// Writes the event's row to the machine's own log or the shared one, where there is one.
@@ -150,9 +160,10 @@ impl Shared {
         self.closing.borrow_mut().lateness.saturating_record(late.get() / 1000);
     }
 
-    /// Nothing more is to happen at this site: an event could not be logged.
+    /// Nothing more is to happen: an event could not be logged. It happened all the same, so the
+    /// clocks in its machine's account may be one event ahead of the log.
     pub(super) fn log_failed(&self, error: LogError) {
-        if !self.halted.replace(true) {
+        if self.theatre.halt() {
             self.report(Report::LogFailed(error));
         }
     }
@@ -182,7 +193,12 @@ impl Shared {
 
     fn one_owes_less(&self) {
         self.owing.set(self.owing.get() - 1);
-        if self.owing.get() == 0 {
+        self.close_when_none_owes();
+    }
+
+    /// Closes the site where no machine owes its account, as when none was made.
+    pub(super) fn close_when_none_owes(&self) {
+        if self.owing.get() == 0 && !self.closed.replace(true) {
             self.close(self.log.take());
             let site = self.closing.borrow().site;
             self.report(Report::Closed(self.closing.replace(Closing::empty(site))));

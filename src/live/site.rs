@@ -12,7 +12,7 @@ use super::directory::Deliver;
 use super::panics;
 use super::pulse::Pulse;
 use super::shared::{Report, Shared};
-use super::stage::Staging;
+use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
 use crate::id::VmId;
 use crate::log::{Layout, LogError, LogFile, combined_log_name, vm_log_name};
@@ -32,7 +32,7 @@ pub(super) struct Orders<W> {
     pub(super) layout: Layout,
     pub(super) folder: PathBuf,
     pub(super) workload: MakeWorkload<W>,
-    pub(super) staging: Staging,
+    pub(super) theatre: Arc<Theatre>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) reports: UnboundedSender<Report>,
 }
@@ -50,7 +50,7 @@ pub(super) struct Site<W: Workload> {
 #[rtype(result = "()")]
 pub(super) struct Begin;
 
-/// The run ends early: no more ticks.
+/// The run ends early, and the theatre is halted.
 #[derive(Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub(super) struct Halt;
@@ -65,13 +65,13 @@ pub(super) struct Close {
 
 impl<W: Workload> Site<W> {
     pub(super) fn new(orders: Orders<W>) -> Self {
-        let Orders { site, machines, staging, pulse, reports, .. } = &orders;
-        let (staging, pulse) = (Arc::clone(staging), Arc::clone(pulse));
-        let shared = Rc::new(Shared::new(*site, machines.len(), staging, pulse, reports.clone()));
+        let Orders { site, theatre, pulse, reports, .. } = &orders;
+        let shared = Shared::new(*site, Arc::clone(theatre), Arc::clone(pulse), reports.clone());
+        let shared = Rc::new(shared);
         Self { orders, machines: Vec::new(), shared, finished: false }
     }
 
-    /// Makes the machines with their logs.
+    /// Makes the machines with their logs, as long as the run is not halted.
     fn prepare(&mut self) -> Result<Vec<Recipient<Deliver>>, LogError> {
         let Orders { scenario, machines, layout, folder, workload, .. } = &self.orders;
         if *layout == Layout::Combined {
@@ -80,6 +80,9 @@ impl<W: Workload> Site<W> {
         }
         let mut recipients = Vec::with_capacity(machines.len());
         for vm in machines.clone().map(VmId) {
+            if self.shared.has_halted() {
+                break;
+            }
             let schedule = scenario.schedule(vm);
             let log = match layout {
                 Layout::PerVm => Some(LogFile::create(folder.join(vm_log_name(vm, schedule.rate())))?),
@@ -88,6 +91,7 @@ impl<W: Workload> Site<W> {
             let machine = scenario.machine(vm, workload(vm));
             let actor = VmActor::new(machine, schedule, scenario.duration(), log, Rc::clone(&self.shared));
             let address = actor.start();
+            self.shared.one_is_made();
             recipients.push(address.clone().recipient());
             self.machines.push(address);
         }
@@ -120,8 +124,8 @@ impl<W: Workload> Handler<Begin> for Site<W> {
 impl<W: Workload> Handler<Halt> for Site<W> {
     type Result = ();
 
+    /// The run is halted; this wakes machines that sleep.
     fn handle(&mut self, _: Halt, _: &mut Context<Self>) {
-        self.shared.halt();
         for machine in &self.machines {
             machine.do_send(vm_actor::Halt);
         }
@@ -135,6 +139,7 @@ impl<W: Workload> Handler<Close> for Site<W> {
         for machine in self.machines.drain(..) {
             machine.do_send(HandIn { ended });
         }
+        self.shared.close_when_none_owes();
         self.finished = true;
         context.stop();
     }
@@ -151,6 +156,7 @@ impl<W: Workload> Drop for Site<W> {
                 machine.do_send(vm_actor::Halt);
                 machine.do_send(HandIn { ended });
             }
+            self.shared.close_when_none_owes();
         }
     }
 }

@@ -68,6 +68,9 @@ impl<A: Ticking> ActorFuture<A> for Ticker {
                 return Poll::Ready(());
             };
             if now < due {
+                now = actor.now();
+            }
+            if now < due {
                 let mut sleep = self.as_mut().project().sleep;
                 let deadline = actor.instant(due);
                 if sleep.deadline() != deadline {

@@ -85,7 +85,8 @@ impl<W: Workload> VmActor<W> {
         }
     }
 
-    fn account(&self, ended: Nanos) -> Account {
+    fn account(&mut self, ended: Nanos) -> Account {
+        let (waiting, in_flight) = (self.vm.waiting(ended), self.vm.in_flight(ended));
         let clocks = self.vm.clocks();
         Account {
             vm: self.vm.id(),
@@ -93,8 +94,8 @@ impl<W: Workload> VmActor<W> {
             tally: self.tally.clone(),
             vector: clocks.vector.into(),
             hybrid: clocks.hybrid,
-            waiting: self.vm.inbox().waiting(ended) as u64,
-            in_flight: self.vm.inbox().in_flight(ended) as u64,
+            waiting: waiting as u64,
+            in_flight: in_flight as u64,
             lateness: Some(self.lateness.clone()),
         }
     }
@@ -129,8 +130,10 @@ impl<W: Workload> Ticking for VmActor<W> {
         self.arrival = None;
     }
 
-    /// One event, its row, and only then its messages.
+    /// One event, its row, and only then its messages. Writing takes time: an event that is logged reads
+    /// the clock for itself.
     fn tick(&mut self, due: Nanos, now: Nanos) {
+        let now = if self.log.is_some() || self.site.has_log() { self.site.elapsed() } else { now };
         self.next += 1;
         let mut outbox = self.site.outbox();
         let record = self.vm.tick(now, &mut outbox);
@@ -184,6 +187,9 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
 
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
         let account = self.account(ended);
+        if self.phase == Phase::Ticking {
+            self.site.one_is_quiet();
+        }
         self.phase = Phase::Done;
         self.site.handed_in(account, self.log.take().map(|log| *log));
         context.stop();

@@ -1,7 +1,8 @@
 //! One log file while it grows: rows reach the operating system whole, or not at all.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -56,6 +57,12 @@ pub enum LogError {
         rows: u64,
         /// The operating system's reason.
         source: io::Error,
+    },
+    /// At the end another file, or none, stands in its place.
+    #[error("{} was removed or replaced while the run wrote it", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
     },
     /// At the end the file is not what was written to it.
     #[error("{} was changed while the run wrote it: it has {found} bytes, written were {written}", path.display())]
@@ -121,13 +128,23 @@ impl LogFile {
     /// Where it cannot be flushed, or has another size than what was written.
     pub fn finish(mut self) -> Result<FileEntry, LogError> {
         self.flush()?;
-        let size = self.file.metadata().map(|metadata| metadata.len());
-        match size {
-            Ok(found) if found == self.bytes => Ok(entry(&self.path, self.rows, self.bytes, self.checksum)),
-            Ok(found) => Err(LogError::Changed { path: self.path, found, written: self.bytes }),
-            Err(source) => Err(LogError::Write { path: self.path, rows: self.rows, source }),
+        let ours = match self.file.metadata() {
+            Ok(metadata) => metadata,
+            Err(source) => return Err(LogError::Write { path: self.path, rows: self.rows, source }),
+        };
+        if !is_same_file(&self.path, &ours) {
+            return Err(LogError::Replaced { path: self.path });
         }
+        if ours.len() != self.bytes {
+            return Err(LogError::Changed { path: self.path, found: ours.len(), written: self.bytes });
+        }
+        Ok(entry(&self.path, self.rows, self.bytes, self.checksum))
     }
+}
+
+/// Whether the path still leads to the file, or folder, of that metadata.
+pub(super) fn is_same_file(path: &Path, ours: &Metadata) -> bool {
+    fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (ours.dev(), ours.ino()))
 }
 
 /// Makes a file with that content, and tells what the manifest says of it.
@@ -172,9 +189,9 @@ mod tests {
         for event in 1..=3 {
             log.append(&internal(event), &mut format);
             log.flush().unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count() as u64, 1 + event);
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count() as u64, 1 + event);
         }
-        let content = std::fs::read(&path).unwrap();
+        let content = fs::read(&path).unwrap();
         let crc32c = format!("{:08x}", crc32c::crc32c(&content));
         let expected = FileEntry { name: "vm_0_1.csv".into(), rows: 3, bytes: content.len() as u64, crc32c };
         assert_eq!(log.finish().unwrap(), expected);
@@ -184,10 +201,10 @@ mod tests {
     fn a_file_that_is_there_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        std::fs::write(&path, "mine").unwrap();
+        fs::write(&path, "mine").unwrap();
         let error = LogFile::create(path.clone()).unwrap_err();
         assert!(error.to_string().starts_with(&format!("cannot create {}: ", path.display())), "{error}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     }
 
     #[test]
@@ -199,5 +216,19 @@ mod tests {
         log.flush().unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"x").unwrap();
         assert!(matches!(log.finish(), Err(LogError::Changed { .. })));
+    }
+
+    #[test]
+    fn a_file_removed_or_replaced_by_others_is_found_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        let log = LogFile::create(path.clone()).unwrap();
+        fs::copy(&path, folder.path().join("copy")).unwrap();
+        fs::rename(folder.path().join("copy"), &path).unwrap();
+        assert!(matches!(log.finish(), Err(LogError::Replaced { .. })));
+        fs::remove_file(&path).unwrap();
+        let log = LogFile::create(path.clone()).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(log.finish(), Err(LogError::Replaced { .. })));
     }
 }

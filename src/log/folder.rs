@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file::is_same_file;
 use super::{MANIFEST, PREVIOUS, is_run_file, manifest};
 
 /// A folder that this run alone writes to, empty of other runs.
@@ -13,7 +14,7 @@ pub struct RunFolder {
     /// Where the run that was found here went.
     moved: Option<PathBuf>,
     /// The folder itself, open and locked; the lock ends with the process, however that ends.
-    _lock: File,
+    lock: File,
 }
 
 /// Why a folder cannot be had for a run.
@@ -30,6 +31,15 @@ pub enum FolderError {
     /// Another run writes to it.
     #[error("another run is writing to {}; choose another folder with --output", path.display())]
     InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another folder, or none, stands in its place.
+    #[error(
+        "{} was moved, removed or replaced while the run wrote to it; its summary and manifest were not written",
+        path.display()
+    )]
+    Replaced {
         /// The folder.
         path: PathBuf,
     },
@@ -63,12 +73,24 @@ impl RunFolder {
         }
         let earlier = run_files(path).map_err(unusable)?;
         let moved = if earlier.is_empty() { None } else { Some(move_aside(path, &earlier)?) };
-        Ok(Self { path: path.to_owned(), moved, _lock: lock })
+        Ok(Self { path: path.to_owned(), moved, lock })
     }
 
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes sure that the path still leads to the folder that was claimed.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not: what is there now is somebody else's.
+    pub fn check(&self) -> Result<(), FolderError> {
+        match self.lock.metadata() {
+            Ok(ours) if is_same_file(&self.path, &ours) => Ok(()),
+            _ => Err(FolderError::Replaced { path: self.path.clone() }),
+        }
     }
 
     /// Where the run that was found here went.
@@ -96,8 +118,7 @@ fn run_files(folder: &Path) -> io::Result<Vec<String>> {
 /// Moves an earlier run's files. The manifest goes last, so that a move cut short goes on next time
 /// under the same id.
 fn move_aside(folder: &Path, names: &[String]) -> Result<PathBuf, FolderError> {
-    let id = manifest::read_run_id(&folder.join(MANIFEST)).unwrap_or_else(|| "unnamed".to_owned());
-    let target = free_target(&folder.join(PREVIOUS), &id, names);
+    let target = free_target(&folder.join(PREVIOUS), manifest::read_run_id(&folder.join(MANIFEST)), names);
     fs::create_dir_all(&target).map_err(|source| FolderError::Unusable { path: target.clone(), source })?;
     for name in names {
         let (from, to) = (folder.join(name), target.join(name));
@@ -106,12 +127,17 @@ fn move_aside(folder: &Path, names: &[String]) -> Result<PathBuf, FolderError> {
     Ok(target)
 }
 
-/// The first of `<id>`, `<id>-2`, `<id>-3`, … in which none of the names is taken.
-fn free_target(previous: &Path, id: &str, names: &[String]) -> PathBuf {
-    let candidates = std::iter::once(id.to_owned()).chain((2u64..).map(|n| format!("{id}-{n}")));
+/// The first of `<id>`, `<id>-2`, `<id>-3`, … in which none of the names is taken. A run without an
+/// id gets a folder of its own: `unnamed`, `unnamed-2`, …
+fn free_target(previous: &Path, id: Option<String>, names: &[String]) -> PathBuf {
+    let name = id.as_deref().unwrap_or("unnamed");
+    let candidates = std::iter::once(name.to_owned()).chain((2u64..).map(|n| format!("{name}-{n}")));
     let mut folders = candidates.map(|name| previous.join(name));
-    let is_free =
-        |folder: &PathBuf| names.iter().all(|name| fs::symlink_metadata(folder.join(name)).is_err());
+    let is_taken = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let is_free = |folder: &PathBuf| match id {
+        Some(_) => !names.iter().any(|name| is_taken(&folder.join(name))),
+        None => !is_taken(folder),
+    };
     folders.find(is_free).expect("the candidates do not end")
 }
 
@@ -154,6 +180,34 @@ mod tests {
         assert_eq!(read(&previous.join("unnamed/vms_0-9.csv")), "one");
         assert_eq!(read(&previous.join("unnamed-2/vms_0-9.csv")), "two");
         assert_eq!(read(&previous.join("unnamed-3/vms_0-9.csv")), "three");
+    }
+
+    #[test]
+    fn a_move_that_was_cut_short_goes_on_and_a_name_that_is_taken_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let manifest = "[run]\nid = \"first\"\n";
+        fs::create_dir_all(path.join("previous/first")).unwrap();
+        put(&path.join("previous/first"), &[("vm_0_1.csv", "moved before")]);
+        put(path, &[("vm_1_1.csv", "left behind"), (MANIFEST, manifest)]);
+        drop(RunFolder::claim(path).unwrap());
+        assert_eq!(read(&path.join("previous/first/vm_0_1.csv")), "moved before");
+        assert_eq!(read(&path.join("previous/first/vm_1_1.csv")), "left behind");
+        put(path, &[("vm_0_1.csv", "another"), (MANIFEST, manifest)]);
+        drop(RunFolder::claim(path).unwrap());
+        assert_eq!(read(&path.join("previous/first/vm_0_1.csv")), "moved before");
+        assert_eq!(read(&path.join("previous/first-2/vm_0_1.csv")), "another");
+    }
+
+    #[test]
+    fn a_folder_that_was_moved_away_is_no_longer_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        let claimed = RunFolder::claim(&path).unwrap();
+        claimed.check().unwrap();
+        fs::rename(&path, folder.path().join("old")).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(claimed.check(), Err(FolderError::Replaced { .. })));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Its settings stand at the top level under the names of the flags, so that the manifest is itself
 //! a scenario file.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub struct RunSection {
     pub time: &'static str,
     /// When it started, RFC 3339 in UTC. Before it starts, when it was prepared.
     pub started: String,
-    /// How long it ran, in seconds.
+    /// When it ended, in seconds since its start: at its duration, unless it was cut short or ran late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
     /// Events made.
@@ -86,7 +86,7 @@ pub struct Drawn {
 
 impl Drawn {
     /// Draws for all machines of a scenario.
-    pub fn from(scenario: &Scenario) -> Self {
+    pub fn of(scenario: &Scenario) -> Self {
         let mut drawn = Self::default();
         for vm in scenario.ids() {
             let schedule = scenario.schedule(vm);
@@ -98,7 +98,7 @@ impl Drawn {
     }
 }
 
-/// The manifest's own keys, which no setting has.
+/// The manifest's own keys, which no setting has. The first tells a manifest from another scenario file.
 const OWN_KEYS: [&str; 4] = ["status", "run", "drawn", "files"];
 
 /// Why a manifest or a scenario file cannot be read or written.
@@ -138,13 +138,18 @@ impl Manifest {
     /// Where it cannot be written; then the old one still stands.
     pub fn write(&self, folder: &Path) -> Result<(), ManifestError> {
         let path = folder.join(MANIFEST);
-        let beside = folder.join(format!("{MANIFEST}.new"));
-        let text = toml::to_string(self).map_err(io::Error::other);
-        let written =
-            text.and_then(|text| fs::write(&beside, text)).and_then(|()| fs::rename(&beside, &path));
-        written.map_err(|source| {
-            let _ = fs::remove_file(&beside);
-            ManifestError::Write { path, source }
+        let beside = folder.join(format!(".{MANIFEST}.{}", self.run.id));
+        self.write_new(&beside)
+            .and_then(|()| fs::rename(&beside, &path))
+            .map_err(|source| ManifestError::Write { path, source })
+    }
+
+    /// Writes it to a new file, and leaves none where that fails.
+    fn write_new(&self, path: &Path) -> io::Result<()> {
+        let text = toml::to_string(self).map_err(io::Error::other)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.write_all(text.as_bytes()).inspect_err(|_| {
+            let _ = fs::remove_file(path);
         })
     }
 }
@@ -159,8 +164,8 @@ pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
     let text =
         fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
     let mut table: toml::Table = text.parse().map_err(wrong)?;
-    for key in OWN_KEYS {
-        table.remove(key);
+    if table.contains_key("status") {
+        OWN_KEYS.iter().for_each(|key| drop(table.remove(*key)));
     }
     table.try_into().map_err(wrong)
 }
@@ -184,7 +189,7 @@ mod tests {
             status: Status::Running,
             settings: scenario.settings(),
             run: RunSection { id: "20260101T000000Z-1f".into(), time: "live", ..RunSection::default() },
-            drawn: Drawn::from(&scenario),
+            drawn: Drawn::of(&scenario),
             files: vec![FileEntry { name: "vm_0_1.csv".into(), rows: 1, bytes: 2, crc32c: "0".into() }],
         }
     }
@@ -212,12 +217,15 @@ mod tests {
     fn people_may_write_numbers_or_texts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scenario.toml");
-        fs::write(&path, "vms = 4\nduration = 1.5\nrates = 5\nloss = 0.5\nseed = \"18446744073709551615\"\n")
-            .unwrap();
+        let text = "vms = 4\nduration = 1.5\nrates = [6, 2, 1, 1]\nloss = 0.5\nfifo = false\n\
+                    clocks = [\"hlc\"]\nseed = \"18446744073709551615\"\n";
+        fs::write(&path, text).unwrap();
         let settings = read_settings(&path).unwrap();
         assert_eq!(settings.vms.map(|vms| vms.get()), Some(4));
         assert_eq!(settings.duration.unwrap().to_string(), "1500ms");
-        assert_eq!(settings.rates.unwrap().to_string(), "5-5");
+        assert_eq!(settings.rates.unwrap().to_string(), "6,2,1,1");
+        assert_eq!(settings.clocks.unwrap().to_string(), "lamport,hlc");
+        assert_eq!(settings.fifo.unwrap().to_string(), "off");
         assert_eq!(settings.seed.unwrap().0, u64::MAX);
     }
 
@@ -232,6 +240,7 @@ mod tests {
             assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         };
         check("vmz = 3", &["unknown field `vmz`", "`vms`"]);
+        check("[run]\nvms = 5", &["unknown field `run`"]);
         check("vms = 0", &["`0`: must be a whole number from 1 to 10000000", "vms"]);
         check("phase = \"maybe\"", &["`maybe`: must be one of: random, aligned", "phase"]);
         check("vms = ", &["line 1"]);

@@ -1,54 +1,89 @@
 //! The network queue of one machine: arrived messages in the one order that does not depend on
 //! threads or processes, and behind them those still on their way.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
 
 use crate::event::{Message, MessageId};
 use crate::time::Nanos;
 
 /// Messages by (arrival time, sender, sender's event number).
 ///
-/// Arrivals come nearly in order, so a message usually goes to the end; the rest is found by binary
-/// search, as is the number that have arrived.
+/// Most come in this order and go to the end of a queue. One that would have to stand before others
+/// waits in a heap until it has arrived, so that nothing is shifted for it now.
 #[derive(Clone, Debug, Default)]
 pub struct Inbox {
-    messages: VecDeque<Message>,
+    queue: VecDeque<Message>,
+    out_of_order: BinaryHeap<Later>,
 }
 
 impl Inbox {
-    /// Puts a message in its place; behind its twin where the network duplicated it.
+    /// Takes in a message that has arrived, or will have at its time.
     pub fn insert(&mut self, message: Message) {
-        if self.messages.back().is_none_or(|last| place(last) <= place(&message)) {
-            self.messages.push_back(message);
+        if self.queue.back().is_none_or(|last| place(last) <= place(&message)) {
+            self.queue.push_back(message);
         } else {
-            let index = self.messages.partition_point(|other| place(other) <= place(&message));
-            self.messages.insert(index, message);
+            self.out_of_order.push(Later(message));
         }
     }
 
     /// Takes the first message that has arrived by `now`.
     pub fn take(&mut self, now: Nanos) -> Option<Message> {
-        self.messages.pop_front_if(|message| message.arrives <= now)
+        self.put_arrived_in_order(now);
+        self.queue.pop_front_if(|message| message.arrives <= now)
     }
 
     /// How many messages have arrived by `now`.
-    pub fn waiting(&self, now: Nanos) -> usize {
-        match self.messages.back() {
-            Some(last) if last.arrives > now => {
-                self.messages.partition_point(|message| message.arrives <= now)
-            }
-            _ => self.messages.len(),
+    pub fn waiting(&mut self, now: Nanos) -> usize {
+        self.put_arrived_in_order(now);
+        match self.queue.back() {
+            Some(last) if last.arrives > now => self.queue.partition_point(|message| message.arrives <= now),
+            _ => self.queue.len(),
         }
     }
 
     /// How many messages will arrive only after `now`.
-    pub fn in_flight(&self, now: Nanos) -> usize {
-        self.messages.len() - self.waiting(now)
+    pub fn in_flight(&mut self, now: Nanos) -> usize {
+        self.queue.len() + self.out_of_order.len() - self.waiting(now)
+    }
+
+    /// Moves what has arrived by `now` from the heap to its place in the queue.
+    fn put_arrived_in_order(&mut self, now: Nanos) {
+        while self.out_of_order.peek().is_some_and(|Later(message)| message.arrives <= now)
+            && let Some(Later(message)) = self.out_of_order.pop()
+        {
+            let index = self.queue.partition_point(|other| place(other) <= place(&message));
+            self.queue.insert(index, message);
+        }
     }
 }
 
 fn place(message: &Message) -> (Nanos, MessageId) {
     (message.arrives, message.id)
+}
+
+/// A message in a heap that gives the earliest first.
+#[derive(Clone, Debug)]
+struct Later(Message);
+
+impl Ord for Later {
+    fn cmp(&self, other: &Self) -> Ordering {
+        place(&other.0).cmp(&place(&self.0))
+    }
+}
+
+impl PartialEq for Later {
+    fn eq(&self, other: &Self) -> bool {
+        place(&self.0) == place(&other.0)
+    }
+}
+
+impl Eq for Later {}
+
+impl PartialOrd for Later {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[cfg(test)]
