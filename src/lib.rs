@@ -13,8 +13,8 @@
 //!   [`event`] the messages and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
-//! - **The edge**: [`log`] is all that a run leaves in files, [`control`] what passes between a run and
-//!   those who watch it.
+//! - **The edge**: [`log`] is all that a run leaves in files, [`outcome`] what it comes to, [`control`]
+//!   what passes between a run and those who watch it.
 //! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor.
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, and [`fit`] tells before
 //!   whether it fits the machine.
@@ -74,6 +74,8 @@ pub mod id;
 pub mod live;
 pub mod log;
 pub mod network;
+pub mod outcome;
+mod panics;
 pub mod run;
 pub mod scenario;
 pub mod seed;

@@ -12,7 +12,6 @@
 
 mod directory;
 mod lab;
-mod panics;
 mod pulse;
 mod shared;
 mod site;
@@ -21,5 +20,5 @@ mod ticker;
 mod timebase;
 mod vm_actor;
 
-pub use lab::{Ending, Failure, LatenessSpread, LiveError, Outcome, Plan, conduct, run};
+pub use lab::{LiveError, Plan, conduct, run};
 pub use timebase::Timebase;

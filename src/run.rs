@@ -7,11 +7,12 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::control::{Observer, Stop};
 use crate::fit::{self, DoesNotFit};
-use crate::live::{self, Ending, Failure, LatenessSpread, LiveError, Outcome, Plan};
+use crate::live::{self, LiveError, Plan};
 use crate::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
     RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
+use crate::outcome::{Ending, Failure, LatenessSpread, Outcome};
 use crate::scenario::{LogChoice, Scenario, Threads};
 use crate::tally::Account;
 use crate::time::Nanos;
@@ -37,8 +38,8 @@ pub struct Finished {
     pub elapsed: Nanos,
     /// The machines' accounts, by number.
     pub accounts: Vec<Account>,
-    /// How late its ticks were.
-    pub lateness: LatenessSpread,
+    /// How late its ticks were, where that was in real time.
+    pub lateness: Option<LatenessSpread>,
     /// What it wrote, the manifest last.
     pub files: Vec<PathBuf>,
     /// What could not be written after the run's own failure.
@@ -162,7 +163,7 @@ impl Prepared {
 
     /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
     fn finish(mut self, outcome: Outcome) -> Finished {
-        let Outcome { mut ending, timebase, elapsed, accounts, mut files, lateness } = outcome;
+        let Outcome { mut ending, began, elapsed, accounts, mut files, lateness } = outcome;
         if let Err(error) = self.folder.check() {
             let (files, unwritten) = (self.paths(&files), Some(error.into()));
             return Finished { ending, elapsed, accounts, lateness, files, unwritten };
@@ -179,14 +180,14 @@ impl Prepared {
             Ending::Failed(_) => Status::Failed,
         };
         let run = &mut self.manifest.run;
-        if let Some(timebase) = timebase {
-            run.started = rfc3339(timebase.time_of_day());
+        if let Some(began) = began {
+            run.started = rfc3339(began);
         }
         run.elapsed_s = Some(elapsed.as_secs_f64());
         run.events = Some(accounts.iter().map(|account| account.tally.events()).sum());
-        run.lateness_p50_ms = Some(lateness.p50_ms);
-        run.lateness_p99_ms = Some(lateness.p99_ms);
-        run.lateness_max_ms = Some(lateness.max_ms);
+        run.lateness_p50_ms = lateness.map(|late| late.p50_ms);
+        run.lateness_p99_ms = lateness.map(|late| late.p99_ms);
+        run.lateness_max_ms = lateness.map(|late| late.max_ms);
         if let Ending::Failed(failure) = &ending {
             run.failure = Some(failure.to_string());
         }

@@ -11,7 +11,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("the shell", &["main", "cli"]),
     ("one run", &["run", "fit"]),
     ("the drivers", &["live"]),
-    ("the edge", &["log", "control"]),
+    ("the edge", &["panics", "outcome", "log", "control"]),
     (
         "the core",
         &["scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text"],

@@ -5,8 +5,9 @@
 use clocklab::control::{Stop, Unwatched};
 use clocklab::event::Message;
 use clocklab::id::VmId;
-use clocklab::live::{Ending, Plan, run};
+use clocklab::live::{Plan, run};
 use clocklab::log::Layout;
+use clocklab::outcome::Ending;
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
 use clocklab::workload::{Action, ScaleModel, Tick, Workload};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::live::Ending;
+use crate::outcome::Ending;
 use crate::run::Finished;
 use crate::scenario::Scenario;
 use crate::tally::{Account, largest_lamport};
@@ -59,12 +59,10 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "and {} more machines, all in the summary", grouped(hidden as u64))?;
         }
         writeln!(f, "\n{}", messages(&finished.accounts))?;
-        let late = &finished.lateness;
-        writeln!(
-            f,
-            "lateness of ticks: median {:.1} ms, p99 {:.1} ms, max {:.1} ms",
-            late.p50_ms, late.p99_ms, late.max_ms
-        )?;
+        if let Some(late) = &finished.lateness {
+            let (p50, p99, max) = (late.p50_ms, late.p99_ms, late.max_ms);
+            writeln!(f, "lateness of ticks: median {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms")?;
+        }
         write_paths(f, &finished.files)
     }
 }

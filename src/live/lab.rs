@@ -1,17 +1,14 @@
 //! The lab: conducts a live run from the first actor to the last account.
 
 use std::io;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient, System};
-use hdrhistogram::Histogram;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::directory::{Deliver, Directory};
-use super::panics;
 use super::pulse::Pulse;
 use super::shared::{Closing, Report, lateness_histogram};
 use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
@@ -19,9 +16,10 @@ use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
 use crate::id::VmId;
-use crate::log::{FileEntry, Layout, LogError};
+use crate::log::Layout;
+use crate::outcome::{Ending, Failure, LatenessSpread, Outcome, shares};
+use crate::panics;
 use crate::scenario::Scenario;
-use crate::tally::Account;
 use crate::time::Nanos;
 use crate::workload::Workload;
 
@@ -34,67 +32,6 @@ pub struct Plan {
     pub layout: Layout,
     /// The folder that they go to.
     pub folder: PathBuf,
-}
-
-/// What a live run has come to.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How it ended.
-    pub ending: Ending,
-    /// The timebase of its clocks; none where it did not begin.
-    pub timebase: Option<Timebase>,
-    /// When it ended: at its duration, later where ticks were late, earlier where it was cut short.
-    pub elapsed: Nanos,
-    /// The machines' accounts, by number.
-    pub accounts: Vec<Account>,
-    /// Its logs, closed, in the order of the machines.
-    pub files: Vec<FileEntry>,
-    /// How late its ticks were.
-    pub lateness: LatenessSpread,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub enum Ending {
-    /// All ticks were made.
-    Complete,
-    /// It was asked to stop.
-    Interrupted,
-    /// Something broke.
-    Failed(Failure),
-}
-
-/// What broke a run.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// A machine's actor panicked.
-    #[error("machine {vm} panicked: {message}")]
-    MachinePanicked {
-        /// The machine.
-        vm: VmId,
-        /// What the panic said, and where.
-        message: String,
-    },
-    /// The actor of a site panicked.
-    #[error("a worker thread's actor panicked: {message}")]
-    SitePanicked {
-        /// What the panic said, and where.
-        message: String,
-    },
-    /// A log could not be written.
-    #[error(transparent)]
-    Log(#[from] LogError),
-}
-
-/// How late ticks ran, over all machines.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LatenessSpread {
-    /// The median, in milliseconds.
-    pub p50_ms: f64,
-    /// What 99 of 100 ticks did not exceed, in milliseconds.
-    pub p99_ms: f64,
-    /// The largest, in milliseconds.
-    pub max_ms: f64,
 }
 
 /// Why a live run could not be set up.
@@ -296,11 +233,11 @@ impl<W: Workload> Lab<W> {
         }
         let mut outcome = Outcome {
             ending: self.ending,
-            timebase: self.timebase,
+            began: self.timebase.map(|timebase| timebase.time_of_day()),
             elapsed,
             accounts: Vec::with_capacity(self.vms as usize),
             files: Vec::new(),
-            lateness: LatenessSpread::default(),
+            lateness: None,
         };
         let mut lateness = lateness_histogram();
         self.closings.sort_unstable_by_key(|closing| closing.site);
@@ -310,7 +247,7 @@ impl<W: Workload> Lab<W> {
             lateness.add(&closing.lateness).expect("the same bounds");
         }
         outcome.accounts.sort_unstable_by_key(|account| account.vm);
-        outcome.lateness = LatenessSpread::of(&lateness);
+        outcome.lateness = Some(LatenessSpread::of(&lateness));
         outcome
     }
 
@@ -339,55 +276,5 @@ impl<W: Workload> Lab<W> {
             messages: pulses.clone().map(|pulse| pulse.messages()).sum(),
             longest_queue: pulses.map(|pulse| pulse.longest_queue()).max().unwrap_or(0),
         }
-    }
-}
-
-impl Ending {
-    /// The first failure is the one that counts: later ones follow from it.
-    fn fail(&mut self, failure: Failure) {
-        if !matches!(self, Self::Failed(_)) {
-            *self = Self::Failed(failure);
-        }
-    }
-
-    fn interrupt(&mut self) {
-        if matches!(self, Self::Complete) {
-            *self = Self::Interrupted;
-        }
-    }
-}
-
-impl LatenessSpread {
-    fn of(micros: &Histogram<u64>) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most an hour")]
-        let ms = |micros: u64| micros as f64 / 1000.0;
-        Self {
-            p50_ms: ms(micros.value_at_quantile(0.5)),
-            p99_ms: ms(micros.value_at_quantile(0.99)),
-            max_ms: ms(micros.max()),
-        }
-    }
-}
-
-/// Divides the machines into ranges for that many sites, none of them empty.
-fn shares(vms: u32, sites: usize) -> Vec<Range<u32>> {
-    let sites = u32::try_from(sites).unwrap_or(u32::MAX).clamp(1, vms);
-    let bound = |site: u32| {
-        let bound = u64::from(site) * u64::from(vms) / u64::from(sites);
-        u32::try_from(bound).expect("at most the number of machines")
-    };
-    (0..sites).map(|site| bound(site)..bound(site + 1)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_contiguous_and_none_is_empty() {
-        assert_eq!(shares(3, 2), [0..1, 1..3]);
-        assert_eq!(shares(2, 8), [0..1, 1..2]);
-        assert_eq!(shares(10, 3), [0..3, 3..6, 6..10]);
-        assert_eq!(shares(10_000_000, 3)[2], 6_666_666..10_000_000);
     }
 }

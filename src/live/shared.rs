@@ -11,12 +11,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::directory::Deliver;
-use super::panics;
 use super::pulse::Pulse;
 use super::stage::{Stage, Theatre};
 use crate::event::{Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, RowFormat};
+use crate::panics;
 use crate::tally::Account;
 use crate::time::Nanos;
 

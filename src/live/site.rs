@@ -9,13 +9,13 @@ use actix::{Actor, ActorContext, Addr, Context, Handler, Message, Recipient};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::directory::Deliver;
-use super::panics;
 use super::pulse::Pulse;
 use super::shared::{Report, Shared};
 use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
 use crate::id::VmId;
 use crate::log::{Layout, LogError, LogFile, combined_log_name, vm_log_name};
+use crate::panics;
 use crate::scenario::Scenario;
 use crate::time::Nanos;
 use crate::workload::Workload;

@@ -1,4 +1,4 @@
-//! What a panic said: an actor that panics is dropped without a word, and its site wants to know why.
+//! What a panic said: a machine that panics is dropped without a word, and its run wants to know why.
 
 use std::cell::RefCell;
 use std::panic;
@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// From now on every panic's message is kept for its thread, beside what the hook of before does.
-pub(super) fn remember() {
+pub(crate) fn remember() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let hook = panic::take_hook();
@@ -23,6 +23,6 @@ pub(super) fn remember() {
 }
 
 /// The message of this thread's latest panic, once.
-pub(super) fn latest() -> String {
+pub(crate) fn latest() -> String {
     LATEST.take().unwrap_or_else(|| "for no reason that it told".to_owned())
 }

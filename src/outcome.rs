@@ -1,0 +1,122 @@
+//! What a run comes to, whichever driver made it.
+
+use std::ops::Range;
+
+use hdrhistogram::Histogram;
+use jiff::Timestamp;
+
+use crate::id::VmId;
+use crate::log::{FileEntry, LogError};
+use crate::tally::Account;
+use crate::time::Nanos;
+
+/// What a run has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The time of day at which it began, where that was in real time.
+    pub began: Option<Timestamp>,
+    /// When it ended: at its duration, later where ticks were late, earlier where it was cut short.
+    pub elapsed: Nanos,
+    /// The machines' accounts, by number.
+    pub accounts: Vec<Account>,
+    /// Its logs, closed, in the order of the machines.
+    pub files: Vec<FileEntry>,
+    /// How late its ticks were, where that was in real time.
+    pub lateness: Option<LatenessSpread>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// All ticks were made.
+    Complete,
+    /// It was asked to stop.
+    Interrupted,
+    /// Something broke.
+    Failed(Failure),
+}
+
+/// What broke a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A machine's actor panicked.
+    #[error("machine {vm} panicked: {message}")]
+    MachinePanicked {
+        /// The machine.
+        vm: VmId,
+        /// What the panic said, and where.
+        message: String,
+    },
+    /// The actor of a site panicked.
+    #[error("a worker thread's actor panicked: {message}")]
+    SitePanicked {
+        /// What the panic said, and where.
+        message: String,
+    },
+    /// A log could not be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// How late ticks ran, over all machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LatenessSpread {
+    /// The median, in milliseconds.
+    pub p50_ms: f64,
+    /// What 99 of 100 ticks did not exceed, in milliseconds.
+    pub p99_ms: f64,
+    /// The largest, in milliseconds.
+    pub max_ms: f64,
+}
+
+impl Ending {
+    /// The first failure is the one that counts: later ones follow from it.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if !matches!(self, Self::Failed(_)) {
+            *self = Self::Failed(failure);
+        }
+    }
+
+    pub(crate) fn interrupt(&mut self) {
+        if matches!(self, Self::Complete) {
+            *self = Self::Interrupted;
+        }
+    }
+}
+
+impl LatenessSpread {
+    pub(crate) fn of(micros: &Histogram<u64>) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most an hour")]
+        let ms = |micros: u64| micros as f64 / 1000.0;
+        Self {
+            p50_ms: ms(micros.value_at_quantile(0.5)),
+            p99_ms: ms(micros.value_at_quantile(0.99)),
+            max_ms: ms(micros.max()),
+        }
+    }
+}
+
+/// Divides the machines into that many contiguous ranges, fewer where some would be empty.
+pub(crate) fn shares(vms: u32, parts: usize) -> Vec<Range<u32>> {
+    let parts = u32::try_from(parts).unwrap_or(u32::MAX).clamp(1, vms);
+    let bound = |part: u32| {
+        let bound = u64::from(part) * u64::from(vms) / u64::from(parts);
+        u32::try_from(bound).expect("at most the number of machines")
+    };
+    (0..parts).map(|part| bound(part)..bound(part + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_contiguous_and_none_is_empty() {
+        assert_eq!(shares(3, 2), [0..1, 1..3]);
+        assert_eq!(shares(2, 8), [0..1, 1..2]);
+        assert_eq!(shares(10, 3), [0..3, 3..6, 6..10]);
+        assert_eq!(shares(10_000_000, 3)[2], 6_666_666..10_000_000);
+    }
+}
