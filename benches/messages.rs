@@ -15,9 +15,10 @@ use std::time::Instant;
 
 use actix::{Actor, Addr, Arbiter, AsyncContext, Context, Handler, System};
 use clocklab::control::{Stop, Unwatched};
+use clocklab::driver::Plan;
 use clocklab::event::Message;
 use clocklab::id::VmId;
-use clocklab::live::{Plan, conduct};
+use clocklab::live::conduct;
 use clocklab::log::Layout;
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};

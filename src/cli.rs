@@ -15,8 +15,8 @@ use self::flags::Flags;
 use self::progress::Bar;
 use self::signals::Signals;
 use crate::control::{Observer, Stop, Unwatched};
+use crate::driver::Ending;
 use crate::log;
-use crate::outcome::Ending;
 use crate::run::{Finished, Prepared, Request, RunError};
 use crate::scenario::Scenario;
 use crate::seed::Seed;
@@ -76,7 +76,7 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
 
     let (stopper, stop) = Stop::new();
     let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;
-    let prepared = Prepared::live(scenario.clone(), &request)?;
+    let prepared = Prepared::new(scenario.clone(), &request)?;
     if let Some(moved) = prepared.moved().filter(|_| !flags.quiet) {
         complain(&format_args!("The earlier run is now in {}.", moved.display()));
     }

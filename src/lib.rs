@@ -13,9 +13,10 @@
 //!   [`event`] the messages and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
-//! - **The edge**: [`log`] is all that a run leaves in files, [`outcome`] what it comes to, [`control`]
+//! - **The edge**: [`log`] is all that a run leaves in files, [`driver`] what a driver takes and gives, [`control`]
 //!   what passes between a run and those who watch it.
-//! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor.
+//! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor; [`sim`]
+//!   in virtual time, as fast as the processor allows.
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, and [`fit`] tells before
 //!   whether it fits the machine.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
@@ -33,8 +34,9 @@
 //!
 //! ```
 //! use clocklab::control::{Stop, Unwatched};
+//! use clocklab::driver::Plan;
 //! use clocklab::id::VmId;
-//! use clocklab::live::{self, Plan};
+//! use clocklab::live;
 //! use clocklab::log::Layout;
 //! use clocklab::scenario::{Scenario, Settings};
 //! use clocklab::seed::{Seed, Stream};
@@ -68,17 +70,18 @@
 pub mod cli;
 pub mod clock;
 pub mod control;
+pub mod driver;
 pub mod event;
 pub mod fit;
 pub mod id;
 pub mod live;
 pub mod log;
 pub mod network;
-pub mod outcome;
 mod panics;
 pub mod run;
 pub mod scenario;
 pub mod seed;
+pub mod sim;
 pub mod tally;
 pub mod text;
 pub mod time;

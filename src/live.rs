@@ -20,5 +20,5 @@ mod ticker;
 mod timebase;
 mod vm_actor;
 
-pub use lab::{LiveError, Plan, conduct, run};
+pub use lab::{LiveError, conduct, run};
 pub use timebase::Timebase;

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::control::{Observer, Stop};
+use crate::driver::{Ending, Failure, LatenessSpread, Outcome, Plan};
 use crate::fit::{self, DoesNotFit};
-use crate::live::{self, LiveError, Plan};
+use crate::id::VmId;
+use crate::live::{self, LiveError};
 use crate::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
     RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
-use crate::outcome::{Ending, Failure, LatenessSpread, Outcome};
 use crate::scenario::{LogChoice, Scenario, Threads};
+use crate::sim;
 use crate::tally::Account;
 use crate::time::Nanos;
-use crate::workload::{Choice, ScaleModel};
+use crate::workload::{Choice, ScaleModel, Workload};
 
 /// What a run is asked for beside its scenario.
 #[derive(Clone, Debug)]
@@ -98,12 +100,12 @@ pub enum WriteError {
 }
 
 impl Prepared {
-    /// Prepares a live run: looks whether it fits, claims its folder, moves an earlier run aside.
+    /// Prepares a run: looks whether it fits, claims its folder, moves an earlier run aside.
     ///
     /// # Errors
     ///
     /// Where the run does not fit or its folder cannot be had; then nothing has been overwritten.
-    pub fn live(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
+    pub fn new(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
         let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
         let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
         fit::check(&scenario, layout, &request.output)?;
@@ -116,7 +118,7 @@ impl Prepared {
         let run = RunSection {
             id: run_id(now),
             version: env!("CARGO_PKG_VERSION"),
-            time: "live",
+            time: if scenario.is_virtual() { "virtual" } else { "live" },
             started: rfc3339(now),
             ..RunSection::default()
         };
@@ -145,8 +147,7 @@ impl Prepared {
         };
         let outcome = match self.scenario.workload() {
             Choice::ScaleModel => {
-                let workload = move |vm| ScaleModel::new(vm, vms, sides);
-                live::run(&self.scenario, &plan, workload, stop, observer)
+                drive(&self.scenario, &plan, move |vm| ScaleModel::new(vm, vms, sides), stop, observer)
             }
         };
         match outcome {
@@ -202,6 +203,25 @@ impl Prepared {
 
     fn paths(&self, files: &[FileEntry]) -> Vec<PathBuf> {
         files.iter().map(|entry| self.folder.path().join(&entry.name)).collect()
+    }
+}
+
+/// Hands the run to the driver of its time.
+fn drive<W, F>(
+    scenario: &Scenario,
+    plan: &Plan,
+    workload: F,
+    stop: Stop,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, LiveError>
+where
+    W: Workload + Send,
+    F: Fn(VmId) -> W + Send + Sync + 'static,
+{
+    if scenario.is_virtual() {
+        Ok(sim::run(scenario, plan, workload, &stop, observer))
+    } else {
+        live::run(scenario, plan, workload, stop, observer)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::workload::{Choice, Workload};
 /// A run's model, complete and consistent.
 #[derive(Clone, Debug)]
 pub struct Scenario {
+    virtual_time: bool,
     vms: VmCount,
     duration: Nanos,
     rates: Rates,
@@ -62,7 +63,9 @@ impl Scenario {
     ///
     /// The first setting that is wrong or does not fit the others.
     pub fn new(settings: &Settings, drawn: Seed) -> Result<Self, ScenarioError> {
-        let latency = settings.latency.unwrap_or(Latency::Fixed(Nanos::ZERO));
+        let virtual_time = settings.virtual_time.unwrap_or(false);
+        let default_latency = if virtual_time { Settings::VIRTUAL_LATENCY } else { Nanos::ZERO };
+        let latency = settings.latency.unwrap_or(Latency::Fixed(default_latency));
         let loss = settings.loss.unwrap_or_default();
         let duplicate = settings.duplicate.unwrap_or_default();
         let fifo = settings.fifo.unwrap_or(Switch::On);
@@ -72,6 +75,7 @@ impl Scenario {
             .fifo(fifo == Switch::On)
             .partitioned(settings.partition.clone());
         let scenario = Self {
+            virtual_time,
             vms: settings.vms.unwrap_or(Settings::VMS),
             duration: settings.duration.unwrap_or(Settings::DURATION),
             rates: settings.rates.clone().unwrap_or_default(),
@@ -99,6 +103,11 @@ impl Scenario {
         if self.duration == Nanos::ZERO {
             return wrong("duration", &self.duration, "must be longer than zero".into());
         }
+        if self.virtual_time && self.latency.least() < Settings::LEAST_VIRTUAL_LATENCY {
+            let allowed =
+                "must be at least 1us in virtual time: machines are run ahead of each other by as much";
+            return wrong("latency", &self.latency, allowed.into());
+        }
         if let Rates::Each(rates) = &self.rates
             && rates.len() != vms as usize
         {
@@ -116,6 +125,7 @@ impl Scenario {
     /// The settings that make this scenario again, none of them left open.
     pub fn settings(&self) -> Settings {
         Settings {
+            virtual_time: Some(self.virtual_time),
             vms: Some(self.vms),
             duration: Some(self.duration),
             rates: Some(self.rates.clone()),
@@ -133,6 +143,17 @@ impl Scenario {
             threads: None,
             log: None,
         }
+    }
+
+    /// Whether time is virtual.
+    pub const fn is_virtual(&self) -> bool {
+        self.virtual_time
+    }
+
+    /// How far machines can be run ahead of each other: no message arrives earlier than this after it
+    /// was sent.
+    pub const fn lookahead(&self) -> Nanos {
+        self.latency.least()
     }
 
     /// The number of machines, at least one.

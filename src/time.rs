@@ -224,6 +224,11 @@ impl Schedule {
         self.phase.plus(offset)
     }
 
+    /// The ticks one after the other.
+    pub const fn ticks(self) -> Ticks {
+        Ticks { rate: self.rate, second: self.phase, step: 0 }
+    }
+
     /// How many ticks are due at or before `end`.
     pub fn ticks_until(self, end: Nanos) -> u64 {
         if end < self.phase {
@@ -233,6 +238,38 @@ impl Schedule {
         let span = u128::from(end.0 - self.phase.0) + 1;
         let steps = (span * u128::from(self.rate.get()) - 1) / u128::from(SECOND);
         u64::try_from(steps + 1).unwrap_or(u64::MAX)
+    }
+}
+
+/// The ticks of a schedule, one after the other: the same due times as [`Schedule::due`] gives, at less
+/// cost, and as exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticks {
+    rate: Rate,
+    /// Ticks since `second`, fewer than the rate.
+    step: u32,
+    /// The phase and a number of whole seconds.
+    second: Nanos,
+}
+
+impl Ticks {
+    /// The ticks' rate.
+    pub const fn rate(self) -> Rate {
+        self.rate
+    }
+
+    /// When the next tick is due.
+    pub fn due(self) -> Nanos {
+        self.second.plus(Nanos(u64::from(self.step) * SECOND / u64::from(self.rate.get())))
+    }
+
+    /// Goes on to the tick after that.
+    pub const fn advance(&mut self) {
+        self.step += 1;
+        if self.step == self.rate.get() {
+            self.step = 0;
+            self.second = self.second.plus(Nanos(SECOND));
+        }
     }
 }
 
@@ -315,6 +352,16 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in "[-0-9.a-zµ ]{0,40}") {
             let _ = text.parse::<Nanos>();
+        }
+
+        #[test]
+        fn ticks_one_after_the_other_are_due_as_the_schedule_says(rate in 1..=9_999u32, phase in 1..SECOND) {
+            let schedule = schedule(rate, phase);
+            let mut ticks = schedule.ticks();
+            for k in 1..=u64::from(rate) * 2 + 3 {
+                prop_assert_eq!(ticks.due(), schedule.due(k));
+                ticks.advance();
+            }
         }
 
         #[test]

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 6] = [
     ("the shell", &["main", "cli"]),
     ("one run", &["run", "fit"]),
-    ("the drivers", &["live"]),
-    ("the edge", &["panics", "outcome", "log", "control"]),
+    ("the drivers", &["live", "sim"]),
+    ("the edge", &["driver", "panics", "log", "control"]),
     (
         "the core",
         &["scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text"],

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use actix::{Arbiter, System};
 use clocklab::control::{Observer, Progress, Stop, Stopper, Unwatched};
+use clocklab::driver::{Ending, Failure, Outcome, Plan};
 use clocklab::event::Message;
 use clocklab::id::VmId;
-use clocklab::live::{Plan, conduct};
+use clocklab::live::conduct;
 use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
-use clocklab::outcome::{Ending, Failure, Outcome};
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
 use clocklab::time::Nanos;

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use clocklab::control::{Stop, Unwatched};
+use clocklab::driver::{Ending, Plan};
 use clocklab::event::Message;
 use clocklab::id::VmId;
-use clocklab::live::{Plan, run};
+use clocklab::live::run;
 use clocklab::log::Layout;
-use clocklab::outcome::Ending;
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
 use clocklab::workload::{Action, ScaleModel, Tick, Workload};

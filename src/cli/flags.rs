@@ -17,6 +17,7 @@ Examples:
   clocklab                                       three machines for a minute, as in the exercise
   clocklab --vms 5 --duration 30s --rates 1-10   five machines, each at 1 to 10 ticks a second
   clocklab --rates 6,2,1 --seed 7                chosen rates; the same draws every time
+  clocklab --virtual-time --seed 7               the same in no time, and the same bytes every time
   clocklab --draw 5                              fewer internal events
   clocklab --latency 5ms-50ms --loss 0.05        a slow network that loses one message in twenty
   clocklab --partition 20s-40s:0/1,2             machine 0 is cut off for twenty seconds
@@ -31,6 +32,9 @@ Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a 
 #[command(version, after_help = EXAMPLES, max_term_width = 110, styles = Styles::plain())]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub(super) struct Flags {
+    /// No waiting: the run takes as long as its computing does, and repeats byte for byte
+    #[arg(long, help_heading = "The machines")]
+    virtual_time: bool,
     /// Number of machines [default: 3]
     #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "The machines")]
     vms: Option<VmCount>,
@@ -60,7 +64,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "S", allow_hyphen_values = true, help_heading = "Clocks")]
     skew: Option<Nanos>,
 
-    /// How long messages travel: 5ms, 1ms-9ms (uniform), exp:5ms [default: 0, the real network]
+    /// How long messages travel: 5ms, 1ms-9ms (uniform), exp:5ms [default: the real network; virtual 1ms]
     #[arg(long, value_name = "L", allow_hyphen_values = true, help_heading = "The network")]
     latency: Option<Latency>,
     /// Probability that a message is lost [default: 0]
@@ -104,6 +108,7 @@ impl Flags {
     /// The settings that the flags ask for.
     pub(super) fn settings(&self) -> Settings {
         Settings {
+            virtual_time: self.virtual_time.then_some(true),
             vms: self.vms,
             duration: self.duration,
             rates: self.rates.clone(),
@@ -150,10 +155,10 @@ mod tests {
 
     #[test]
     fn every_flag_sets_its_own_setting() {
-        let line = "clocklab --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned \
+        let line = "clocklab --virtual-time --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned \
                     --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
                     --threads 3 --log none";
-        let expected = "vms = 4\nduration = \"5s\"\nrates = \"2-3\"\nseed = 9\nworkload = \"scale-model\"\ndraw = 7\n\
+        let expected = "virtual-time = true\nvms = 4\nduration = \"5s\"\nrates = \"2-3\"\nseed = 9\nworkload = \"scale-model\"\ndraw = 7\n\
                         phase = \"aligned\"\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\nloss = 0.25\n\
                         duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nthreads = 3\nlog = \"none\"\n";
         let settings = Flags::parse_from(line.split_whitespace()).settings();

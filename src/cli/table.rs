@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::outcome::Ending;
+use crate::driver::Ending;
 use crate::run::Finished;
 use crate::scenario::Scenario;
 use crate::tally::{Account, largest_lamport};

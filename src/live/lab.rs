@@ -1,7 +1,6 @@
 //! The lab: conducts a live run from the first actor to the last account.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,24 +14,12 @@ use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
 use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
+use crate::driver::{Ending, Failure, LatenessSpread, Outcome, Plan, shares};
 use crate::id::VmId;
-use crate::log::Layout;
-use crate::outcome::{Ending, Failure, LatenessSpread, Outcome, shares};
 use crate::panics;
 use crate::scenario::Scenario;
 use crate::time::Nanos;
 use crate::workload::Workload;
-
-/// How a live run is laid out on this machine.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Worker threads, at least one; each is an arbiter with its share of the machines.
-    pub threads: usize,
-    /// Which files the rows go to.
-    pub layout: Layout,
-    /// The folder that they go to.
-    pub folder: PathBuf,
-}
 
 /// Why a live run could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +175,8 @@ impl<W: Workload> Lab<W> {
 
     /// Starts the run's clock. It starts a little later than now, so that every actor is awake by then.
     fn begin(&mut self, directory: Directory) {
-        let delay = Duration::from_millis(1) + Duration::from_micros(1) * self.vms;
+        // Whole milliseconds, as the timers count them.
+        let delay = Duration::from_millis(1 + u64::from(self.vms) / 1000);
         let timebase = Timebase::starting_in(delay);
         self.theatre.open(Stage { directory, timebase });
         self.timebase = Some(timebase);

@@ -99,6 +99,11 @@ impl LogFile {
         self.held_rows += 1;
     }
 
+    /// The bytes that it holds.
+    pub const fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Hands the rows that it holds to the operating system.
     ///
     /// # Errors

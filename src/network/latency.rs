@@ -19,7 +19,7 @@ pub enum Latency {
         /// The longest.
         high: Nanos,
     },
-    /// Exponentially distributed: `exp:5ms`.
+    /// Exponentially distributed, and at least a microsecond: `exp:5ms`.
     Exponential {
         /// The mean.
         mean: Nanos,
@@ -32,7 +32,18 @@ impl Latency {
         match self {
             Self::Fixed(latency) => latency,
             Self::Uniform { low, high } => stream.between(low, high),
-            Self::Exponential { mean } => stream.exponential(mean),
+            Self::Exponential { mean } => stream.exponential(mean).max(Self::LEAST_EXPONENTIAL),
+        }
+    }
+
+    /// An exponential latency is at least a microsecond: nothing travels in no time.
+    const LEAST_EXPONENTIAL: Nanos = Nanos::new(1_000);
+
+    /// The shortest latency that can be drawn.
+    pub const fn least(self) -> Nanos {
+        match self {
+            Self::Fixed(least) | Self::Uniform { low: least, .. } => least,
+            Self::Exponential { .. } => Self::LEAST_EXPONENTIAL,
         }
     }
 }

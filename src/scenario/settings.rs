@@ -22,6 +22,9 @@ pub type Threads = Whole<1, 1024>;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// Whether time is virtual: the run takes as long as its computing does.
+    #[serde(rename = "virtual-time")]
+    pub virtual_time: Option<bool>,
     /// The number of machines.
     pub vms: Option<VmCount>,
     /// How long they tick.
@@ -62,6 +65,10 @@ impl Settings {
     pub const VMS: VmCount = VmCount::new(3).expect("in range");
     /// The duration where nothing else is asked for.
     pub const DURATION: Nanos = Nanos::from_secs(60);
+    /// The latency in virtual time where nothing else is asked for.
+    pub const VIRTUAL_LATENCY: Nanos = Nanos::new(1_000_000);
+    /// The shortest latency in virtual time.
+    pub const LEAST_VIRTUAL_LATENCY: Nanos = Nanos::new(1_000);
     /// The sides of the die where nothing else is asked for.
     pub const DRAW: Draw = Draw::new(10).expect("in range");
 
@@ -69,6 +76,7 @@ impl Settings {
     #[must_use]
     pub fn or(self, others: Self) -> Self {
         Self {
+            virtual_time: self.virtual_time.or(others.virtual_time),
             vms: self.vms.or(others.vms),
             duration: self.duration.or(others.duration),
             rates: self.rates.or(others.rates),

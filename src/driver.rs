@@ -1,14 +1,26 @@
-//! What a run comes to, whichever driver made it.
+//! What every driver takes and gives: a plan for this machine, and what the run came to.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::id::VmId;
-use crate::log::{FileEntry, LogError};
+use crate::log::{FileEntry, Layout, LogError};
 use crate::tally::Account;
 use crate::time::Nanos;
+
+/// How a run is laid out on this machine.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Worker threads, at least one; each has its share of the machines.
+    pub threads: usize,
+    /// Which files the rows go to.
+    pub layout: Layout,
+    /// The folder that they go to.
+    pub folder: PathBuf,
+}
 
 /// What a run has come to.
 #[derive(Debug)]

@@ -1,0 +1,113 @@
+//! The calendar: which machines tick in which window.
+
+/// Machines by the window of their next tick, on a wheel of slots.
+///
+/// The wheel is longer than the longest time between two ticks, so a slot never holds machines of two
+/// turns. Vectors are kept when they are emptied, so that in the long run nothing is allocated, and a
+/// bit a slot finds the next one that is not empty.
+#[derive(Debug)]
+pub(super) struct Calendar {
+    slots: Vec<Vec<u32>>,
+    /// A bit for each slot that is not empty.
+    filled: Vec<u64>,
+    machines: usize,
+    /// No machine is in an earlier window.
+    from: u64,
+}
+
+impl Calendar {
+    /// A calendar for machines whose next tick is at most so many windows ahead.
+    pub(super) fn new(horizon: usize) -> Self {
+        let slots = horizon + 1;
+        Self { slots: vec![Vec::new(); slots], filled: vec![0; slots.div_ceil(64)], machines: 0, from: 0 }
+    }
+
+    /// Notes a machine's next tick.
+    pub(super) fn put(&mut self, machine: u32, window: u64) {
+        let slot = self.slot(window);
+        self.slots[slot].push(machine);
+        self.filled[slot / 64] |= 1 << (slot % 64);
+        self.machines += 1;
+    }
+
+    /// The next window in which a machine ticks.
+    pub(super) fn next(&self) -> Option<u64> {
+        if self.machines == 0 {
+            return None;
+        }
+        let start = self.slot(self.from);
+        let slot = self.filled_from(start).or_else(|| self.filled_from(0))?;
+        let ahead = if slot >= start { slot - start } else { slot + self.slots.len() - start };
+        Some(self.from + ahead as u64)
+    }
+
+    /// Takes the machines of a window, the next one, out; `into` gives its memory in exchange.
+    pub(super) fn take(&mut self, window: u64, into: &mut Vec<u32>) {
+        into.clear();
+        let slot = self.slot(window);
+        std::mem::swap(&mut self.slots[slot], into);
+        self.filled[slot / 64] &= !(1 << (slot % 64));
+        self.machines -= into.len();
+        self.from = window + 1;
+    }
+
+    fn filled_from(&self, slot: usize) -> Option<usize> {
+        let (word, bit) = (slot / 64, slot % 64);
+        let first = self.filled[word] & (u64::MAX << bit);
+        if first != 0 {
+            return Some(word * 64 + first.trailing_zeros() as usize);
+        }
+        let rest = self.filled[word + 1..].iter().position(|word| *word != 0)?;
+        let word = word + 1 + rest;
+        Some(word * 64 + self.filled[word].trailing_zeros() as usize)
+    }
+
+    fn slot(&self, window: u64) -> usize {
+        usize::try_from(window % self.slots.len() as u64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn windows_come_in_order_with_their_machines(
+            horizon in 1usize..200, steps in proptest::collection::vec(1u64..200, 1..100),
+        ) {
+            let mut calendar = Calendar::new(horizon);
+            let mut expected = BTreeMap::<u64, Vec<u32>>::new();
+            let mut into = Vec::new();
+            for (machine, step) in (0u32..).zip(&steps).take(8) {
+                let window = step % (horizon as u64 + 1);
+                calendar.put(machine, window);
+                expected.entry(window).or_default().push(machine);
+            }
+            for step in &steps {
+                let Some((window, machines)) = expected.pop_first() else { break };
+                prop_assert_eq!(calendar.next(), Some(window));
+                calendar.take(window, &mut into);
+                prop_assert_eq!(&into, &machines);
+                for machine in machines {
+                    let next = window + 1 + (step + u64::from(machine)) % horizon as u64;
+                    calendar.put(machine, next);
+                    expected.entry(next).or_default().push(machine);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_calendar_has_no_next_window() {
+        let mut calendar = Calendar::new(3);
+        assert_eq!(calendar.next(), None);
+        calendar.put(7, 2);
+        calendar.take(2, &mut Vec::new());
+        assert_eq!(calendar.next(), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! A shard: one thread's share of the machines, run window by window.
+
+use std::ops::Range;
+
+use super::calendar::Calendar;
+use super::logs::Logs;
+use crate::driver::Plan;
+use crate::event::{Kind, Message, Outbox};
+use crate::id::VmId;
+use crate::log::{FileEntry, LogError};
+use crate::scenario::Scenario;
+use crate::tally::{Account, Tally};
+use crate::time::{Nanos, Ticks};
+use crate::vm::Vm;
+use crate::workload::Workload;
+
+/// One thread's share of a run.
+#[derive(Debug)]
+pub(super) struct Shard<W> {
+    index: usize,
+    /// The number of machines in the run.
+    vms: u32,
+    /// The number of its first machine.
+    first: u32,
+    machines: Vec<Machine<W>>,
+    calendar: Calendar,
+    /// The length of a window: the lookahead.
+    window: u64,
+    /// When the run ends.
+    end: Nanos,
+    logs: Logs,
+    outbox: Outbox,
+    /// Messages for other shards, by shard.
+    outgoing: Vec<Vec<Message>>,
+    /// The first machine of every shard.
+    bounds: Vec<VmId>,
+    /// The machines of the window that is being run.
+    due: Vec<u32>,
+    current: VmId,
+    events: u64,
+    messages: u64,
+    longest_queue: u64,
+}
+
+/// A machine with its ticks and what its events add up to.
+#[derive(Debug)]
+struct Machine<W> {
+    vm: Vm<W>,
+    ticks: Ticks,
+    tally: Tally,
+}
+
+impl<W: Workload> Shard<W> {
+    /// Makes the machines of these contiguous parts, and their logs.
+    pub(super) fn new(
+        index: usize,
+        scenario: &Scenario,
+        parts: &[Range<u32>],
+        bounds: Vec<VmId>,
+        plan: &Plan,
+        workload: &impl Fn(VmId) -> W,
+    ) -> Result<Self, LogError> {
+        let window = scenario.lookahead().get();
+        let logs = Logs::create(scenario, parts, plan)?;
+        let numbers = parts.iter().flat_map(Clone::clone).map(VmId);
+        let machines: Vec<_> = numbers
+            .map(|vm| Machine {
+                vm: scenario.machine(vm, workload(vm)),
+                ticks: scenario.schedule(vm).ticks(),
+                tally: Tally::default(),
+            })
+            .collect();
+        // A tick is at most a second after the one before it, and the first at most one after the start.
+        let horizon = usize::try_from(1_000_000_000 / window).unwrap_or(0) + 2;
+        let mut shard = Self {
+            index,
+            vms: scenario.vms(),
+            first: parts.first().map_or(0, |part| part.start),
+            machines,
+            calendar: Calendar::new(horizon),
+            window,
+            end: scenario.duration(),
+            logs,
+            outbox: Outbox::default(),
+            outgoing: bounds.iter().map(|_| Vec::new()).collect(),
+            bounds,
+            due: Vec::new(),
+            current: VmId(0),
+            events: 0,
+            messages: 0,
+            longest_queue: 0,
+        };
+        for index in 0..shard.machines.len() {
+            shard.schedule(index);
+        }
+        Ok(shard)
+    }
+
+    /// Its place among the shards.
+    pub(super) const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The next window in which one of its machines ticks.
+    pub(super) fn next_window(&self) -> Option<u64> {
+        self.calendar.next()
+    }
+
+    /// When a window starts.
+    pub(super) const fn start_of(&self, window: u64) -> Nanos {
+        Nanos::new(window.saturating_mul(self.window))
+    }
+
+    /// The messages that it has for other shards, by shard.
+    pub(super) fn outgoing(&mut self) -> &mut [Vec<Message>] {
+        &mut self.outgoing
+    }
+
+    /// The machine that was run last.
+    pub(super) const fn current(&self) -> VmId {
+        self.current
+    }
+
+    /// Events and messages so far, and the longest queue.
+    pub(super) const fn counters(&self) -> [u64; 3] {
+        [self.events, self.messages, self.longest_queue]
+    }
+
+    /// Puts a message into its machine's inbox.
+    pub(super) fn deliver(&mut self, message: Message) {
+        let index = (message.to.0 - self.first) as usize;
+        self.machines[index].vm.deliver(message);
+    }
+
+    /// Makes the ticks of a window, where it has any.
+    pub(super) fn run_window(&mut self, window: u64) -> Result<(), LogError> {
+        if self.calendar.next() != Some(window) {
+            return Ok(());
+        }
+        let mut due = std::mem::take(&mut self.due);
+        self.calendar.take(window, &mut due);
+        let end = self.start_of(window + 1).min(self.end.plus(Nanos::new(1)));
+        for &index in &due {
+            let index = index as usize;
+            while self.machines[index].ticks.due() < end {
+                self.tick(index)?;
+            }
+            self.schedule(index);
+        }
+        self.due = due;
+        Ok(())
+    }
+
+    /// Makes a machine's next tick: one event, its row, and its messages.
+    fn tick(&mut self, index: usize) -> Result<(), LogError> {
+        let machine = &mut self.machines[index];
+        let now = machine.ticks.due();
+        machine.ticks.advance();
+        self.current = machine.vm.id();
+        let record = machine.vm.tick(now, &mut self.outbox);
+        machine.tally.add(&record);
+        self.events += 1;
+        self.longest_queue = self.longest_queue.max(record.queue as u64);
+        self.logs.record(&record)?;
+        if let Kind::Send(sent) = record.kind {
+            self.messages += sent.to.len() as u64;
+            self.send();
+        }
+        Ok(())
+    }
+
+    /// Takes the messages to their inboxes here, or puts them aside for another shard. None of them
+    /// arrives within this window.
+    fn send(&mut self) {
+        for message in self.outbox.drain() {
+            let local = message.to.0.wrapping_sub(self.first) as usize;
+            if let Some(machine) = self.machines.get_mut(local) {
+                machine.vm.deliver(message);
+            } else {
+                let VmId(to) = message.to;
+                assert!(to < self.vms, "the workload sends to machine {to}, which this run does not have");
+                let shard = self.bounds.partition_point(|first| *first <= message.to) - 1;
+                self.outgoing[shard].push(message);
+            }
+        }
+    }
+
+    fn schedule(&mut self, index: usize) {
+        let due = self.machines[index].ticks.due();
+        if due <= self.end {
+            #[expect(clippy::cast_possible_truncation, reason = "machines are numbered by u32")]
+            self.calendar.put(index as u32, due.get() / self.window);
+        }
+    }
+
+    /// Hands in the accounts of its machines in a run that ended then, and closes its logs.
+    pub(super) fn close(
+        self,
+        ended: Nanos,
+        accounts: &mut Vec<Account>,
+    ) -> impl Iterator<Item = Result<FileEntry, LogError>> {
+        accounts.extend(self.machines.into_iter().map(|machine| machine.account(ended)));
+        self.logs.close()
+    }
+}
+
+impl<W: Workload> Machine<W> {
+    fn account(mut self, ended: Nanos) -> Account {
+        let (waiting, in_flight) = (self.vm.waiting(ended), self.vm.in_flight(ended));
+        let clocks = self.vm.clocks();
+        Account {
+            vm: self.vm.id(),
+            rate: self.ticks.rate(),
+            vector: clocks.vector.into(),
+            hybrid: clocks.hybrid,
+            waiting: waiting as u64,
+            in_flight: in_flight as u64,
+            tally: self.tally,
+            lateness: None,
+        }
+    }
+}
