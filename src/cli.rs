@@ -7,6 +7,7 @@ mod table;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,9 +18,11 @@ use self::signals::Signals;
 use crate::control::{Observer, Stop, Unwatched};
 use crate::driver::Ending;
 use crate::log;
-use crate::run::{Finished, Prepared, Request, RunError};
-use crate::scenario::Scenario;
+use crate::run::{Prepared, Request, RunError, WriteError};
+use crate::scenario::{Runs, Scenario};
 use crate::seed::Seed;
+use crate::series::{self, Series};
+use crate::time::Nanos;
 
 /// The run or the check has failed.
 const FAILED: u8 = 1;
@@ -76,39 +79,85 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
 
     let (stopper, stop) = Stop::new();
     let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;
-    let prepared = Prepared::new(scenario.clone(), &request)?;
-    if let Some(moved) = prepared.moved().filter(|_| !flags.quiet) {
-        complain(&format_args!("The earlier run is now in {}.", moved.display()));
+    let shell = Shell { quiet: flags.quiet, signals, stop };
+    match settings.runs {
+        Some(runs) => shell.make_series(scenario, runs, request),
+        None => shell.make_run(&scenario, &request),
     }
-    let watched = !flags.quiet && io::stderr().is_terminal();
-    let mut observer: Box<dyn Observer> =
-        if watched { Box::new(Bar::new(&scenario)) } else { Box::new(Unwatched) };
-    let finished = prepared.run(stop, &mut *observer)?;
-    drop(observer);
-    if !flags.quiet {
-        say(&table::Summary { scenario: &scenario, finished: &finished })
-            .map_err(|error| failed("cannot print the summary", &error))?;
-    }
-    Ok(conclude(&finished, &signals))
 }
 
-/// Tells how the run ended, where that needs words, and makes the exit code of it.
-fn conclude(finished: &Finished, signals: &Signals) -> ExitCode {
-    match &finished.ending {
-        Ending::Complete => {}
-        Ending::Interrupted => complain(&format_args!(
-            "Interrupted after {:.1} s. All logs are whole up to there.",
-            finished.elapsed.as_secs_f64()
-        )),
-        Ending::Failed(failure) => complain(&format_args!("error: {failure}")),
+/// What a run and a series have in common here.
+struct Shell {
+    quiet: bool,
+    signals: Signals,
+    stop: Stop,
+}
+
+impl Shell {
+    fn make_run(self, scenario: &Scenario, request: &Request) -> Result<ExitCode, Fatal> {
+        let prepared = Prepared::new(scenario.clone(), request)?;
+        self.tell_moved(prepared.moved());
+        let mut observer = self.observer(scenario, scenario.duration());
+        let finished = prepared.run(self.stop.clone(), &mut *observer)?;
+        drop(observer);
+        self.say(&table::Summary { scenario, finished: &finished })?;
+        Ok(self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref()))
     }
-    if let Some(error) = &finished.unwritten {
-        complain(&format_args!("error: {error}"));
+
+    fn make_series(self, scenario: Scenario, runs: Runs, request: Request) -> Result<ExitCode, Fatal> {
+        let series = Series::new(scenario.clone(), runs, request)?;
+        self.tell_moved(series.moved());
+        let total = series::total_duration(&scenario, runs);
+        let mut observer = self.observer(&scenario, total);
+        let finished = series.run(&self.stop, &mut *observer);
+        drop(observer);
+        self.say(&table::SeriesSummary { scenario: &scenario, series: &finished })?;
+        let elapsed = finished.runs.iter().fold(Nanos::ZERO, |sum, (.., run)| sum.plus(run.elapsed));
+        Ok(self.conclude(&finished.ending, elapsed, finished.unwritten.as_ref()))
     }
-    match (&finished.ending, &finished.unwritten) {
-        (Ending::Complete, None) => ExitCode::SUCCESS,
-        (Ending::Interrupted, None) => signals.exit_code(),
-        _ => ExitCode::from(FAILED),
+
+    fn tell_moved(&self, moved: Option<&Path>) {
+        if let Some(moved) = moved.filter(|_| !self.quiet) {
+            complain(&format_args!("The earlier run is now in {}.", moved.display()));
+        }
+    }
+
+    /// A progress bar where somebody can see it.
+    fn observer(&self, scenario: &Scenario, duration: Nanos) -> Box<dyn Observer> {
+        if !self.quiet && io::stderr().is_terminal() {
+            Box::new(Bar::new(duration, scenario.is_virtual()))
+        } else {
+            Box::new(Unwatched)
+        }
+    }
+
+    /// Prints a result.
+    fn say(&self, result: &dyn Display) -> Result<(), Fatal> {
+        if self.quiet {
+            Ok(())
+        } else {
+            say(result).map_err(|error| failed("cannot print the summary", &error))
+        }
+    }
+
+    /// Tells how it ended, where that needs words, and makes the exit code of it.
+    fn conclude(&self, ending: &Ending, elapsed: Nanos, unwritten: Option<&WriteError>) -> ExitCode {
+        match ending {
+            Ending::Complete => {}
+            Ending::Interrupted => complain(&format_args!(
+                "Interrupted after {:.1} s. All logs are whole up to there.",
+                elapsed.as_secs_f64()
+            )),
+            Ending::Failed(failure) => complain(&format_args!("error: {failure}")),
+        }
+        if let Some(error) = unwritten {
+            complain(&format_args!("error: {error}"));
+        }
+        match (ending, unwritten) {
+            (Ending::Complete, None) => ExitCode::SUCCESS,
+            (Ending::Interrupted, None) => self.signals.exit_code(),
+            _ => ExitCode::from(FAILED),
+        }
     }
 }
 

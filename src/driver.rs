@@ -67,6 +67,22 @@ pub enum Failure {
         /// What the panic said, and where.
         message: String,
     },
+    /// One of several runs could not start.
+    #[error("run {run} could not start: {message}")]
+    NotStarted {
+        /// Which, from 1.
+        run: u32,
+        /// Why.
+        message: String,
+    },
+    /// One of several runs failed.
+    #[error("run {run}: {message}")]
+    InSeries {
+        /// Which, from 1.
+        run: u32,
+        /// Why.
+        message: String,
+    },
     /// A log could not be written.
     #[error(transparent)]
     Log(#[from] LogError),

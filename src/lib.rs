@@ -17,8 +17,8 @@
 //!   what passes between a run and those who watch it.
 //! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor; [`sim`]
 //!   in virtual time, as fast as the processor allows.
-//! - **The run**: [`run`] leads one run from an empty folder to its manifest, and [`fit`] tells before
-//!   whether it fits the machine.
+//! - **The run**: [`run`] leads one run from an empty folder to its manifest, [`fit`] tells before
+//!   whether it fits the machine, and [`series`] makes several.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -81,6 +81,7 @@ mod panics;
 pub mod run;
 pub mod scenario;
 pub mod seed;
+pub mod series;
 pub mod sim;
 pub mod tally;
 pub mod text;

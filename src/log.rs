@@ -14,7 +14,7 @@ pub use folder::{FolderError, RunFolder};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{Drawn, Manifest, ManifestError, RunSection, Status, read_settings};
 pub use row::{COLUMNS, RowFormat};
-pub use summary::write_summary;
+pub use summary::{write_runs, write_summary};
 
 use crate::id::VmId;
 use crate::time::Rate;
@@ -23,6 +23,8 @@ use crate::time::Rate;
 pub const SUMMARY: &str = "summary.csv";
 /// The name of the manifest.
 pub const MANIFEST: &str = "run.toml";
+/// The name of the table of several runs, one row a run and machine.
+pub const RUNS: &str = "runs.csv";
 /// The folder to which earlier runs are moved.
 pub const PREVIOUS: &str = "previous";
 
@@ -34,6 +36,16 @@ pub fn vm_log_name(vm: VmId, rate: Rate) -> String {
 /// The name of a log shared by the machines from `first` to `last`.
 pub fn combined_log_name(first: VmId, last: VmId) -> String {
     format!("vms_{first}-{last}.csv")
+}
+
+/// The name of the folder of one of several runs.
+pub fn run_folder_name(run: u32) -> String {
+    format!("run_{run}")
+}
+
+/// Whether a folder of that name is one of several runs.
+fn is_run_folder(name: &str) -> bool {
+    name.strip_prefix("run_").is_some_and(|k| !k.is_empty() && k.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
@@ -48,7 +60,7 @@ fn is_run_file(name: &str) -> bool {
     let is_log = numbered("vm_", '_') || numbered("vms_", '-') || one_number("bridge_");
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
-    name == SUMMARY || name == MANIFEST || is_log || is_draft
+    [SUMMARY, MANIFEST, RUNS].contains(&name) || is_log || is_draft
 }
 
 #[cfg(test)]

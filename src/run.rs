@@ -114,15 +114,8 @@ impl Prepared {
         let mut settings = scenario.settings();
         settings.threads = Some(threads);
         settings.log = Some(layout.choice());
-        let now = now();
-        let run = RunSection {
-            id: run_id(now),
-            version: env!("CARGO_PKG_VERSION"),
-            time: if scenario.is_virtual() { "virtual" } else { "live" },
-            started: rfc3339(now),
-            ..RunSection::default()
-        };
         let drawn = Drawn::of(&scenario);
+        let run = new_section(&scenario);
         let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
         manifest.write(folder.path())?;
         Ok(Self { scenario, layout, threads, folder, manifest })
@@ -175,11 +168,7 @@ impl Prepared {
             Err(error) if matches!(ending, Ending::Failed(_)) => unwritten = Some(error.into()),
             Err(error) => ending = Ending::Failed(Failure::Log(error)),
         }
-        self.manifest.status = match &ending {
-            Ending::Complete => Status::Complete,
-            Ending::Interrupted => Status::Interrupted,
-            Ending::Failed(_) => Status::Failed,
-        };
+        self.manifest.status = status(&ending);
         let run = &mut self.manifest.run;
         if let Some(began) = began {
             run.started = rfc3339(began);
@@ -225,7 +214,27 @@ where
     }
 }
 
-fn cores() -> Threads {
+/// What a manifest says of a run that is about to start.
+pub(crate) fn new_section(scenario: &Scenario) -> RunSection {
+    let now = now();
+    RunSection {
+        id: run_id(now),
+        version: env!("CARGO_PKG_VERSION"),
+        time: if scenario.is_virtual() { "virtual" } else { "live" },
+        started: rfc3339(now),
+        ..RunSection::default()
+    }
+}
+
+pub(crate) const fn status(ending: &Ending) -> Status {
+    match ending {
+        Ending::Complete => Status::Complete,
+        Ending::Interrupted => Status::Interrupted,
+        Ending::Failed(_) => Status::Failed,
+    }
+}
+
+pub(crate) fn cores() -> Threads {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     u32::try_from(cores).ok().and_then(Threads::new).unwrap_or(Threads::new(1).expect("in range"))
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
 pub use rates::{ParseRatesError, Rates};
-pub use settings::{Draw, ParseSeedError, SeedNumber, Settings, Threads, VmCount};
+pub use settings::{Draw, ParseSeedError, Runs, SeedNumber, Settings, Threads, VmCount};
 
 use crate::clock::Clocks;
 use crate::id::VmId;
@@ -95,6 +95,12 @@ impl Scenario {
         scenario.check()
     }
 
+    /// The same scenario with another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        Self { seed, ..self.clone() }
+    }
+
     fn check(self) -> Result<Self, ScenarioError> {
         let vms = self.vms();
         let wrong = |setting, value: &dyn ToString, allowed| {
@@ -140,6 +146,7 @@ impl Scenario {
             duplicate: Some(self.duplicate),
             fifo: Some(self.fifo),
             partition: self.partition.clone(),
+            runs: None,
             threads: None,
             log: None,
         }

@@ -31,6 +31,12 @@ pub enum Purpose {
 }
 
 impl Seed {
+    /// The seed of the k-th of several runs. Like a drawn seed, it fits a double.
+    #[must_use]
+    pub fn of_run(self, k: u32) -> Self {
+        Self(scramble(scramble(self.0).wrapping_add(u64::from(k))) >> 11)
+    }
+
     /// The stream of one machine for one purpose.
     pub fn stream(self, vm: VmId, purpose: Purpose) -> Stream {
         // Both steps are bijections, so no two of a run's streams start from the same key.

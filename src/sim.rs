@@ -31,9 +31,11 @@ use crate::scenario::Scenario;
 use crate::time::Nanos;
 use crate::workload::Workload;
 
-/// Into how many parts the machines are cut, at most. Threads share out whole parts, and a part has
-/// a log of its own where machines share logs: a number of the scenario, not of the threads.
-const PARTS: usize = 16;
+/// Into how many parts the machines are cut. Threads share out whole parts, and a part has a log of
+/// its own where machines share logs: so it is a number of the scenario, not of the threads.
+fn parts(scenario: &Scenario) -> usize {
+    (scenario.vms() as usize / 4096).clamp(4, 16)
+}
 
 /// Rounds between two looks at whoever watches or wants the run to stop.
 const ROUNDS_A_LOOK: u64 = 64;
@@ -71,7 +73,7 @@ where
     W: Workload,
     F: Fn(VmId) -> W,
 {
-    let parts = shares(scenario.vms(), PARTS);
+    let parts = shares(scenario.vms(), parts(scenario));
     let threads = u32::try_from(plan.threads).unwrap_or(u32::MAX);
     let parts_of_threads = shares(u32::try_from(parts.len()).unwrap_or(1), threads as usize);
     let bounds: Vec<VmId> =

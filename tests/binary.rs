@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -179,6 +180,121 @@ fn log_chooses_the_files() {
     assert_eq!(run("none", "a"), [""; 0]);
     assert_eq!(run("combined", "b"), ["vms_0-2.csv"]);
     assert_eq!(run("per-vm", "c"), ["vm_0_20.csv", "vm_1_20.csv", "vm_2_20.csv"]);
+}
+
+/// Every CSV file below a folder, by path.
+fn csv_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for name in names(folder).into_iter().filter(|name| name != "previous") {
+        let path = folder.join(&name);
+        if path.is_dir() {
+            files.extend(
+                csv_files(&path).into_iter().map(|(below, content)| (format!("{name}/{below}"), content)),
+            );
+        } else if name.ends_with(".csv") {
+            files.insert(name, fs::read(path).unwrap());
+        }
+    }
+    files
+}
+
+#[test]
+fn virtual_time_repeats_the_same_bytes_from_the_manifest_and_for_every_number_of_threads() {
+    let folder = empty_folder();
+    let args = ["--virtual-time", "--vms", "5", "--latency", "1ms-90ms", "--loss", "0.1"];
+    let first = output(&folder, &args);
+    assert_code(&first, 0);
+    let path = folder.path().join("output");
+    let files = csv_files(&path);
+    assert_eq!(files.len(), 6);
+    let run = Run::read(&path);
+    assert_eq!((run.status(), run.manifest["run"]["time"].as_str()), ("complete", Some("virtual")));
+    run.assert_sound();
+    run.assert_summary();
+    run.assert_manifest(&path);
+    for threads in ["1", "2", "3", "8"] {
+        let again = ["--scenario", "output/run.toml", "--threads", threads];
+        assert_code(&output(&folder, &again), 0);
+        assert!(csv_files(&path) == files, "{threads} threads");
+    }
+}
+
+#[test]
+fn several_runs_have_a_folder_each_and_one_table() {
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let args = ["--virtual-time", "--runs", "4", "--duration", "20", "--seed", "11"];
+    let ran = output(&folder, &args);
+    assert_code(&ran, 0);
+    let expected = ["run.toml", "run_1", "run_2", "run_3", "run_4", "runs.csv"];
+    assert_eq!(names(&path).into_iter().collect::<Vec<_>>(), expected);
+    let printed = text(&ran.stdout);
+    assert!(
+        printed.starts_with("4 runs of 3 machines, seed 11: complete\n") && printed.contains('±'),
+        "{printed}"
+    );
+    let mut seeds = BTreeSet::new();
+    let table = fs::read_to_string(path.join("runs.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 4 * 3);
+    for k in 1..=4 {
+        let below = path.join(format!("run_{k}"));
+        let run = Run::read(&below);
+        assert_eq!(run.status(), "complete");
+        run.assert_sound();
+        run.assert_manifest(&below);
+        let seed = run.manifest["seed"].as_integer().unwrap();
+        seeds.insert(seed);
+        let rows = fs::read_to_string(below.join("summary.csv")).unwrap();
+        let in_table = rows.lines().skip(1).all(|row| table.contains(&format!("\n{k},{seed},{row}\n")));
+        assert!(in_table, "run {k}");
+    }
+    assert_eq!(seeds.len(), 4, "the runs differ");
+
+    let files = csv_files(&path);
+    assert_code(&output(&folder, &["--scenario", "output/run.toml", "--threads", "1"]), 0);
+    assert!(csv_files(&path) == files, "the whole series again");
+    let moved: Vec<String> = names(&path.join("previous")).into_iter().collect();
+    assert_eq!(names(&path.join("previous").join(&moved[0])).into_iter().collect::<Vec<_>>(), expected);
+    // A single run into the same folder moves the series aside.
+    assert_code(&output(&folder, &["--virtual-time", "--duration", "1", "--quiet"]), 0);
+    assert!(!names(&path).contains("run_1"));
+}
+
+#[test]
+fn several_live_runs_go_one_after_the_other_and_stop_together() {
+    let folder = empty_folder();
+    assert_code(&output(&folder, &["--runs", "2", "--duration", "300ms", "--rates", "20"]), 0);
+    let path = folder.path().join("output");
+    for k in 1..=2 {
+        assert_eq!(Run::read(&path.join(format!("run_{k}"))).rows().count(), 18);
+    }
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let child = clocklab(&folder, &["--runs", "3", "--duration", "600s", "--rates", "50", "--quiet"])
+        .spawn()
+        .unwrap();
+    wait_until("rows of the first run", || has_rows_in_every_log(&path.join("run_1")));
+    signal(&child, "INT");
+    assert_code(&child.wait_with_output().unwrap(), 130);
+    let first = Run::read(&path.join("run_1"));
+    assert_eq!(first.status(), "interrupted");
+    first.assert_sound();
+    assert!(!path.join("run_2").exists());
+    assert!(fs::read_to_string(path.join("run.toml")).unwrap().starts_with("status = \"interrupted\""));
+}
+
+#[test]
+fn virtual_time_is_interrupted_in_order() {
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let args =
+        ["--virtual-time", "--vms", "50", "--duration", "1000h", "--log", "none", "--clocks", "lamport"];
+    let child = clocklab(&folder, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("a manifest", || path.join("run.toml").exists());
+    signal(&child, "TERM");
+    let ended = child.wait_with_output().unwrap();
+    assert_code(&ended, 143);
+    assert_eq!(Run::read(&path).status(), "interrupted");
 }
 
 #[test]
@@ -402,6 +518,8 @@ fn wrong_arguments_are_refused_with_flag_value_and_what_is_allowed() {
         (&["--skew", "-1ms"], &["'-1ms'", "--skew", "negative"]),
         (&["--latency", "9ms-1ms"], &["'9ms-1ms'", "--latency", "from the shorter to the longer"]),
         (&["--latency", "exp:x"], &["'exp:x'", "--latency", "exp:5ms"]),
+        (&["--virtual-time", "--latency", "0"], &["'0s'", "--latency", "at least 1us in virtual time"]),
+        (&["--runs", "0"], &["'0'", "--runs", "from 1 to 100000"]),
         (&["--loss", "1.5"], &["'1.5'", "--loss", "from 0 to 1"]),
         (&["--loss", "NaN"], &["'NaN'", "--loss", "from 0 to 1"]),
         (&["--duplicate", "-0.1"], &["'-0.1'", "--duplicate", "from 0 to 1"]),

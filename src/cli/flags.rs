@@ -7,7 +7,7 @@ use clap::{ArgAction, Parser};
 
 use crate::network::{Latency, Partition, Probability};
 use crate::scenario::{
-    ClockList, Draw, LogChoice, Phase, Rates, SeedNumber, Settings, Switch, Threads, VmCount,
+    ClockList, Draw, LogChoice, Phase, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
 };
 use crate::time::Nanos;
 use crate::workload::Choice;
@@ -89,6 +89,9 @@ pub(super) struct Flags {
     /// Settings from a TOML file, such as an earlier run's run.toml; flags win
     #[arg(long, value_name = "FILE", help_heading = "The run")]
     pub(super) scenario: Option<PathBuf>,
+    /// Number of runs with seeds derived from the seed, each in a folder run_<k>
+    #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The run")]
+    runs: Option<Runs>,
     /// Worker threads [default: the cores]
     #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "The run")]
     threads: Option<Threads>,
@@ -123,6 +126,7 @@ impl Flags {
             duplicate: self.duplicate,
             fifo: self.fifo,
             partition: self.partition.clone(),
+            runs: self.runs,
             threads: self.threads,
             log: self.log,
         }
@@ -157,10 +161,10 @@ mod tests {
     fn every_flag_sets_its_own_setting() {
         let line = "clocklab --virtual-time --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned \
                     --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
-                    --threads 3 --log none";
+                    --runs 5 --threads 3 --log none";
         let expected = "virtual-time = true\nvms = 4\nduration = \"5s\"\nrates = \"2-3\"\nseed = 9\nworkload = \"scale-model\"\ndraw = 7\n\
                         phase = \"aligned\"\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\nloss = 0.25\n\
-                        duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nthreads = 3\nlog = \"none\"\n";
+                        duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nruns = 5\nthreads = 3\nlog = \"none\"\n";
         let settings = Flags::parse_from(line.split_whitespace()).settings();
         assert_eq!(toml::to_string(&settings).unwrap(), expected);
         assert_eq!(settings.clone().or(Settings::default()), settings);

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::driver::Ending;
 use crate::run::Finished;
 use crate::scenario::Scenario;
+use crate::series::FinishedSeries;
 use crate::tally::{Account, largest_lamport};
 
 /// The most machines that have a row each.
@@ -43,11 +44,7 @@ pub(super) struct Summary<'a> {
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, finished } = self;
-        let ended = match finished.ending {
-            Ending::Complete => "complete",
-            Ending::Interrupted => "interrupted",
-            Ending::Failed(_) => "failed",
-        };
+        let ended = ended(&finished.ending);
         let vms = match scenario.vms() {
             1 => "1 machine".to_owned(),
             vms => format!("{} machines", grouped(vms.into())),
@@ -67,11 +64,19 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
+const fn ended(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Complete => "complete",
+        Ending::Interrupted => "interrupted",
+        Ending::Failed(_) => "failed",
+    }
+}
+
 fn shown(accounts: &[Account]) -> &[Account] {
     if accounts.len() > MOST_ROWS { &accounts[..FIRST_ROWS] } else { accounts }
 }
 
-fn machines(accounts: &[Account]) -> Table {
+fn empty_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(HEADER);
@@ -79,6 +84,11 @@ fn machines(accounts: &[Account]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
         column.set_padding((2, 0));
     }
+    table
+}
+
+fn machines(accounts: &[Account]) -> Table {
+    let mut table = empty_table();
     let largest = largest_lamport(accounts);
     for account in shown(accounts) {
         let tally = &account.tally;
@@ -99,6 +109,80 @@ fn machines(accounts: &[Account]) -> Table {
         ]);
     }
     table
+}
+
+/// What is printed of a series that is over.
+#[derive(Debug)]
+pub(super) struct SeriesSummary<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) series: &'a FinishedSeries,
+}
+
+impl fmt::Display for SeriesSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, series } = self;
+        let (runs, vms) = (series.runs.len(), scenario.vms() as usize);
+        let (seed, ended) = (scenario.seed().0, ended(&series.ending));
+        writeln!(
+            f,
+            "{} runs of {} machines, seed {seed}: {ended}\n",
+            grouped(runs as u64),
+            grouped(vms as u64)
+        )?;
+        writeln!(f, "mean and standard deviation over the runs\n")?;
+        let mut table = empty_table();
+        let shown = if vms > MOST_ROWS { FIRST_ROWS } else { vms };
+        for vm in 0..shown {
+            let accounts = series
+                .runs
+                .iter()
+                .filter_map(|(.., run)| Some((run.accounts.get(vm)?, largest_lamport(&run.accounts))));
+            let measures: Vec<[f64; 12]> =
+                accounts.map(|(account, largest)| measures(account, largest)).collect();
+            let cells = (0..12).map(|column| spread(measures.iter().map(|row| row[column])));
+            table.add_row(std::iter::once(vm.to_string()).chain(cells));
+        }
+        writeln!(f, "{table}")?;
+        if shown < vms {
+            writeln!(f, "and {} more machines, all in the table of runs", grouped((vms - shown) as u64))?;
+        }
+        writeln!(f)?;
+        let folders = series.runs.iter().filter_map(|(.., run)| run.files.last().cloned());
+        write_paths(f, &folders.chain(series.files.iter().cloned()).collect::<Vec<_>>())
+    }
+}
+
+/// The columns of the table after the machine's number.
+#[expect(clippy::cast_precision_loss, reason = "means for people to read")]
+fn measures(account: &Account, largest_lamport: u64) -> [f64; 12] {
+    let tally = &account.tally;
+    [
+        f64::from(account.rate.get()),
+        tally.events() as f64,
+        tally.internal as f64,
+        tally.sends as f64,
+        tally.receives as f64,
+        tally.lamport as f64,
+        account.drift(largest_lamport) as f64,
+        tally.mean_jump(),
+        tally.largest_jump as f64,
+        tally.mean_queue(),
+        tally.longest_queue as f64,
+        tally.queue as f64,
+    ]
+}
+
+/// The mean and the standard deviation of a sample, as `mean ±deviation`.
+#[expect(clippy::cast_precision_loss, reason = "a number of runs")]
+fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
+    let count = values.clone().count() as f64;
+    if count < 1.0 {
+        return String::new();
+    }
+    let mean = values.clone().sum::<f64>() / count;
+    let squares = values.map(|value| (value - mean).powi(2)).sum::<f64>();
+    let deviation = if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
+    format!("{mean:.1} ±{deviation:.1}")
 }
 
 fn messages(accounts: &[Account]) -> String {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::is_same_file;
-use super::{MANIFEST, PREVIOUS, is_run_file, manifest};
+use super::{MANIFEST, PREVIOUS, is_run_file, is_run_folder, manifest};
 
 /// A folder that this run alone writes to, empty of other runs.
 #[derive(Debug)]
@@ -105,8 +105,7 @@ fn run_files(folder: &Path) -> io::Result<Vec<String>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if let Ok(name) = entry.file_name().into_string()
-            && is_run_file(&name)
-            && !entry.file_type()?.is_dir()
+            && if entry.file_type()?.is_dir() { is_run_folder(&name) } else { is_run_file(&name) }
         {
             names.push(name);
         }

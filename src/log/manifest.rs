@@ -3,8 +3,8 @@
 //! Its settings stand at the top level under the names of the flags, so that the manifest is itself
 //! a scenario file.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -172,7 +172,10 @@ pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
 
 /// The id of the run whose manifest this is, where it names one that can name a folder.
 pub(super) fn read_run_id(path: &Path) -> Option<String> {
-    let table: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
+    // What was drawn for each machine comes last, and may be long: it is not read.
+    let lines = io::BufReader::new(File::open(path).ok()?).lines().map_while(Result::ok);
+    let text: Vec<String> = lines.take_while(|line| line.trim() != "[drawn]").collect();
+    let table: toml::Table = text.join("\n").parse().ok()?;
     let id = table.get("run")?.get("id")?.as_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     (!id.is_empty() && id.len() <= 64 && id.chars().all(plain)).then(|| id.to_owned())

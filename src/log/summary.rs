@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::file::write_whole;
 use super::{FileEntry, LogError};
+use crate::seed::Seed;
 use crate::tally::{Account, largest_lamport};
 
 /// A machine's row. Its fields are the columns.
@@ -46,6 +47,36 @@ pub fn write_summary(path: PathBuf, accounts: &[Account]) -> Result<FileEntry, L
         Ok(content) => write_whole(path, &content, accounts.len() as u64),
         Err(error) => Err(LogError::Write { path, rows: 0, source: error.into() }),
     }
+}
+
+/// Writes the summaries of several runs as one table, each row with its run and the run's seed in front.
+///
+/// # Errors
+///
+/// Where the file is there already or cannot be written.
+pub fn write_runs<'a>(
+    path: PathBuf,
+    runs: impl IntoIterator<Item = (u32, Seed, &'a [Account])>,
+) -> Result<FileEntry, LogError> {
+    let mut content = Vec::new();
+    let mut count = 0;
+    for (run, Seed(seed), accounts) in runs {
+        let rows = match rows(accounts) {
+            Ok(rows) => rows,
+            Err(error) => return Err(LogError::Write { path, rows: 0, source: error.into() }),
+        };
+        // No field of a summary has a line break in it.
+        for (index, line) in rows.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            match index {
+                0 if content.is_empty() => content.extend_from_slice(b"run,seed,"),
+                0 => continue,
+                _ => content.extend_from_slice(format!("{run},{seed},").as_bytes()),
+            }
+            content.extend_from_slice(line);
+        }
+        count += accounts.len() as u64;
+    }
+    write_whole(path, &content, count)
 }
 
 fn rows(accounts: &[Account]) -> Result<Vec<u8>, csv::Error> {

@@ -15,6 +15,8 @@ use crate::workload::Choice;
 pub type VmCount = Whole<1, 10_000_000>;
 /// The sides of a die.
 pub type Draw = Whole<1, { u32::MAX }>;
+/// A number of runs.
+pub type Runs = Whole<1, 100_000>;
 /// A number of worker threads.
 pub type Threads = Whole<1, 1024>;
 
@@ -54,6 +56,8 @@ pub struct Settings {
     /// When groups of machines cannot reach each other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partition: Vec<Partition>,
+    /// How many runs, with seeds derived from the one seed.
+    pub runs: Option<Runs>,
     /// Worker threads.
     pub threads: Option<Threads>,
     /// Where the events are logged.
@@ -91,6 +95,7 @@ impl Settings {
             duplicate: self.duplicate.or(others.duplicate),
             fifo: self.fifo.or(others.fifo),
             partition: if self.partition.is_empty() { others.partition } else { self.partition },
+            runs: self.runs.or(others.runs),
             threads: self.threads.or(others.threads),
             log: self.log.or(others.log),
         }

@@ -1,0 +1,206 @@
+//! Several runs of one scenario, with seeds derived from its seed, and one table of them all.
+//!
+//! Each run has a folder of its own, `run_<k>`. Live they go one after the other; in virtual time they
+//! share the cores.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::control::{Observer, Progress, Stop};
+use crate::driver::{Ending, Failure};
+use crate::log::{Drawn, Manifest, RUNS, RunFolder, Status, run_folder_name, write_runs};
+use crate::run::{Finished, Prepared, Request, RunError, WriteError, cores, new_section, status};
+use crate::scenario::{Runs, Scenario, Threads};
+use crate::seed::Seed;
+use crate::time::Nanos;
+
+/// A series that is ready to start: its folder is claimed, its manifest says `running`.
+#[derive(Debug)]
+pub struct Series {
+    scenario: Scenario,
+    runs: Runs,
+    request: Request,
+    folder: RunFolder,
+    manifest: Manifest,
+}
+
+/// A series that is over.
+#[derive(Debug)]
+pub struct FinishedSeries {
+    /// How it ended: as the first of its runs that did not end well.
+    pub ending: Ending,
+    /// Its runs, as far as they were made, each with its number from 1 and its seed.
+    pub runs: Vec<(u32, Seed, Finished)>,
+    /// What it wrote beside the runs' folders, the manifest last.
+    pub files: Vec<PathBuf>,
+    /// What could not be written at the end.
+    pub unwritten: Option<WriteError>,
+}
+
+impl Series {
+    /// Prepares a series: claims its folder, and moves an earlier run or series aside.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be had.
+    pub fn new(scenario: Scenario, runs: Runs, request: Request) -> Result<Self, RunError> {
+        let folder = RunFolder::claim(&request.output)?;
+        let mut settings = scenario.settings();
+        settings.runs = Some(runs);
+        settings.threads = request.threads;
+        settings.log = request.log;
+        let run = new_section(&scenario);
+        let manifest =
+            Manifest { status: Status::Running, settings, run, drawn: Drawn::default(), files: Vec::new() };
+        manifest.write(folder.path())?;
+        Ok(Self { scenario, runs, request, folder, manifest })
+    }
+
+    /// Where the run that was found in the folder went.
+    pub fn moved(&self) -> Option<&Path> {
+        self.folder.moved()
+    }
+
+    /// Makes the runs, and writes their table and the manifest.
+    pub fn run(mut self, stop: &Stop, observer: &mut dyn Observer) -> FinishedSeries {
+        let mut runs = Vec::new();
+        let mut ending = Ending::Complete;
+        let results = self.make_runs(stop, observer);
+        for (k, seed, result) in results {
+            match result {
+                Ok(finished) => {
+                    ending = worse(ending, k, &finished.ending);
+                    runs.push((k, seed, finished));
+                }
+                Err(error) => ending.fail(Failure::NotStarted { run: k, message: error.to_string() }),
+            }
+        }
+        if runs.len() < self.runs.get() as usize {
+            ending.interrupt();
+        }
+        let mut series = FinishedSeries { ending, runs, files: Vec::new(), unwritten: None };
+        if let Err(error) = self.write(&mut series) {
+            series.unwritten = Some(error);
+        }
+        series
+    }
+
+    /// Runs on as many threads as the time allows, in the order of the runs.
+    fn make_runs(
+        &self,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Vec<(u32, Seed, Result<Finished, RunError>)> {
+        let threads = self.request.threads.unwrap_or_else(cores).get();
+        let at_once = if self.scenario.is_virtual() { threads.min(self.runs.get()) } else { 1 };
+        let each = Threads::new((threads / at_once).max(1));
+        let board = Board(Mutex::new(vec![Progress::default(); self.runs.get() as usize]));
+        let next = AtomicU32::new(0);
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..at_once {
+                let (sender, board, next) = (sender.clone(), &board, &next);
+                scope.spawn(move || {
+                    while !stop.asked() {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        if index >= self.runs.get() {
+                            break;
+                        }
+                        let (seed, result) = self.make_run(index + 1, each, stop, board);
+                        let _ = sender.send((index + 1, seed, result));
+                    }
+                });
+            }
+            drop(sender);
+            let mut results = Vec::new();
+            loop {
+                match receiver.recv_timeout(Duration::from_millis(100)) {
+                    Ok(result) => results.push(result),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                observer.progress(&board.total());
+            }
+            results.sort_unstable_by_key(|(k, ..)| *k);
+            results
+        })
+    }
+
+    fn make_run(
+        &self,
+        k: u32,
+        threads: Option<Threads>,
+        stop: &Stop,
+        board: &Board,
+    ) -> (Seed, Result<Finished, RunError>) {
+        let seed = self.scenario.seed().of_run(k);
+        let output = self.folder.path().join(run_folder_name(k));
+        let request = Request { output, threads, log: self.request.log };
+        let mut place = Place { board, index: k as usize - 1 };
+        let prepared = Prepared::new(self.scenario.with_seed(seed), &request);
+        (seed, prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place)))
+    }
+
+    fn write(&mut self, series: &mut FinishedSeries) -> Result<(), WriteError> {
+        self.folder.check()?;
+        let path = self.folder.path().join(RUNS);
+        let rows = series.runs.iter().map(|(k, seed, finished)| (*k, *seed, finished.accounts.as_slice()));
+        let entry = write_runs(path.clone(), rows)?;
+        series.files.push(path);
+        self.manifest.files.push(entry);
+        self.manifest.status = status(&series.ending);
+        if let Ending::Failed(failure) = &series.ending {
+            self.manifest.run.failure = Some(failure.to_string());
+        }
+        self.manifest.write(self.folder.path())?;
+        series.files.push(self.folder.path().join(crate::log::MANIFEST));
+        Ok(())
+    }
+}
+
+/// The ending of a series so far, after one more run.
+fn worse(mut so_far: Ending, run: u32, ending: &Ending) -> Ending {
+    match ending {
+        Ending::Complete => {}
+        Ending::Interrupted => so_far.interrupt(),
+        Ending::Failed(failure) => so_far.fail(Failure::InSeries { run, message: failure.to_string() }),
+    }
+    so_far
+}
+
+/// How far each run of a series has come.
+#[derive(Debug)]
+struct Board(Mutex<Vec<Progress>>);
+
+impl Board {
+    fn total(&self) -> Progress {
+        let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.iter().fold(Progress::default(), |total, run| Progress {
+            elapsed: total.elapsed.plus(run.elapsed),
+            events: total.events + run.events,
+            messages: total.messages + run.messages,
+            longest_queue: total.longest_queue.max(run.longest_queue),
+        })
+    }
+}
+
+/// One run's place on the board.
+struct Place<'a> {
+    board: &'a Board,
+    index: usize,
+}
+
+impl Observer for Place<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        self.board.0.lock().unwrap_or_else(PoisonError::into_inner)[self.index] = *progress;
+    }
+}
+
+/// The time that all runs of a series take together, for a progress bar.
+pub fn total_duration(scenario: &Scenario, runs: Runs) -> Nanos {
+    Nanos::new(scenario.duration().get().saturating_mul(runs.get().into()))
+}

@@ -1,0 +1,293 @@
+//! Virtual time: the same bytes for every number of threads, the same rows as the live actors make,
+//! and nothing in them but what the model says.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use actix::{Arbiter, System};
+use clocklab::control::{Observer, Progress, Stop, Stopper, Unwatched};
+use clocklab::driver::{Ending, Failure, Outcome, Plan};
+use clocklab::id::VmId;
+use clocklab::live;
+use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
+use clocklab::scenario::{Scenario, Settings};
+use clocklab::seed::{Seed, Stream};
+use clocklab::sim;
+use clocklab::time::Nanos;
+use clocklab::workload::{Action, ScaleModel, Tick, Workload};
+use common::Run;
+use proptest::prelude::*;
+
+fn scenario(settings: &str, seed: u64) -> Scenario {
+    let settings: Settings = toml::from_str(settings).unwrap();
+    Scenario::new(&settings, Seed(seed)).unwrap()
+}
+
+fn scale_model(scenario: &Scenario) -> impl Fn(VmId) -> ScaleModel + Send + Sync + 'static {
+    let (vms, sides) = (scenario.vms(), scenario.sides());
+    move |vm| ScaleModel::new(vm, vms, sides)
+}
+
+fn plan(threads: usize, layout: Layout, folder: &Path) -> Plan {
+    Plan { threads, layout, folder: folder.to_owned() }
+}
+
+/// Runs the scale model in virtual time and leaves all that a run does.
+fn run(scenario: &Scenario, threads: usize, layout: Layout, folder: &Path) -> Outcome {
+    let (_stopper, stop) = Stop::new();
+    let plan = plan(threads, layout, folder);
+    let outcome = sim::run(scenario, &plan, scale_model(scenario), &stop, &mut Unwatched);
+    assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
+    finish(scenario, &outcome, folder);
+    outcome
+}
+
+fn finish(scenario: &Scenario, outcome: &Outcome, folder: &Path) {
+    let summary = write_summary(folder.join(SUMMARY), &outcome.accounts).unwrap();
+    let manifest = Manifest {
+        status: Status::Complete,
+        settings: scenario.settings(),
+        run: RunSection::default(),
+        drawn: Drawn::of(scenario),
+        files: outcome.files.iter().cloned().chain([summary]).collect(),
+    };
+    manifest.write(folder).unwrap();
+}
+
+/// Every CSV file's content.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let names = common::names(folder).into_iter().filter(|name| name.ends_with(".csv"));
+    names.map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
+}
+
+/// Settings of all kinds, as a scenario file: machines, clocks, latencies and faults.
+fn settings() -> impl Strategy<Value = String> {
+    let machines = (1u32..24, 1u32..9, prop_oneof![Just(1u32), Just(3), Just(10)], 1u32..4);
+    let latency = prop_oneof![
+        Just("1ms".to_owned()),
+        (1u32..2000, 0u32..2000).prop_map(|(low, more)| format!("{low}us-{}us", low + more)),
+        (1u32..900).prop_map(|mean| format!("exp:{mean}ms")),
+        Just("700ms".to_owned()),
+    ];
+    let clocks = prop_oneof![Just("lamport"), Just("hlc"), Just("vector"), Just("vector,hlc")];
+    let faults = (0u32..3, 0u32..3, any::<bool>(), any::<bool>());
+    (machines, latency, clocks, faults).prop_map(
+        |((vms, rate, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted))| {
+            let mut text = format!(
+                "virtual-time = true\nvms = {vms}\nrates = \"{rate}-{}\"\ndraw = {draw}\nduration = {seconds}\n\
+                 latency = \"{latency}\"\nclocks = \"{clocks}\"\nloss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"{loss}s\"\n",
+                rate + 6,
+                f64::from(loss) / 8.0,
+                f64::from(duplicate) / 8.0,
+            );
+            if parted && vms > 2 {
+                text.push_str("partition = [\"200ms-900ms:0/1-2\"]\n");
+            }
+            text
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_files_are_the_same_bytes_for_every_number_of_threads(
+        settings in settings(), seed: u64, combined: bool,
+    ) {
+        let scenario = scenario(&settings, seed);
+        let layout = if combined { Layout::Combined } else { Layout::PerVm };
+        let made = [1, 2, 3, 8].map(|threads| {
+            let folder = tempfile::tempdir().unwrap();
+            run(&scenario, threads, layout, folder.path());
+            files(folder.path())
+        });
+        prop_assert!(made.iter().all(|files| *files == made[0]));
+        prop_assert!(made[0].len() > 1);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// The logs against the model's rules, which the tests have once more in their own words.
+    #[test]
+    fn a_log_is_what_the_model_says(settings in settings(), seed: u64) {
+        let scenario = scenario(&settings, seed);
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = run(&scenario, 1, Layout::Combined, folder.path());
+        let run = Run::read(folder.path());
+        run.assert_sound();
+        run.assert_summary();
+        let events: u64 = outcome.accounts.iter().map(|account| account.tally.events()).sum();
+        prop_assert_eq!(events, scenario.events());
+        let phases = run.drawn("phases_ns");
+        for (vm, rows) in &run.vms {
+            let rate = run.drawn("rates")[*vm as usize].unsigned_abs();
+            for row in rows {
+                let due = phases[*vm as usize].unsigned_abs() + (row.event - 1) * 1_000_000_000 / rate;
+                prop_assert_eq!(row.elapsed(), due, "an event happens when it is due");
+            }
+        }
+    }
+}
+
+/// Rates whose periods are whole milliseconds, which is what the live driver's timers count.
+fn settings_for_both() -> impl Strategy<Value = String> {
+    let rates = proptest::collection::vec(
+        prop_oneof![Just(1u32), Just(2), Just(4), Just(5), Just(10), Just(50)],
+        1..9,
+    );
+    let latency = prop_oneof![Just("1ms"), Just("1ms-700ms"), Just("exp:90ms"), Just("250ms")];
+    let faults = (0u32..3, 0u32..3, any::<bool>());
+    (rates, latency, faults).prop_map(|(rates, latency, (loss, duplicate, fifo))| {
+        let list: Vec<String> = rates.iter().map(u32::to_string).collect();
+        format!(
+            "vms = {}\nrates = \"{},\"\nduration = 4\nphase = \"aligned\"\nlatency = \"{latency}\"\ndraw = 4\n\
+             loss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"10ms\"\n",
+            rates.len(),
+            list.join(","),
+            f64::from(loss) / 8.0,
+            f64::from(duplicate) / 8.0,
+        )
+    })
+}
+
+/// The rows of all machines without the column of the time of day.
+fn rows_without_time_of_day(folder: &Path) -> Vec<String> {
+    let mut rows: Vec<common::Row> = Run::read(folder).rows().cloned().collect();
+    rows.sort_by_key(|row| (row.vm, row.event));
+    rows.into_iter().map(|row| format!("{:?}", common::Row { system_time: String::new(), ..row })).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn live_actors_under_a_paused_clock_make_the_same_rows(settings in settings_for_both(), seed: u64) {
+        let scenario_live = scenario(&settings, seed);
+        let folder_live = tempfile::tempdir().unwrap();
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let outcome = System::with_tokio_rt(runtime).block_on(async {
+            let (_stopper, stop) = Stop::new();
+            let plan = plan(1, Layout::PerVm, folder_live.path());
+            let workload = scale_model(&scenario_live);
+            live::conduct(vec![Arbiter::current()], &scenario_live, &plan, workload, stop, &mut Unwatched).await
+        });
+        finish(&scenario_live, &outcome, folder_live.path());
+
+        let scenario = scenario(&format!("virtual-time = true\n{settings}"), seed);
+        let folder = tempfile::tempdir().unwrap();
+        let simulated = run(&scenario, 2, Layout::PerVm, folder.path());
+        prop_assert_eq!(rows_without_time_of_day(folder_live.path()), rows_without_time_of_day(folder.path()));
+        for (live, simulated) in outcome.accounts.iter().zip(&simulated.accounts) {
+            prop_assert_eq!(&live.tally, &simulated.tally);
+            prop_assert_eq!((live.waiting, live.in_flight), (simulated.waiting, simulated.in_flight));
+        }
+    }
+}
+
+#[test]
+fn virtual_time_starts_in_1970_and_ends_when_it_is_over() {
+    let scenario = scenario("virtual-time = true\nrates = \"6,2,1\"", 5);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run(&scenario, 2, Layout::PerVm, folder.path());
+    assert_eq!(outcome.elapsed, Nanos::from_secs(60));
+    let run = Run::read(folder.path());
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [360, 120, 60]);
+    for row in run.rows() {
+        let (date, rest) = row.system_time.split_once('T').unwrap();
+        let seconds = row.elapsed() / 1_000_000_000;
+        let expected = format!("{:02}:{:02}:{:02}.", seconds / 3600, seconds / 60, seconds % 60);
+        assert!(date == "1970-01-01" && rest.starts_with(&expected), "{row:?}");
+    }
+}
+
+/// Does nothing until it breaks, or sends to nobody.
+#[derive(Debug)]
+struct Fragile {
+    breaks_at: u64,
+    to: u32,
+}
+
+impl Workload for Fragile {
+    fn choose(&mut self, tick: &Tick, _: &mut Stream) -> Action {
+        assert_ne!(tick.event, self.breaks_at, "broken on purpose");
+        Action::Send { to: [VmId(self.to)].into_iter().collect(), payload: None }
+    }
+}
+
+#[test]
+fn a_panic_in_a_machine_fails_the_run_on_all_threads_and_names_it() {
+    let scenario = scenario("virtual-time = true\nvms = 20", 1);
+    let folder = tempfile::tempdir().unwrap();
+    for threads in [1, 3] {
+        for (breaks_at, to, said) in
+            [(9, 0, "broken on purpose"), (0, 99, "sends to machine 99, which this run does not have")]
+        {
+            let (_stopper, stop) = Stop::new();
+            let fragile = |vm: VmId| Fragile {
+                breaks_at: if vm.0 == 7 { breaks_at } else { 0 },
+                to: if vm.0 == 7 { to } else { 1 },
+            };
+            let plan = plan(threads, Layout::Nowhere, folder.path());
+            let outcome = sim::run(&scenario, &plan, fragile, &stop, &mut Unwatched);
+            let Ending::Failed(Failure::MachinePanicked { vm, message }) = outcome.ending else {
+                panic!("{:?}", outcome.ending);
+            };
+            assert!(vm == VmId(7) && message.contains(said), "{vm} {message}");
+            assert_eq!(outcome.accounts.len(), 20);
+        }
+    }
+}
+
+/// Asks the run to stop once it has come that far.
+struct StopAt(Nanos, Stopper);
+
+impl Observer for StopAt {
+    fn progress(&mut self, progress: &Progress) {
+        if progress.elapsed >= self.0 {
+            self.1.stop();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_leaves_whole_logs_up_to_there() {
+    let scenario = scenario("virtual-time = true\nvms = 30\nduration = \"1000h\"\nlog = \"combined\"", 1);
+    for threads in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let (stopper, stop) = Stop::new();
+        let mut observer = StopAt(Nanos::from_secs(30), stopper);
+        let plan = plan(threads, Layout::Combined, folder.path());
+        let outcome = sim::run(&scenario, &plan, scale_model(&scenario), &stop, &mut observer);
+        assert!(matches!(outcome.ending, Ending::Interrupted), "{:?}", outcome.ending);
+        assert!(
+            outcome.elapsed >= Nanos::from_secs(30) && outcome.elapsed < Nanos::from_secs(60),
+            "{}",
+            outcome.elapsed
+        );
+        finish(&scenario, &outcome, folder.path());
+        let run = Run::read(folder.path());
+        run.assert_sound();
+        run.assert_summary();
+        run.assert_manifest(folder.path());
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_made_fails_the_run() {
+    let scenario = scenario("virtual-time = true\nrates = \"6,2,1\"", 1);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("vm_1_2.csv"), "mine").unwrap();
+    let (_stopper, stop) = Stop::new();
+    let plan = plan(1, Layout::PerVm, folder.path());
+    let outcome = sim::run(&scenario, &plan, scale_model(&scenario), &stop, &mut Unwatched);
+    let Ending::Failed(failure) = outcome.ending else { panic!("{:?}", outcome.ending) };
+    assert!(failure.to_string().contains("vm_1_2.csv"), "{failure}");
+}
