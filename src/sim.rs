@@ -97,11 +97,9 @@ fn run_shards<W: Workload + Send>(
         let mut shards = shards.into_iter();
         let first = shards.next();
         let others: Vec<_> =
-            shards.map(|shard| scope.spawn(move || run_shard(shard, exchange, |_, _| false))).collect();
-        let mut look = |round: u64, progress: &Progress| {
-            if round.is_multiple_of(ROUNDS_A_LOOK) {
-                observer.progress(progress);
-            }
+            shards.map(|shard| scope.spawn(move || run_shard(shard, exchange, |_| false))).collect();
+        let mut look = |progress: &Progress| {
+            observer.progress(progress);
             stop.asked()
         };
         let first = first.map(|shard| run_shard(shard, exchange, &mut look));
@@ -116,11 +114,11 @@ fn run_shards<W: Workload + Send>(
 fn run_shard<W: Workload>(
     mut shard: Shard<W>,
     exchange: &Exchange,
-    mut look: impl FnMut(u64, &Progress) -> bool,
+    mut look: impl FnMut(&Progress) -> bool,
 ) -> Shard<W> {
     let mut now = Nanos::ZERO;
     for round in 0.. {
-        let wants_to_stop = look(round, &exchange.progress(now));
+        let wants_to_stop = round % ROUNDS_A_LOOK == 0 && look(&exchange.progress(now));
         exchange.publish(round, shard.index(), shard.next_window(), wants_to_stop, shard.outgoing());
         exchange.wait();
         exchange.take_mail(round, shard.index(), |message| shard.deliver(message));

@@ -225,8 +225,9 @@ impl Schedule {
     }
 
     /// The ticks one after the other.
-    pub const fn ticks(self) -> Ticks {
-        Ticks { rate: self.rate, second: self.phase, step: 0 }
+    pub fn ticks(self) -> Ticks {
+        let period = u32::try_from(self.rate.period().get()).expect("at most a second");
+        Ticks { due: self.phase, rate: self.rate, period, beyond: 0 }
     }
 
     /// How many ticks are due at or before `end`.
@@ -241,15 +242,17 @@ impl Schedule {
     }
 }
 
-/// The ticks of a schedule, one after the other: the same due times as [`Schedule::due`] gives, at less
-/// cost, and as exact.
+/// The ticks of a schedule, one after the other: the same due times as [`Schedule::due`] gives, and as
+/// exact, without a division at each. What a period has beyond whole nanoseconds is added up as so
+/// many parts of the rate, and makes a nanosecond when they are enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticks {
+    due: Nanos,
     rate: Rate,
-    /// Ticks since `second`, fewer than the rate.
-    step: u32,
-    /// The phase and a number of whole seconds.
-    second: Nanos,
+    /// The whole nanoseconds of a period.
+    period: u32,
+    /// How many `rate`ths of a nanosecond the exact time is later than `due`.
+    beyond: u32,
 }
 
 impl Ticks {
@@ -259,17 +262,21 @@ impl Ticks {
     }
 
     /// When the next tick is due.
-    pub fn due(self) -> Nanos {
-        self.second.plus(Nanos(u64::from(self.step) * SECOND / u64::from(self.rate.get())))
+    pub const fn due(self) -> Nanos {
+        self.due
     }
 
     /// Goes on to the tick after that.
-    pub const fn advance(&mut self) {
-        self.step += 1;
-        if self.step == self.rate.get() {
-            self.step = 0;
-            self.second = self.second.plus(Nanos(SECOND));
-        }
+    pub fn advance(&mut self) {
+        let rate = self.rate.get();
+        // A period of p whole nanoseconds at rate r leaves 10^9 - p·r parts, fewer than r.
+        let left = SECOND - u64::from(self.period) * u64::from(rate);
+        let beyond = u64::from(self.beyond) + left;
+        let carry = u64::from(beyond >= u64::from(rate));
+        #[expect(clippy::cast_possible_truncation, reason = "fewer than the rate")]
+        let beyond = (beyond - carry * u64::from(rate)) as u32;
+        self.beyond = beyond;
+        self.due = self.due.plus(Nanos(u64::from(self.period) + carry));
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod inbox;
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 pub use inbox::Inbox;
@@ -88,6 +89,17 @@ impl<W: Workload> Vm<W> {
     /// Puts an arrived message, or one that will have arrived at its time, into the inbox. No clock changes.
     pub fn deliver(&mut self, message: Message) {
         self.inbox.insert(message);
+    }
+
+    /// Reads a little of what a tick needs, so that it is in the processor's cache soon.
+    pub fn fetch(&self) {
+        black_box((self.id, self.events, self.skew, self.clocks.reading().lamport));
+        self.fetch_inbox();
+    }
+
+    /// Reads a little of what a delivery needs, so that it is in the processor's cache soon.
+    pub fn fetch_inbox(&self) {
+        black_box(self.inbox.last_arrival());
     }
 
     /// The machine's number.

@@ -13,16 +13,19 @@ pub(super) struct Calendar {
     machines: usize,
     /// No machine is in an earlier window.
     from: u64,
+    /// The slot of that window.
+    start: usize,
 }
 
 impl Calendar {
     /// A calendar for machines whose next tick is at most so many windows ahead.
     pub(super) fn new(horizon: usize) -> Self {
         let slots = horizon + 1;
-        Self { slots: vec![Vec::new(); slots], filled: vec![0; slots.div_ceil(64)], machines: 0, from: 0 }
+        let filled = vec![0; slots.div_ceil(64)];
+        Self { slots: vec![Vec::new(); slots], filled, machines: 0, from: 0, start: 0 }
     }
 
-    /// Notes a machine's next tick.
+    /// Notes a machine's next tick, in a window not earlier than any that was taken.
     pub(super) fn put(&mut self, machine: u32, window: u64) {
         let slot = self.slot(window);
         self.slots[slot].push(machine);
@@ -35,19 +38,20 @@ impl Calendar {
         if self.machines == 0 {
             return None;
         }
-        let start = self.slot(self.from);
-        let slot = self.filled_from(start).or_else(|| self.filled_from(0))?;
-        let ahead = if slot >= start { slot - start } else { slot + self.slots.len() - start };
+        let slot = self.filled_from(self.start).or_else(|| self.filled_from(0))?;
+        let ahead = if slot >= self.start { slot - self.start } else { slot + self.slots.len() - self.start };
         Some(self.from + ahead as u64)
     }
 
-    /// Takes the machines of a window, the next one, out; `into` gives its memory in exchange.
+    /// Takes the machines of a window, not later than the next one, out; `into` gives its memory in
+    /// exchange.
     pub(super) fn take(&mut self, window: u64, into: &mut Vec<u32>) {
         into.clear();
         let slot = self.slot(window);
         std::mem::swap(&mut self.slots[slot], into);
         self.filled[slot / 64] &= !(1 << (slot % 64));
         self.machines -= into.len();
+        self.start = if slot + 1 == self.slots.len() { 0 } else { slot + 1 };
         self.from = window + 1;
     }
 
@@ -62,8 +66,13 @@ impl Calendar {
         Some(word * 64 + self.filled[word].trailing_zeros() as usize)
     }
 
+    /// The slot of a window that is less than a turn ahead.
     fn slot(&self, window: u64) -> usize {
-        usize::try_from(window % self.slots.len() as u64).unwrap_or(0)
+        let ahead = usize::try_from(window - self.from).unwrap_or(usize::MAX);
+        let slot = self.start.saturating_add(ahead);
+        let slot = if slot >= self.slots.len() { slot - self.slots.len() } else { slot };
+        debug_assert!(ahead < self.slots.len(), "a window more than a turn ahead");
+        slot
     }
 }
 

@@ -33,6 +33,11 @@ impl Inbox {
         self.queue.pop_front_if(|message| message.arrives <= now)
     }
 
+    /// When the last message in the queue arrives.
+    pub fn last_arrival(&self) -> Option<Nanos> {
+        self.queue.back().map(|message| message.arrives)
+    }
+
     /// How many messages have arrived by `now`.
     pub fn waiting(&mut self, now: Nanos) -> usize {
         self.put_arrived_in_order(now);
