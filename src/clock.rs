@@ -30,9 +30,18 @@ pub trait Clock {
 }
 
 /// The clocks that one machine keeps: Lamport's always, the others where asked for.
+///
+/// With many machines, how much of them fits into a processor's cache decides how fast they run: what
+/// not all of them have stands elsewhere.
 #[derive(Clone, Debug)]
 pub struct Clocks {
     lamport: Lamport,
+    others: Option<Box<Others>>,
+}
+
+/// The clocks beside Lamport's.
+#[derive(Clone, Debug)]
+struct Others {
     vector: Option<Vector>,
     hybrid: Option<Hybrid>,
 }
@@ -40,19 +49,18 @@ pub struct Clocks {
 impl Clocks {
     /// The clocks of one machine of `vms`, at their start.
     pub fn new(vm: VmId, vms: u32, vector: bool, hybrid: bool) -> Self {
-        Self {
-            lamport: Lamport::default(),
-            vector: vector.then(|| Vector::new(vm, vms)),
-            hybrid: hybrid.then(Hybrid::default),
-        }
+        let others =
+            || Others { vector: vector.then(|| Vector::new(vm, vms)), hybrid: hybrid.then(Hybrid::default) };
+        Self { lamport: Lamport::default(), others: (vector || hybrid).then(|| Box::new(others())) }
     }
 
     /// The values of all of them.
     pub fn reading(&self) -> Reading<'_> {
+        let others = self.others.as_ref();
         Reading {
             lamport: self.lamport.value(),
-            vector: self.vector.as_ref().map_or(&[], Vector::entries),
-            hybrid: self.hybrid.map(|hybrid| hybrid.stamp()),
+            vector: others.and_then(|others| others.vector.as_ref()).map_or(&[], Vector::entries),
+            hybrid: others.and_then(|others| others.hybrid.as_ref()).map(Hybrid::stamp),
         }
     }
 }
@@ -62,10 +70,11 @@ impl Clock for Clocks {
 
     fn advance(&mut self, physical: Nanos) {
         self.lamport.advance(physical);
-        if let Some(vector) = &mut self.vector {
+        let Some(others) = &mut self.others else { return };
+        if let Some(vector) = &mut others.vector {
             vector.advance(physical);
         }
-        if let Some(hybrid) = &mut self.hybrid {
+        if let Some(hybrid) = &mut others.hybrid {
             hybrid.advance(physical);
         }
     }
@@ -73,19 +82,21 @@ impl Clock for Clocks {
     /// A clock that the stamp has no value for takes the receive as an event of its own.
     fn receive(&mut self, stamp: &Stamp, physical: Nanos) {
         self.lamport.receive(&stamp.lamport, physical);
-        if let Some(vector) = &mut self.vector {
+        let Some(others) = &mut self.others else { return };
+        if let Some(vector) = &mut others.vector {
             receive_or_advance(vector, stamp.vector.as_ref(), physical);
         }
-        if let Some(hybrid) = &mut self.hybrid {
+        if let Some(hybrid) = &mut others.hybrid {
             receive_or_advance(hybrid, stamp.hybrid.as_ref(), physical);
         }
     }
 
     fn stamp(&self) -> Stamp {
+        let others = self.others.as_ref();
         Stamp {
             lamport: self.lamport.stamp(),
-            vector: self.vector.as_ref().map(Vector::stamp),
-            hybrid: self.hybrid.as_ref().map(Hybrid::stamp),
+            vector: others.and_then(|others| others.vector.as_ref()).map(Vector::stamp),
+            hybrid: others.and_then(|others| others.hybrid.as_ref()).map(Hybrid::stamp),
         }
     }
 }

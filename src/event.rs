@@ -108,8 +108,15 @@ impl Outbox {
         self.messages.drain(..)
     }
 
-    /// Makes it empty for the next tick.
+    /// Makes it empty for the next tick. Most ticks send nothing, and find it empty.
+    #[inline]
     pub(crate) fn clear(&mut self) {
+        if !self.to.is_empty() {
+            self.empty();
+        }
+    }
+
+    fn empty(&mut self) {
         self.to.clear();
         self.lost.clear();
         self.duplicated.clear();

@@ -7,7 +7,9 @@ use crate::scenario::Scenario;
 
 /// The bytes that a live machine takes beside its vector clock: its actor, mailbox, timer and inbox.
 /// The bench `capacity` measures it.
-const MACHINE_BYTES: u64 = 3 * 1024;
+const LIVE_MACHINE_BYTES: u64 = 3 * 1024;
+/// The bytes that a machine takes in virtual time beside its vector clock.
+const VIRTUAL_MACHINE_BYTES: u64 = 1024;
 
 /// Something that a run needs more of than there is.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -49,18 +51,18 @@ pub enum DoesNotFit {
     },
 }
 
-/// Refuses a run that needs more than the machine has now, if its logs go to that folder, which may
-/// be still to be made. What the machine does not tell counts as without limit.
+/// Refuses so many runs if they need more than the machine has now, where their logs go to that folder,
+/// which may be still to be made. What the machine does not tell counts as without limit.
 ///
 /// # Errors
 ///
 /// With the estimate, and the flag that helps.
-pub fn check(scenario: &Scenario, layout: Layout, folder: &Path) -> Result<(), DoesNotFit> {
+pub fn check(scenario: &Scenario, layout: Layout, folder: &Path, runs: u32) -> Result<(), DoesNotFit> {
     check_memory(scenario, available_memory().unwrap_or(u64::MAX))?;
     match layout {
         Layout::Nowhere => Ok(()),
         Layout::PerVm | Layout::Combined => {
-            check_disk(scenario, folder, free_disk(folder).unwrap_or(u64::MAX))
+            check_disk(scenario, folder, runs, free_disk(folder).unwrap_or(u64::MAX))
         }
     }
 }
@@ -68,7 +70,8 @@ pub fn check(scenario: &Scenario, layout: Layout, folder: &Path) -> Result<(), D
 fn check_memory(scenario: &Scenario, available: u64) -> Result<(), DoesNotFit> {
     let vms = scenario.vms();
     let vectors = scenario.vector_bytes();
-    let machines = u64::from(vms) * MACHINE_BYTES;
+    let each = if scenario.is_virtual() { VIRTUAL_MACHINE_BYTES } else { LIVE_MACHINE_BYTES };
+    let machines = u64::from(vms) * each;
     // Twice the vectors: the machines' own, and about as many in messages under way.
     let needed = machines.saturating_add(vectors.saturating_mul(2));
     let (why, help) = if vectors > machines {
@@ -82,9 +85,11 @@ fn check_memory(scenario: &Scenario, available: u64) -> Result<(), DoesNotFit> {
     if needed <= available { Ok(()) } else { Err(DoesNotFit::Memory { vms, needed, available, why, help }) }
 }
 
-fn check_disk(scenario: &Scenario, folder: &Path, available: u64) -> Result<(), DoesNotFit> {
+fn check_disk(scenario: &Scenario, folder: &Path, runs: u32, available: u64) -> Result<(), DoesNotFit> {
     let events = scenario.events();
-    let needed = events.saturating_mul(row_bytes(scenario, events));
+    let row = row_bytes(scenario, events);
+    let events = events.saturating_mul(runs.into());
+    let needed = events.saturating_mul(row);
     if needed <= available {
         return Ok(());
     }
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn logs_beyond_the_free_disk_are_refused() {
-        let check = |clocks| check_disk(&scenario(3_000, clocks), Path::new("there"), 5_000_000_000);
+        let check = |clocks| check_disk(&scenario(3_000, clocks), Path::new("there"), 1, 5_000_000_000);
         let error = check("vector").unwrap_err().to_string();
         assert!(error.starts_with("cannot log to there: "), "{error}");
         assert!(error.contains("of disk, and 5.0 GB are free there; leave vector clocks out"), "{error}");
@@ -172,7 +177,8 @@ mod tests {
     fn the_exercise_fits_in_very_little() {
         let exercise = scenario(3, "vector,hlc");
         assert_eq!(check_memory(&exercise, 100_000), Ok(()));
-        assert_eq!(check_disk(&exercise, Path::new("."), 100_000), Ok(()));
+        assert_eq!(check_disk(&exercise, Path::new("."), 1, 100_000), Ok(()));
+        assert!(check_disk(&exercise, Path::new("."), 100, 100_000).is_err(), "a hundred runs of it do not");
     }
 
     #[test]

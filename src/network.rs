@@ -84,22 +84,22 @@ pub enum Fate {
 /// One machine's way into the network: its stream of fates, and what keeps its messages in order.
 #[derive(Clone, Debug)]
 pub struct Uplink {
-    from: VmId,
     stream: Stream,
     /// The latest arrival at each recipient so far, where the network could reorder and must not.
-    latest: BTreeMap<VmId, Nanos>,
+    #[expect(clippy::box_collection, reason = "most machines have none, and all of them are small")]
+    latest: Option<Box<BTreeMap<VmId, Nanos>>>,
 }
 
 impl Uplink {
     /// The way into the network of one machine, drawing from its stream.
-    pub const fn new(from: VmId, stream: Stream) -> Self {
-        Self { from, stream, latest: BTreeMap::new() }
+    pub const fn new(stream: Stream) -> Self {
+        Self { stream, latest: None }
     }
 
     /// Decides the fate of a message sent at `now` to one recipient.
-    pub fn fate(&mut self, network: &Network, to: VmId, now: Nanos) -> Fate {
+    pub fn fate(&mut self, network: &Network, from: VmId, to: VmId, now: Nanos) -> Fate {
         let lost = !network.loss.is_never() && self.stream.happens(network.loss);
-        if lost || network.separates(self.from, to, now) {
+        if lost || network.separates(from, to, now) {
             return Fate::Lost;
         }
         let twice = !network.duplicate.is_never() && self.stream.happens(network.duplicate);
@@ -113,7 +113,7 @@ impl Uplink {
         if !(network.fifo && network.can_reorder()) {
             return drawn;
         }
-        let latest = self.latest.entry(to).or_default();
+        let latest = self.latest.get_or_insert_default().entry(to).or_default();
         *latest = drawn.max(*latest);
         *latest
     }
@@ -127,7 +127,7 @@ mod tests {
     use crate::seed::{Purpose, Seed};
 
     fn uplink(seed: u64) -> Uplink {
-        Uplink::new(VmId(0), Seed(seed).stream(VmId(0), Purpose::Network))
+        Uplink::new(Seed(seed).stream(VmId(0), Purpose::Network))
     }
 
     fn uniform(low: u64, high: u64) -> Latency {
@@ -143,7 +143,7 @@ mod tests {
         let network = Network::new(Latency::Fixed(Nanos::new(5)));
         let mut uplink = uplink(1);
         let before = uplink.stream.clone();
-        let fate = uplink.fate(&network, VmId(1), Nanos::new(100));
+        let fate = uplink.fate(&network, VmId(0), VmId(1), Nanos::new(100));
         assert_eq!(fate, Fate::Delivered { arrives: Nanos::new(105), again: None });
         assert_eq!(uplink.stream, before);
     }
@@ -152,10 +152,10 @@ mod tests {
     fn certain_loss_loses_and_certain_duplication_duplicates() {
         let mut uplink = uplink(1);
         let lossy = Network::new(uniform(1, 9)).losing(probability(1.0));
-        assert_eq!(uplink.fate(&lossy, VmId(1), Nanos::ZERO), Fate::Lost);
+        assert_eq!(uplink.fate(&lossy, VmId(0), VmId(1), Nanos::ZERO), Fate::Lost);
         let doubling = Network::new(uniform(1, 9)).duplicating(probability(1.0));
         assert!(matches!(
-            uplink.fate(&doubling, VmId(1), Nanos::ZERO),
+            uplink.fate(&doubling, VmId(0), VmId(1), Nanos::ZERO),
             Fate::Delivered { again: Some(_), .. }
         ));
     }
@@ -164,7 +164,9 @@ mod tests {
     fn loss_is_as_frequent_as_asked() {
         let network = Network::new(Latency::Fixed(Nanos::ZERO)).losing(probability(0.2));
         let mut uplink = uplink(3);
-        let lost = (0..100_000).filter(|_| uplink.fate(&network, VmId(1), Nanos::ZERO) == Fate::Lost).count();
+        let lost = (0..100_000)
+            .filter(|_| uplink.fate(&network, VmId(0), VmId(1), Nanos::ZERO) == Fate::Lost)
+            .count();
         assert!((19_240..=20_760).contains(&lost), "six standard deviations around 20,000: {lost}");
     }
 
@@ -173,7 +175,8 @@ mod tests {
         let network =
             Network::new(Latency::Fixed(Nanos::ZERO)).partitioned(vec!["1s-2s:0/1".parse().unwrap()]);
         let mut uplink = uplink(1);
-        let mut lost = |to, secs| uplink.fate(&network, VmId(to), Nanos::from_secs(secs)) == Fate::Lost;
+        let mut lost =
+            |to, secs| uplink.fate(&network, VmId(0), VmId(to), Nanos::from_secs(secs)) == Fate::Lost;
         assert!(lost(1, 1));
         assert!(lost(2, 1), "machines that no group names are a group of their own");
         assert!(!lost(1, 0) && !lost(1, 2), "the window begins at its start and ends before its end");
@@ -190,7 +193,7 @@ mod tests {
             let mut latest = BTreeMap::<u32, Nanos>::new();
             for (gap, to) in gaps {
                 now = now.plus(Nanos::new(gap));
-                let Fate::Delivered { arrives, again } = uplink.fate(&network, VmId(to), now) else {
+                let Fate::Delivered { arrives, again } = uplink.fate(&network, VmId(0), VmId(to), now) else {
                     panic!("nothing is lost here");
                 };
                 let last = latest.entry(to).or_default();
@@ -203,7 +206,7 @@ mod tests {
         #[test]
         fn delays_stay_within_their_bounds_where_order_is_free(seed: u64, low in 0u64..99, length in 0u64..99) {
             let network = Network::new(uniform(low, low + length)).fifo(false);
-            let fate = uplink(seed).fate(&network, VmId(1), Nanos::new(7));
+            let fate = uplink(seed).fate(&network, VmId(0), VmId(1), Nanos::new(7));
             let Fate::Delivered { arrives, .. } = fate else { panic!("nothing is lost here") };
             prop_assert!((7 + low..=7 + low + length).contains(&arrives.get()));
         }

@@ -106,9 +106,7 @@ impl Prepared {
     ///
     /// Where the run does not fit or its folder cannot be had; then nothing has been overwritten.
     pub fn new(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
-        let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-        let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
-        fit::check(&scenario, layout, &request.output)?;
+        let layout = check(&scenario, request, 1)?;
         let threads = request.threads.unwrap_or_else(cores);
         let folder = RunFolder::claim(&request.output)?;
         let mut settings = scenario.settings();
@@ -212,6 +210,14 @@ where
     } else {
         live::run(scenario, plan, workload, stop, observer)
     }
+}
+
+/// Makes sure that so many runs fit this machine, and tells how their logs are laid out.
+pub(crate) fn check(scenario: &Scenario, request: &Request, runs: u32) -> Result<Layout, RunError> {
+    let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
+    fit::check(scenario, layout, &request.output, runs)?;
+    Ok(layout)
 }
 
 /// What a manifest says of a run that is about to start.

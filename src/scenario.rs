@@ -220,7 +220,7 @@ impl Scenario {
         let parts = Parts {
             clocks: Clocks::new(vm, self.vms(), self.clocks.vector, self.clocks.hybrid),
             draws: self.seed.stream(vm, Purpose::Workload),
-            uplink: Uplink::new(vm, self.seed.stream(vm, Purpose::Network)),
+            uplink: Uplink::new(self.seed.stream(vm, Purpose::Network)),
             network: Arc::clone(&self.network),
             skew: self.skew(vm),
         };

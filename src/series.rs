@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::control::{Observer, Progress, Stop};
 use crate::driver::{Ending, Failure};
-use crate::log::{Drawn, Manifest, RUNS, RunFolder, Status, run_folder_name, write_runs};
-use crate::run::{Finished, Prepared, Request, RunError, WriteError, cores, new_section, status};
+use crate::log::{Drawn, MANIFEST, Manifest, RUNS, RunFolder, Status, run_folder_name, write_runs};
+use crate::run::{Finished, Prepared, Request, RunError, WriteError, check, cores, new_section, status};
 use crate::scenario::{Runs, Scenario, Threads};
 use crate::seed::Seed;
 use crate::time::Nanos;
@@ -46,8 +46,9 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// Where the folder cannot be had.
+    /// Where the runs do not fit, or the folder cannot be had.
     pub fn new(scenario: Scenario, runs: Runs, request: Request) -> Result<Self, RunError> {
+        check(&scenario, &request, runs.get())?;
         let folder = RunFolder::claim(&request.output)?;
         let mut settings = scenario.settings();
         settings.runs = Some(runs);
@@ -157,7 +158,7 @@ impl Series {
             self.manifest.run.failure = Some(failure.to_string());
         }
         self.manifest.write(self.folder.path())?;
-        series.files.push(self.folder.path().join(crate::log::MANIFEST));
+        series.files.push(self.folder.path().join(MANIFEST));
         Ok(())
     }
 }

@@ -7,8 +7,8 @@
 //! exchange messages at a barrier (Lamport's and Chandy and Misra's conservative simulation, in the
 //! synchronous form of Lubachevsky's bounded lag, 1989). Windows without a tick are skipped.
 //!
-//! A *shard* is one thread's share of the machines. A [`calendar`] finds the machines with a tick in
-//! the next window. The [`exchange`] is what the shards share. Each machine makes the same events in
+//! A *shard* is one thread's share of the machines. A *calendar* finds the machines with a tick in
+//! the next window. The *exchange* is what the shards share. Each machine makes the same events in
 //! the same order for every number of shards, and rows go to files that do not depend on it: so the
 //! logs are the same, byte for byte.
 
@@ -131,7 +131,7 @@ fn run_shard<W: Workload>(
             Ok(Ok(())) => {}
             Ok(Err(error)) => exchange.fail(error.into()),
             Err(_) => {
-                exchange.fail(Failure::MachinePanicked { vm: shard.current(), message: panics::latest() })
+                exchange.fail(Failure::MachinePanicked { vm: shard.current(), message: panics::latest() });
             }
         }
         exchange.count(shard.index(), shard.counters());

@@ -34,6 +34,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds the machine's next event.
+    #[inline]
     pub fn add(&mut self, record: &Record<'_>) {
         match &record.kind {
             Kind::Internal => self.internal += 1,

@@ -226,7 +226,8 @@ impl Schedule {
 
     /// The ticks one after the other.
     pub fn ticks(self) -> Ticks {
-        let period = u32::try_from(self.rate.period().get()).expect("at most a second");
+        #[expect(clippy::cast_possible_truncation, reason = "at most a second")]
+        let period = self.rate.period().get() as u32;
         Ticks { due: self.phase, rate: self.rate, period, beyond: 0 }
     }
 

@@ -59,6 +59,7 @@ impl<W: Workload> Vm<W> {
     /// # Panics
     ///
     /// Where the workload does.
+    #[inline]
     pub fn tick<'a>(&'a mut self, now: Nanos, outbox: &'a mut Outbox) -> Record<'a> {
         outbox.clear();
         self.events += 1;
@@ -135,7 +136,7 @@ impl<W: Workload> Vm<W> {
         let stamp = self.clocks.stamp();
         for &to in recipients {
             outbox.to.push(to);
-            match self.uplink.fate(&self.network, to, now) {
+            match self.uplink.fate(&self.network, self.id, to, now) {
                 Fate::Lost => outbox.lost.push(to),
                 Fate::Delivered { arrives, again } => {
                     if again.is_some() {

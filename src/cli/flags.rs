@@ -89,7 +89,7 @@ pub(super) struct Flags {
     /// Settings from a TOML file, such as an earlier run's run.toml; flags win
     #[arg(long, value_name = "FILE", help_heading = "The run")]
     pub(super) scenario: Option<PathBuf>,
-    /// Number of runs with seeds derived from the seed, each in a folder run_<k>
+    /// Number of runs with seeds derived from the seed, each in a folder run_1, run_2, …
     #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The run")]
     runs: Option<Runs>,
     /// Worker threads [default: the cores]

@@ -181,7 +181,7 @@ impl<W: Workload> Shard<W> {
         self.events += 1;
         self.longest_queue = self.longest_queue.max(record.queue as u64);
         self.logs.record(&record)?;
-        if let Kind::Send(sent) = record.kind {
+        if let Kind::Send(sent) = &record.kind {
             self.messages += sent.to.len() as u64;
             self.send();
         }

@@ -14,20 +14,23 @@ use crate::time::Nanos;
 #[derive(Clone, Debug, Default)]
 pub struct Inbox {
     queue: VecDeque<Message>,
-    out_of_order: BinaryHeap<Later>,
+    #[expect(clippy::box_collection, reason = "most machines have none, and all of them are small")]
+    out_of_order: Option<Box<BinaryHeap<Later>>>,
 }
 
 impl Inbox {
     /// Takes in a message that has arrived, or will have at its time.
+    #[inline]
     pub fn insert(&mut self, message: Message) {
         if self.queue.back().is_none_or(|last| place(last) <= place(&message)) {
             self.queue.push_back(message);
         } else {
-            self.out_of_order.push(Later(message));
+            self.out_of_order.get_or_insert_default().push(Later(message));
         }
     }
 
     /// Takes the first message that has arrived by `now`.
+    #[inline]
     pub fn take(&mut self, now: Nanos) -> Option<Message> {
         self.put_arrived_in_order(now);
         self.queue.pop_front_if(|message| message.arrives <= now)
@@ -39,6 +42,7 @@ impl Inbox {
     }
 
     /// How many messages have arrived by `now`.
+    #[inline]
     pub fn waiting(&mut self, now: Nanos) -> usize {
         self.put_arrived_in_order(now);
         match self.queue.back() {
@@ -49,17 +53,25 @@ impl Inbox {
 
     /// How many messages will arrive only after `now`.
     pub fn in_flight(&mut self, now: Nanos) -> usize {
-        self.queue.len() + self.out_of_order.len() - self.waiting(now)
+        let waiting = self.waiting(now);
+        self.queue.len() + self.out_of_order.as_ref().map_or(0, |heap| heap.len()) - waiting
     }
 
     /// Moves what has arrived by `now` from the heap to its place in the queue.
+    #[inline]
     fn put_arrived_in_order(&mut self, now: Nanos) {
-        while self.out_of_order.peek().is_some_and(|Later(message)| message.arrives <= now)
-            && let Some(Later(message)) = self.out_of_order.pop()
-        {
-            let index = self.queue.partition_point(|other| place(other) <= place(&message));
-            self.queue.insert(index, message);
+        if let Some(heap) = &mut self.out_of_order {
+            put_in_order(heap, &mut self.queue, now);
         }
+    }
+}
+
+fn put_in_order(heap: &mut BinaryHeap<Later>, queue: &mut VecDeque<Message>, now: Nanos) {
+    while heap.peek().is_some_and(|Later(message)| message.arrives <= now)
+        && let Some(Later(message)) = heap.pop()
+    {
+        let index = queue.partition_point(|other| place(other) <= place(&message));
+        queue.insert(index, message);
     }
 }
 

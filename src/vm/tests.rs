@@ -66,7 +66,7 @@ fn machine(seed: Seed, vm: VmId, vms: u32, skew: i64, network: &Arc<Network>) ->
     let parts = Parts {
         clocks: Clocks::new(vm, vms, true, true),
         draws: seed.stream(vm, Purpose::Workload),
-        uplink: Uplink::new(vm, seed.stream(vm, Purpose::Network)),
+        uplink: Uplink::new(seed.stream(vm, Purpose::Network)),
         network: Arc::clone(network),
         skew,
     };
@@ -171,7 +171,7 @@ fn scripted(vm: u32, script: Vec<Action>, network: Network) -> Vm<Script> {
     let parts = Parts {
         clocks: Clocks::new(vm, 3, true, true),
         draws: seed.stream(vm, Purpose::Workload),
-        uplink: Uplink::new(vm, seed.stream(vm, Purpose::Network)),
+        uplink: Uplink::new(seed.stream(vm, Purpose::Network)),
         network: Arc::new(network),
         skew: 0,
     };
