@@ -15,7 +15,8 @@ use crate::event::{Kind, Message, MessageId, Outbox, Record};
 use crate::id::VmId;
 use crate::network::{Fate, Network, Uplink};
 use crate::seed::Stream;
-use crate::time::Nanos;
+use crate::tally::{Account, Lateness, Tally};
+use crate::time::{Nanos, Rate};
 use crate::workload::{Action, Recipients, Tick, Workload};
 
 /// One machine of a run.
@@ -121,6 +122,13 @@ impl<W: Workload> Vm<W> {
     /// How many messages to it will arrive only after `now`.
     pub fn in_flight(&mut self, now: Nanos) -> usize {
         self.inbox.in_flight(now)
+    }
+
+    /// Its final account in a run that ended then.
+    pub fn account(&mut self, ended: Nanos, rate: Rate, tally: Tally, lateness: Option<Lateness>) -> Account {
+        let (waiting, in_flight) = (self.waiting(ended) as u64, self.in_flight(ended) as u64);
+        let Reading { vector, hybrid, .. } = self.clocks.reading();
+        Account { vm: self.id, rate, tally, vector: vector.into(), hybrid, waiting, in_flight, lateness }
     }
 
     fn receive(&mut self, now: Nanos, physical: Nanos, message: Message, queue: usize) -> Record<'_> {

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use actix::{Arbiter, System};
-use clocklab::control::{Observer, Progress, Stop, Stopper, Unwatched};
+use clocklab::control::{Observer, Stop, Unwatched};
 use clocklab::driver::{Ending, Failure, Outcome, Plan};
 use clocklab::event::Message;
 use clocklab::id::VmId;
@@ -17,7 +17,7 @@ use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
 use clocklab::time::Nanos;
 use clocklab::workload::{Action, ScaleModel, Tick, Workload};
-use common::Run;
+use common::{Run, StopAt};
 
 fn scenario(settings: &str) -> Scenario {
     let settings: Settings = toml::from_str(settings).unwrap();
@@ -235,17 +235,6 @@ fn a_message_to_nobody_is_the_workloads_fault() {
         failure.to_string().contains("the workload sends to machine 7, which this run does not have"),
         "{failure}"
     );
-}
-
-/// Asks the run to stop once it has come that far.
-struct StopAt(Nanos, Stopper);
-
-impl Observer for StopAt {
-    fn progress(&mut self, progress: &Progress) {
-        if progress.elapsed >= self.0 {
-            self.1.stop();
-        }
-    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use actix::{Arbiter, System};
-use clocklab::control::{Observer, Progress, Stop, Stopper, Unwatched};
+use clocklab::control::{Stop, Unwatched};
 use clocklab::driver::{Ending, Failure, Outcome, Plan};
 use clocklab::id::VmId;
 use clocklab::live;
@@ -20,7 +20,7 @@ use clocklab::seed::{Seed, Stream};
 use clocklab::sim;
 use clocklab::time::Nanos;
 use clocklab::workload::{Action, ScaleModel, Tick, Workload};
-use common::Run;
+use common::{Run, StopAt};
 use proptest::prelude::*;
 
 fn scenario(settings: &str, seed: u64) -> Scenario {
@@ -242,17 +242,6 @@ fn a_panic_in_a_machine_fails_the_run_on_all_threads_and_names_it() {
             };
             assert!(vm == VmId(7) && message.contains(said), "{vm} {message}");
             assert_eq!(outcome.accounts.len(), 20);
-        }
-    }
-}
-
-/// Asks the run to stop once it has come that far.
-struct StopAt(Nanos, Stopper);
-
-impl Observer for StopAt {
-    fn progress(&mut self, progress: &Progress) {
-        if progress.elapsed >= self.0 {
-            self.1.stop();
         }
     }
 }

@@ -9,7 +9,7 @@ use super::directory::Deliver;
 use super::shared::Shared;
 use super::ticker::{Ticker, Ticking};
 use crate::log::LogFile;
-use crate::tally::{Account, Lateness, Tally};
+use crate::tally::{Lateness, Tally};
 use crate::time::{Nanos, Schedule};
 use crate::vm::Vm;
 use crate::workload::Workload;
@@ -82,21 +82,6 @@ impl<W: Workload> VmActor<W> {
             arrival: None,
             log: log.map(Box::new),
             site,
-        }
-    }
-
-    fn account(&mut self, ended: Nanos) -> Account {
-        let (waiting, in_flight) = (self.vm.waiting(ended), self.vm.in_flight(ended));
-        let clocks = self.vm.clocks();
-        Account {
-            vm: self.vm.id(),
-            rate: self.schedule.rate(),
-            tally: self.tally.clone(),
-            vector: clocks.vector.into(),
-            hybrid: clocks.hybrid,
-            waiting: waiting as u64,
-            in_flight: in_flight as u64,
-            lateness: Some(self.lateness.clone()),
         }
     }
 }
@@ -186,7 +171,8 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
-        let account = self.account(ended);
+        let (tally, lateness) = (self.tally.clone(), Some(self.lateness.clone()));
+        let account = self.vm.account(ended, self.schedule.rate(), tally, lateness);
         if self.phase == Phase::Ticking {
             self.site.one_is_quiet();
         }

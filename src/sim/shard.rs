@@ -217,7 +217,9 @@ impl<W: Workload> Shard<W> {
         ended: Nanos,
         accounts: &mut Vec<Account>,
     ) -> impl Iterator<Item = Result<FileEntry, LogError>> {
-        accounts.extend(self.machines.into_iter().map(|machine| machine.account(ended)));
+        for Machine { mut vm, ticks, tally } in self.machines {
+            accounts.push(vm.account(ended, ticks.rate(), tally, None));
+        }
         self.logs.close()
     }
 }
@@ -227,20 +229,5 @@ impl<W: Workload> Machine<W> {
     fn fetch(&self) {
         black_box((self.ticks, self.tally.internal, self.tally.queue_sum));
         self.vm.fetch();
-    }
-
-    fn account(mut self, ended: Nanos) -> Account {
-        let (waiting, in_flight) = (self.vm.waiting(ended), self.vm.in_flight(ended));
-        let clocks = self.vm.clocks();
-        Account {
-            vm: self.vm.id(),
-            rate: self.ticks.rate(),
-            vector: clocks.vector.into(),
-            hybrid: clocks.hybrid,
-            waiting: waiting as u64,
-            in_flight: in_flight as u64,
-            tally: self.tally,
-            lateness: None,
-        }
     }
 }

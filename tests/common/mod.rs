@@ -9,7 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use clocklab::control::{Observer, Progress, Stopper};
+use clocklab::time::Nanos;
 use serde::Deserialize;
+
+/// Asks the run to stop once it has come that far.
+pub struct StopAt(pub Nanos, pub Stopper);
+
+impl Observer for StopAt {
+    fn progress(&mut self, progress: &Progress) {
+        if progress.elapsed >= self.0 {
+            self.1.stop();
+        }
+    }
+}
 
 /// A row of a log, column by column.
 #[derive(Clone, Debug, Deserialize)]
