@@ -22,7 +22,7 @@ use clocklab::live::conduct;
 use clocklab::log::Layout;
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
-use clocklab::workload::{Action, Recipients, Tick, Workload};
+use clocklab::workload::{Action, Tick, Workload};
 use tokio::sync::mpsc;
 
 const RECEIVERS: u32 = 19;
@@ -36,11 +36,11 @@ const BURST: u64 = 32;
 struct Broadcast(VmId);
 
 impl Workload for Broadcast {
-    fn choose(&mut self, tick: &Tick, _: &mut Stream) -> Action {
+    fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         match self.0 {
             VmId(0) => {
-                let to: Recipients = (1..=RECEIVERS).map(VmId).collect();
-                Action::Send { to, payload: None }
+                to.extend((1..=RECEIVERS).map(VmId));
+                Action::Send { payload: None }
             }
             _ if tick.waiting > 0 => Action::Receive,
             _ => Action::Internal,
@@ -131,7 +131,7 @@ impl Handler<Go> for Sender {
 fn message(scenario: &Scenario) -> Message {
     let mut outbox = clocklab::event::Outbox::default();
     let mut machine = scenario.machine(VmId(0), Broadcast(VmId(0)));
-    machine.tick(clocklab::time::Nanos::ZERO, &mut outbox);
+    machine.tick(clocklab::time::Nanos::ZERO, &mut clocklab::vm::Store::default(), &mut outbox);
     outbox.drain().next().expect("machine 0 sends at every tick")
 }
 

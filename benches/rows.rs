@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use clocklab::clock::{HybridStamp, Reading};
-use clocklab::event::{Kind, MessageId, Record};
+use clocklab::event::{Kind, MessageId, Received, Record};
 use clocklab::id::VmId;
 use clocklab::log::RowFormat;
 use clocklab::time::Nanos;
@@ -36,13 +36,17 @@ struct Row<'a> {
     peers: u32,
     message: &'a str,
     sender_lamport: u64,
-    queue: usize,
+    queue: u32,
     lost: &'a str,
     duplicated: &'a str,
     payload: &'a str,
 }
 
-fn record(event: u64, vector: &[u64]) -> Record<'_> {
+fn received(event: u64) -> Received {
+    Received { message: MessageId { sender: VmId(0), event }, lamport: event + 6, payload: None }
+}
+
+fn record<'a>(event: u64, vector: &'a [u64], received: &'a Received) -> Record<'a> {
     let elapsed = Nanos::new(event * 166_666_667);
     let hybrid = Some(HybridStamp { l: elapsed, c: event % 3 });
     Record {
@@ -51,11 +55,7 @@ fn record(event: u64, vector: &[u64]) -> Record<'_> {
         elapsed,
         clocks: Reading { lamport: event + 7, vector, hybrid },
         queue: 3,
-        kind: Kind::Receive {
-            message: MessageId { sender: VmId(0), event },
-            lamport: event + 6,
-            payload: None,
-        },
+        kind: Kind::Receive(received),
     }
 }
 
@@ -76,9 +76,7 @@ impl Texts {
     fn of(record: &Record<'_>, start: Timestamp) -> Self {
         let (seconds, nanos) = record.elapsed.split();
         let entries: Vec<String> = record.clocks.vector.iter().map(u64::to_string).collect();
-        let Kind::Receive { message, .. } = &record.kind else {
-            unreachable!("the bench's row is a receive")
-        };
+        let Kind::Receive(received) = record.kind else { unreachable!("the bench's row is a receive") };
         Self {
             elapsed: format!("{seconds}.{nanos:09}"),
             time: format!(
@@ -87,7 +85,7 @@ impl Texts {
             ),
             vector: entries.join(";"),
             hlc: record.clocks.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default(),
-            message: message.to_string(),
+            message: received.message.to_string(),
         }
     }
 
@@ -121,7 +119,7 @@ fn time(mut work: impl FnMut()) -> f64 {
 fn ours(vector: &[u64], out: &mut Vec<u8>) -> f64 {
     out.clear();
     let mut format = RowFormat::new(start());
-    time(|| (1..=ROWS).for_each(|event| format.row(black_box(&record(event, vector)), out)))
+    time(|| (1..=ROWS).for_each(|event| format.row(black_box(&record(event, vector, &received(event))), out)))
 }
 
 fn csv_from_records(vector: &[u64], out: &mut Vec<u8>) -> f64 {
@@ -129,7 +127,8 @@ fn csv_from_records(vector: &[u64], out: &mut Vec<u8>) -> f64 {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
     time(|| {
         for event in 1..=ROWS {
-            let record = record(event, vector);
+            let received = received(event);
+            let record = record(event, vector, &received);
             let texts = Texts::of(black_box(&record), start());
             writer.serialize(texts.row(&record)).expect("memory takes it");
         }
@@ -138,11 +137,14 @@ fn csv_from_records(vector: &[u64], out: &mut Vec<u8>) -> f64 {
 
 fn csv_alone(vector: &[u64], out: &mut Vec<u8>) -> f64 {
     out.clear();
-    let texts: Vec<Texts> = (1..=ROWS).map(|event| Texts::of(&record(event, vector), start())).collect();
+    let texts: Vec<Texts> =
+        (1..=ROWS).map(|event| Texts::of(&record(event, vector, &received(event)), start())).collect();
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
     time(|| {
         for (event, texts) in (1..=ROWS).zip(&texts) {
-            writer.serialize(black_box(texts.row(&record(event, vector)))).expect("memory takes it");
+            writer
+                .serialize(black_box(texts.row(&record(event, vector, &received(event)))))
+                .expect("memory takes it");
         }
     })
 }

@@ -23,7 +23,9 @@ impl fmt::Display for MessageId {
 }
 
 /// A text that a message carries beside its stamp: a code, or a word of an algorithm's protocol.
-pub type Payload = Option<Arc<str>>;
+///
+/// It is one pointer wide, since every message has room for one and few have one.
+pub type Payload = Option<Arc<String>>;
 
 /// A message on its way to one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +42,18 @@ pub struct Message {
     pub payload: Payload,
 }
 
-/// What a machine has done at one tick, as its driver logs it.
+/// What a machine has done at one tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// When it happened.
+    pub elapsed: Nanos,
+    /// Arrived messages still waiting after the event.
+    pub queue: u32,
+    /// What kind of event it is.
+    pub kind: Kind<'a>,
+}
+
+/// An event with what its machine says of it, as it is logged.
 ///
 /// It borrows from the machine and the outbox, so that making one copies nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,51 +67,54 @@ pub struct Record<'a> {
     /// The machine's clocks after the event.
     pub clocks: Reading<'a>,
     /// Arrived messages still waiting after the event.
-    pub queue: usize,
+    pub queue: u32,
     /// What kind of event it is.
     pub kind: Kind<'a>,
 }
 
 /// The three kinds of event of Lamport (1978), with what belongs to each.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind<'a> {
     /// Something inside the machine.
     Internal,
     /// A message left, for one machine or for several.
-    Send(Sent<'a>),
+    Send(&'a Sent),
     /// A message was taken out of the inbox.
-    Receive {
-        /// The message's name.
-        message: MessageId,
-        /// The Lamport clock that came with it.
-        lamport: u64,
-        /// What it carried.
-        payload: Payload,
-    },
+    Receive(&'a Received),
 }
 
 /// A send, and what the network made of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sent<'a> {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sent {
     /// Its recipients.
-    pub to: &'a [VmId],
+    pub to: Vec<VmId>,
     /// Those of them for which the network lost it.
-    pub lost: &'a [VmId],
+    pub lost: Vec<VmId>,
     /// Those of them to which it is delivered twice.
-    pub duplicated: &'a [VmId],
+    pub duplicated: Vec<VmId>,
     /// What it carries.
-    pub payload: Option<&'a str>,
+    pub payload: Payload,
 }
 
-/// What a tick sends: the messages that leave, and the lists that its record shows.
+/// What came with a message that was received.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// The message's name.
+    pub message: MessageId,
+    /// The sender's Lamport clock just after the send.
+    pub lamport: u64,
+    /// What it carried.
+    pub payload: Payload,
+}
+
+/// What ticks send: the messages that leave, and what the latest tick's record shows.
 ///
-/// A driver keeps one and hands it to every tick, so that sending allocates nothing of its own.
-#[derive(Clone, Debug, Default)]
+/// A driver keeps one and hands it to every tick, so that sending allocates nothing of its own. It takes
+/// the messages out after a tick, or after several.
+#[derive(Clone, Debug)]
 pub struct Outbox {
-    pub(crate) to: Vec<VmId>,
-    pub(crate) lost: Vec<VmId>,
-    pub(crate) duplicated: Vec<VmId>,
-    pub(crate) payload: Payload,
+    pub(crate) sent: Sent,
+    pub(crate) received: Received,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -108,29 +124,29 @@ impl Outbox {
         self.messages.drain(..)
     }
 
-    /// Makes it empty for the next tick. Most ticks send nothing, and find it empty.
+    /// The messages that are to leave, in the order in which they were sent.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        let nothing = MessageId { sender: VmId(0), event: 0 };
+        let received = Received { message: nothing, lamport: 0, payload: None };
+        Self { sent: Sent::default(), received, messages: Vec::new() }
+    }
+}
+
+impl Sent {
+    /// Makes it ready for the next tick. Most ticks send nothing, and find it empty.
     #[inline]
     pub(crate) fn clear(&mut self) {
         if !self.to.is_empty() {
-            self.empty();
-        }
-    }
-
-    fn empty(&mut self) {
-        self.to.clear();
-        self.lost.clear();
-        self.duplicated.clear();
-        self.payload = None;
-        self.messages.clear();
-    }
-
-    /// The send that it holds.
-    pub(crate) fn sent(&self) -> Sent<'_> {
-        Sent {
-            to: &self.to,
-            lost: &self.lost,
-            duplicated: &self.duplicated,
-            payload: self.payload.as_deref(),
+            self.to.clear();
+            self.lost.clear();
+            self.duplicated.clear();
+            self.payload = None;
         }
     }
 }

@@ -49,11 +49,12 @@
 //! }
 //!
 //! impl Workload for Ring {
-//!     fn choose(&mut self, tick: &Tick, _: &mut Stream) -> Action {
-//!         match tick.waiting {
-//!             0 => Action::Send { to: [self.next].into_iter().collect(), payload: None },
-//!             _ => Action::Receive,
+//!     fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+//!         if tick.waiting > 0 {
+//!             return Action::Receive;
 //!         }
+//!         to.push(self.next);
+//!         Action::Send { payload: None }
 //!     }
 //! }
 //!
@@ -63,7 +64,7 @@
 //! let (_stopper, stop) = Stop::new();
 //! let ring = |vm: VmId| Ring { next: VmId((vm.0 + 1) % 3) };
 //! let outcome = live::run(&scenario, &plan, ring, stop, &mut Unwatched)?;
-//! assert_eq!(outcome.accounts.iter().map(|account| account.tally.events()).sum::<u64>(), 15);
+//! assert_eq!(outcome.accounts.iter().map(|account| account.tally.events).sum::<u64>(), 15);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -8,6 +8,7 @@ mod partition;
 mod probability;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use latency::{Latency, ParseLatencyError};
 pub use partition::{ParsePartitionError, Partition};
@@ -62,6 +63,15 @@ impl Network {
         !matches!(self.latency, Latency::Fixed(_))
     }
 
+    /// The latency, where every message arrives once and after a time that is not drawn.
+    fn plain_latency(&self) -> Option<Nanos> {
+        let faultless = self.loss.is_never() && self.duplicate.is_never() && self.partitions.is_empty();
+        match self.latency {
+            Latency::Fixed(latency) if faultless => Some(latency),
+            _ => None,
+        }
+    }
+
     fn separates(&self, from: VmId, to: VmId, at: Nanos) -> bool {
         self.partitions.iter().any(|partition| partition.separates(from, to, at))
     }
@@ -81,39 +91,76 @@ pub enum Fate {
     },
 }
 
-/// One machine's way into the network: its stream of fates, and what keeps its messages in order.
+/// One machine's way into the network.
 #[derive(Clone, Debug)]
-pub struct Uplink {
+pub struct Uplink(Way);
+
+/// Most networks are plain, and then a machine needs nothing but the latency.
+#[derive(Clone, Debug)]
+enum Way {
+    Plain(Nanos),
+    Drawn(Box<Line>),
+}
+
+/// A way into a network that draws fates: the machine's stream of them, what keeps its messages in
+/// order, and what became of them.
+#[derive(Clone, Debug)]
+struct Line {
+    network: Arc<Network>,
     stream: Stream,
     /// The latest arrival at each recipient so far, where the network could reorder and must not.
-    #[expect(clippy::box_collection, reason = "most machines have none, and all of them are small")]
-    latest: Option<Box<BTreeMap<VmId, Nanos>>>,
+    latest: BTreeMap<VmId, Nanos>,
+    lost: u64,
+    duplicated: u64,
 }
 
 impl Uplink {
-    /// The way into the network of one machine, drawing from its stream.
-    pub const fn new(stream: Stream) -> Self {
-        Self { stream, latest: None }
+    /// The way into that network of one machine, drawing from its stream.
+    pub fn new(network: &Arc<Network>, stream: Stream) -> Self {
+        let line =
+            || Line { network: Arc::clone(network), stream, latest: BTreeMap::new(), lost: 0, duplicated: 0 };
+        Self(network.plain_latency().map_or_else(|| Way::Drawn(Box::new(line())), Way::Plain))
     }
 
     /// Decides the fate of a message sent at `now` to one recipient.
-    pub fn fate(&mut self, network: &Network, from: VmId, to: VmId, now: Nanos) -> Fate {
-        let lost = !network.loss.is_never() && self.stream.happens(network.loss);
-        if lost || network.separates(from, to, now) {
+    #[inline]
+    pub fn fate(&mut self, from: VmId, to: VmId, now: Nanos) -> Fate {
+        match &mut self.0 {
+            Way::Plain(latency) => Fate::Delivered { arrives: now.plus(*latency), again: None },
+            Way::Drawn(line) => line.fate(from, to, now),
+        }
+    }
+
+    /// How many messages the network lost, and how many it delivers twice, so far.
+    pub const fn faults(&self) -> (u64, u64) {
+        match &self.0 {
+            Way::Plain(_) => (0, 0),
+            Way::Drawn(line) => (line.lost, line.duplicated),
+        }
+    }
+}
+
+impl Line {
+    fn fate(&mut self, from: VmId, to: VmId, now: Nanos) -> Fate {
+        let (loss, duplicate) = (self.network.loss, self.network.duplicate);
+        let lost = !loss.is_never() && self.stream.happens(loss);
+        if lost || self.network.separates(from, to, now) {
+            self.lost += 1;
             return Fate::Lost;
         }
-        let twice = !network.duplicate.is_never() && self.stream.happens(network.duplicate);
-        let arrives = self.arrival(network, to, now);
-        let again = twice.then(|| self.arrival(network, to, now));
+        let twice = !duplicate.is_never() && self.stream.happens(duplicate);
+        self.duplicated += u64::from(twice);
+        let arrives = self.arrival(to, now);
+        let again = twice.then(|| self.arrival(to, now));
         Fate::Delivered { arrives, again }
     }
 
-    fn arrival(&mut self, network: &Network, to: VmId, now: Nanos) -> Nanos {
-        let drawn = now.plus(network.latency.draw(&mut self.stream));
-        if !(network.fifo && network.can_reorder()) {
+    fn arrival(&mut self, to: VmId, now: Nanos) -> Nanos {
+        let drawn = now.plus(self.network.latency.draw(&mut self.stream));
+        if !(self.network.fifo && self.network.can_reorder()) {
             return drawn;
         }
-        let latest = self.latest.get_or_insert_default().entry(to).or_default();
+        let latest = self.latest.entry(to).or_default();
         *latest = drawn.max(*latest);
         *latest
     }
@@ -126,8 +173,8 @@ mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
 
-    fn uplink(seed: u64) -> Uplink {
-        Uplink::new(Seed(seed).stream(VmId(0), Purpose::Network))
+    fn uplink(network: Network, seed: u64) -> Uplink {
+        Uplink::new(&Arc::new(network), Seed(seed).stream(VmId(0), Purpose::Network))
     }
 
     fn uniform(low: u64, high: u64) -> Latency {
@@ -140,33 +187,27 @@ mod tests {
 
     #[test]
     fn without_faults_a_message_takes_exactly_the_latency_and_draws_nothing() {
-        let network = Network::new(Latency::Fixed(Nanos::new(5)));
-        let mut uplink = uplink(1);
-        let before = uplink.stream.clone();
-        let fate = uplink.fate(&network, VmId(0), VmId(1), Nanos::new(100));
+        let mut uplink = uplink(Network::new(Latency::Fixed(Nanos::new(5))), 1);
+        let fate = uplink.fate(VmId(0), VmId(1), Nanos::new(100));
         assert_eq!(fate, Fate::Delivered { arrives: Nanos::new(105), again: None });
-        assert_eq!(uplink.stream, before);
+        assert!(matches!(uplink.0, Way::Plain(_)), "it has nothing to draw from");
     }
 
     #[test]
     fn certain_loss_loses_and_certain_duplication_duplicates() {
-        let mut uplink = uplink(1);
-        let lossy = Network::new(uniform(1, 9)).losing(probability(1.0));
-        assert_eq!(uplink.fate(&lossy, VmId(0), VmId(1), Nanos::ZERO), Fate::Lost);
-        let doubling = Network::new(uniform(1, 9)).duplicating(probability(1.0));
-        assert!(matches!(
-            uplink.fate(&doubling, VmId(0), VmId(1), Nanos::ZERO),
-            Fate::Delivered { again: Some(_), .. }
-        ));
+        let mut lossy = uplink(Network::new(uniform(1, 9)).losing(probability(1.0)), 1);
+        assert_eq!(lossy.fate(VmId(0), VmId(1), Nanos::ZERO), Fate::Lost);
+        let mut doubling = uplink(Network::new(uniform(1, 9)).duplicating(probability(1.0)), 1);
+        let fate = doubling.fate(VmId(0), VmId(1), Nanos::ZERO);
+        assert!(matches!(fate, Fate::Delivered { again: Some(_), .. }));
+        assert_eq!((lossy.faults(), doubling.faults()), ((1, 0), (0, 1)));
     }
 
     #[test]
     fn loss_is_as_frequent_as_asked() {
         let network = Network::new(Latency::Fixed(Nanos::ZERO)).losing(probability(0.2));
-        let mut uplink = uplink(3);
-        let lost = (0..100_000)
-            .filter(|_| uplink.fate(&network, VmId(0), VmId(1), Nanos::ZERO) == Fate::Lost)
-            .count();
+        let mut uplink = uplink(network, 3);
+        let lost = (0..100_000).filter(|_| uplink.fate(VmId(0), VmId(1), Nanos::ZERO) == Fate::Lost).count();
         assert!((19_240..=20_760).contains(&lost), "six standard deviations around 20,000: {lost}");
     }
 
@@ -174,9 +215,8 @@ mod tests {
     fn a_partition_loses_what_crosses_it_while_it_lasts() {
         let network =
             Network::new(Latency::Fixed(Nanos::ZERO)).partitioned(vec!["1s-2s:0/1".parse().unwrap()]);
-        let mut uplink = uplink(1);
-        let mut lost =
-            |to, secs| uplink.fate(&network, VmId(0), VmId(to), Nanos::from_secs(secs)) == Fate::Lost;
+        let mut uplink = uplink(network, 1);
+        let mut lost = |to, secs| uplink.fate(VmId(0), VmId(to), Nanos::from_secs(secs)) == Fate::Lost;
         assert!(lost(1, 1));
         assert!(lost(2, 1), "machines that no group names are a group of their own");
         assert!(!lost(1, 0) && !lost(1, 2), "the window begins at its start and ends before its end");
@@ -188,12 +228,12 @@ mod tests {
             seed: u64, gaps in proptest::collection::vec((0u64..10, 0u32..3), 1..60), twice in 0.0..1.0f64,
         ) {
             let network = Network::new(uniform(0, 50)).duplicating(probability(twice));
-            let mut uplink = uplink(seed);
+            let mut uplink = uplink(network, seed);
             let mut now = Nanos::ZERO;
             let mut latest = BTreeMap::<u32, Nanos>::new();
             for (gap, to) in gaps {
                 now = now.plus(Nanos::new(gap));
-                let Fate::Delivered { arrives, again } = uplink.fate(&network, VmId(0), VmId(to), now) else {
+                let Fate::Delivered { arrives, again } = uplink.fate(VmId(0), VmId(to), now) else {
                     panic!("nothing is lost here");
                 };
                 let last = latest.entry(to).or_default();
@@ -206,7 +246,7 @@ mod tests {
         #[test]
         fn delays_stay_within_their_bounds_where_order_is_free(seed: u64, low in 0u64..99, length in 0u64..99) {
             let network = Network::new(uniform(low, low + length)).fifo(false);
-            let fate = uplink(seed).fate(&network, VmId(0), VmId(1), Nanos::new(7));
+            let fate = uplink(network, seed).fate(VmId(0), VmId(1), Nanos::new(7));
             let Fate::Delivered { arrives, .. } = fate else { panic!("nothing is lost here") };
             prop_assert!((7 + low..=7 + low + length).contains(&arrives.get()));
         }

@@ -172,7 +172,7 @@ impl Prepared {
             run.started = rfc3339(began);
         }
         run.elapsed_s = Some(elapsed.as_secs_f64());
-        run.events = Some(accounts.iter().map(|account| account.tally.events()).sum());
+        run.events = Some(accounts.iter().map(|account| account.tally.events).sum());
         run.lateness_p50_ms = lateness.map(|late| late.p50_ms);
         run.lateness_p99_ms = lateness.map(|late| late.p99_ms);
         run.lateness_max_ms = lateness.map(|late| late.max_ms);

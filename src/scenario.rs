@@ -14,12 +14,12 @@ pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
 pub use rates::{ParseRatesError, Rates};
 pub use settings::{Draw, ParseSeedError, Runs, SeedNumber, Settings, Threads, VmCount};
 
-use crate::clock::Clocks;
+use crate::clock::{Clocks, Hybrid, Vector};
 use crate::id::VmId;
 use crate::network::{Latency, Network, Partition, Probability, Uplink};
 use crate::seed::{Purpose, Seed};
 use crate::time::{Nanos, Schedule};
-use crate::vm::{Parts, Vm};
+use crate::vm::Vm;
 use crate::workload::{Choice, Workload};
 
 /// A run's model, complete and consistent.
@@ -217,14 +217,10 @@ impl Scenario {
 
     /// A machine before its first tick, running that workload.
     pub fn machine<W: Workload>(&self, vm: VmId, workload: W) -> Vm<W> {
-        let parts = Parts {
-            clocks: Clocks::new(vm, self.vms(), self.clocks.vector, self.clocks.hybrid),
-            draws: self.seed.stream(vm, Purpose::Workload),
-            uplink: Uplink::new(self.seed.stream(vm, Purpose::Network)),
-            network: Arc::clone(&self.network),
-            skew: self.skew(vm),
-        };
-        Vm::new(vm, workload, parts)
+        let vector = self.clocks.vector.then(|| Vector::new(vm, self.vms()));
+        let hybrid = self.clocks.hybrid.then(|| Hybrid::new(self.skew(vm)));
+        let uplink = Uplink::new(&self.network, self.seed.stream(vm, Purpose::Network));
+        Vm::new(vm, workload, self.seed.stream(vm, Purpose::Workload), Clocks::new(vector, hybrid), uplink)
     }
 
     /// How many events the run makes in all, one at each tick; at most the largest `u64`.

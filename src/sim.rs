@@ -16,6 +16,7 @@ mod calendar;
 mod exchange;
 mod logs;
 mod shard;
+mod windows;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -28,7 +29,6 @@ use crate::id::VmId;
 use crate::log::LogError;
 use crate::panics;
 use crate::scenario::Scenario;
-use crate::time::Nanos;
 use crate::workload::Workload;
 
 /// Into how many parts the machines are cut. Threads share out whole parts, and a part has a log of
@@ -39,6 +39,9 @@ fn parts(scenario: &Scenario) -> usize {
 
 /// Rounds between two looks at whoever watches or wants the run to stop.
 const ROUNDS_A_LOOK: u64 = 64;
+
+/// Windows that a shard runs in a round where there is no other one to wait for.
+const WINDOWS_ALONE: u32 = 16;
 
 /// Runs a scenario in virtual time to its end.
 ///
@@ -116,24 +119,23 @@ fn run_shard<W: Workload>(
     exchange: &Exchange,
     mut look: impl FnMut(&Progress) -> bool,
 ) -> Shard<W> {
-    let mut now = Nanos::ZERO;
+    let windows = if exchange.shards() == 1 { WINDOWS_ALONE } else { 1 };
     for round in 0.. {
-        let wants_to_stop = round % ROUNDS_A_LOOK == 0 && look(&exchange.progress(now));
+        let wants_to_stop = round % ROUNDS_A_LOOK == 0 && look(&exchange.progress(shard.reached()));
         exchange.publish(round, shard.index(), shard.next_window(), wants_to_stop, shard.outgoing());
         exchange.wait();
-        exchange.take_mail(round, shard.index(), |message| shard.deliver(message));
+        exchange.take_mail(round, shard.index(), |messages| shard.deliver(messages));
         let Some(window) = exchange.next_window(round) else {
             break;
         };
-        now = shard.start_of(window);
-        exchange.reach(now);
-        match catch_unwind(AssertUnwindSafe(|| shard.run_window(window))) {
+        match catch_unwind(AssertUnwindSafe(|| shard.run_windows(window, windows))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => exchange.fail(error.into()),
             Err(_) => {
                 exchange.fail(Failure::MachinePanicked { vm: shard.current(), message: panics::latest() });
             }
         }
+        exchange.reach(shard.reached());
         exchange.count(shard.index(), shard.counters());
     }
     shard

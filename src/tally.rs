@@ -1,72 +1,51 @@
 //! What a machine's events add up to: the measures that a run keeps as it goes.
 
 use crate::clock::HybridStamp;
-use crate::event::{Kind, Record};
 use crate::id::VmId;
 use crate::time::{Nanos, Rate};
 
 /// Counts and extremes over the events of one machine.
+///
+/// Every machine carries one through its run: it holds nothing that follows from the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Internal events.
-    pub internal: u64,
+    /// All events.
+    pub events: u64,
     /// Send events.
     pub sends: u64,
     /// Receive events, each of one message.
     pub receives: u64,
     /// Messages sent, one for each recipient of a send.
     pub sent: u64,
-    /// Of these, the ones that the network lost.
-    pub lost: u64,
-    /// Of these, the ones that the network delivers twice.
-    pub duplicated: u64,
-    /// The Lamport clock after the latest event.
-    pub lamport: u64,
     /// The largest jump of the Lamport clock from one event to the next.
     pub largest_jump: u64,
     /// The sum of the queue's lengths after each event.
     pub queue_sum: u64,
-    /// The longest queue after an event.
-    pub longest_queue: u64,
     /// The queue after the latest event.
-    pub queue: u64,
+    pub queue: u32,
+    /// The longest queue after an event.
+    pub longest_queue: u32,
 }
 
 impl Tally {
-    /// Adds the machine's next event.
-    #[inline]
-    pub fn add(&mut self, record: &Record<'_>) {
-        match &record.kind {
-            Kind::Internal => self.internal += 1,
-            Kind::Receive { .. } => self.receives += 1,
-            Kind::Send(send) => {
-                self.sends += 1;
-                self.sent += send.to.len() as u64;
-                self.lost += send.lost.len() as u64;
-                self.duplicated += send.duplicated.len() as u64;
-            }
-        }
-        let lamport = record.clocks.lamport;
-        self.largest_jump = self.largest_jump.max(lamport.saturating_sub(self.lamport));
-        self.lamport = lamport;
-        self.queue = record.queue as u64;
-        self.queue_sum += self.queue;
-        self.longest_queue = self.longest_queue.max(self.queue);
-    }
-
-    /// All events.
-    pub const fn events(&self) -> u64 {
-        self.internal + self.sends + self.receives
-    }
-
-    /// The mean jump of the Lamport clock; the jumps add up to its value. 0 before the first event.
-    pub fn mean_jump(&self) -> f64 {
-        mean(self.lamport, self.events())
+    /// Internal events.
+    pub const fn internal(&self) -> u64 {
+        self.events - self.sends - self.receives
     }
 
     /// The mean length of the queue after an event. 0 before the first event.
     pub fn mean_queue(&self) -> f64 {
-        mean(self.queue_sum, self.events())
+        mean(self.queue_sum, self.events)
+    }
+
+    /// Adds an event: how far the Lamport clock jumped, and how many messages still wait after it.
+    #[inline]
+    pub(crate) fn add(&mut self, jump: u64, queue: u32) {
+        self.events += 1;
+        self.largest_jump = self.largest_jump.max(jump);
+        self.queue = queue;
+        self.queue_sum += u64::from(queue);
+        self.longest_queue = self.longest_queue.max(queue);
     }
 }
 
@@ -79,6 +58,12 @@ pub struct Account {
     pub rate: Rate,
     /// What its events add up to.
     pub tally: Tally,
+    /// Of the messages that it sent, those that the network lost.
+    pub lost: u64,
+    /// Of the messages that it sent, those that the network delivers twice.
+    pub duplicated: u64,
+    /// Its Lamport clock at the end.
+    pub lamport: u64,
     /// Its vector clock's entries at the end; none where it is not kept.
     pub vector: Box<[u64]>,
     /// Its hybrid clock at the end, where it is kept.
@@ -94,13 +79,18 @@ pub struct Account {
 impl Account {
     /// The machine's final Lamport clock minus the largest of all machines.
     pub const fn drift(&self, largest_lamport: u64) -> i64 {
-        -(largest_lamport.saturating_sub(self.tally.lamport).cast_signed())
+        -(largest_lamport.saturating_sub(self.lamport).cast_signed())
+    }
+
+    /// The mean jump of the Lamport clock; the jumps add up to its value. 0 before the first event.
+    pub fn mean_jump(&self) -> f64 {
+        mean(self.lamport, self.tally.events)
     }
 }
 
 /// The largest final Lamport clock. 0 where there is none.
 pub fn largest_lamport(accounts: &[Account]) -> u64 {
-    accounts.iter().map(|account| account.tally.lamport).max().unwrap_or(0)
+    accounts.iter().map(|account| account.lamport).max().unwrap_or(0)
 }
 
 /// How long after they were due a machine's ticks ran.
@@ -136,36 +126,17 @@ fn mean(sum: u64, count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Reading;
-    use crate::event::{MessageId, Sent};
-
-    fn add(tally: &mut Tally, lamport: u64, queue: usize, kind: Kind<'_>) {
-        let clocks = Reading { lamport, vector: &[], hybrid: None };
-        tally.add(&Record {
-            vm: VmId(0),
-            event: tally.events() + 1,
-            elapsed: Nanos::ZERO,
-            clocks,
-            queue,
-            kind,
-        });
-    }
 
     #[test]
-    fn events_jumps_and_queues_add_up() {
+    fn jumps_and_queues_add_up() {
         let mut tally = Tally::default();
-        assert_eq!((tally.mean_jump().to_bits(), tally.mean_queue().to_bits()), (0, 0));
-        let to = [VmId(1), VmId(2)];
-        let sent = Sent { to: &to, lost: &to[..1], duplicated: &to[1..], payload: None };
-        let message = MessageId { sender: VmId(1), event: 1 };
-        add(&mut tally, 1, 0, Kind::Internal);
-        add(&mut tally, 2, 3, Kind::Send(sent));
-        add(&mut tally, 9, 2, Kind::Receive { message, lamport: 8, payload: None });
-        add(&mut tally, 10, 1, Kind::Internal);
-        assert_eq!((tally.internal, tally.sends, tally.receives, tally.events()), (2, 1, 1, 4));
-        assert_eq!((tally.sent, tally.lost, tally.duplicated), (2, 1, 1));
-        assert_eq!((tally.lamport, tally.largest_jump), (10, 7));
+        assert_eq!(tally.mean_queue().to_bits(), 0);
+        for (jump, queue) in [(1, 0), (1, 3), (7, 2), (1, 1)] {
+            tally.add(jump, queue);
+        }
+        (tally.sends, tally.receives) = (1, 1);
+        assert_eq!((tally.events, tally.internal(), tally.largest_jump), (4, 2, 7));
         assert_eq!((tally.queue, tally.longest_queue), (1, 3));
-        assert!((tally.mean_jump() - 2.5).abs() < 1e-12 && (tally.mean_queue() - 1.5).abs() < 1e-12);
+        assert!((tally.mean_queue() - 1.5).abs() < 1e-12);
     }
 }

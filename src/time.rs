@@ -226,9 +226,10 @@ impl Schedule {
 
     /// The ticks one after the other.
     pub fn ticks(self) -> Ticks {
-        #[expect(clippy::cast_possible_truncation, reason = "at most a second")]
-        let period = self.rate.period().get() as u32;
-        Ticks { due: self.phase, rate: self.rate, period, beyond: 0 }
+        let (period, rate) = (self.rate.period().get(), u64::from(self.rate.get()));
+        #[expect(clippy::cast_possible_truncation, reason = "at most a second, and less than the rate")]
+        let (period, left) = (period as u32, (SECOND - period * rate) as u32);
+        Ticks { due: self.phase, rate: self.rate, period, left, beyond: 0 }
     }
 
     /// How many ticks are due at or before `end`.
@@ -252,6 +253,8 @@ pub struct Ticks {
     rate: Rate,
     /// The whole nanoseconds of a period.
     period: u32,
+    /// How many `rate`ths of a nanosecond a period has beyond them.
+    left: u32,
     /// How many `rate`ths of a nanosecond the exact time is later than `due`.
     beyond: u32,
 }
@@ -270,14 +273,11 @@ impl Ticks {
     /// Goes on to the tick after that.
     pub fn advance(&mut self) {
         let rate = self.rate.get();
-        // A period of p whole nanoseconds at rate r leaves 10^9 - p·r parts, fewer than r.
-        let left = SECOND - u64::from(self.period) * u64::from(rate);
-        let beyond = u64::from(self.beyond) + left;
-        let carry = u64::from(beyond >= u64::from(rate));
-        #[expect(clippy::cast_possible_truncation, reason = "fewer than the rate")]
-        let beyond = (beyond - carry * u64::from(rate)) as u32;
-        self.beyond = beyond;
-        self.due = self.due.plus(Nanos(u64::from(self.period) + carry));
+        // Both are smaller than the rate.
+        let beyond = self.beyond + self.left;
+        let carry = beyond >= rate;
+        self.beyond = if carry { beyond - rate } else { beyond };
+        self.due = self.due.plus(Nanos(u64::from(self.period) + u64::from(carry)));
     }
 }
 

@@ -4,104 +4,103 @@
 //! timers, the mailboxes and the log.
 
 mod inbox;
-
-use std::hint::black_box;
-use std::sync::Arc;
+mod store;
 
 pub use inbox::Inbox;
+pub use store::Store;
 
 use crate::clock::{Clock, Clocks, Reading, Stamp};
-use crate::event::{Kind, Message, MessageId, Outbox, Record};
+use crate::event::{Event, Kind, Message, MessageId, Outbox, Payload, Received, Record, Sent};
 use crate::id::VmId;
-use crate::network::{Fate, Network, Uplink};
+use crate::network::{Fate, Uplink};
 use crate::seed::Stream;
 use crate::tally::{Account, Lateness, Tally};
 use crate::time::{Nanos, Rate};
-use crate::workload::{Action, Recipients, Tick, Workload};
+use crate::workload::{Action, Tick, Workload};
 
 /// One machine of a run.
+///
+/// With many machines, how much of them fits into a processor's cache decides how fast they run: a
+/// machine is as small as can be, and what not all of them need stands elsewhere.
 #[derive(Debug)]
 pub struct Vm<W> {
     id: VmId,
-    events: u64,
-    clocks: Clocks,
-    inbox: Inbox,
     workload: W,
     draws: Stream,
+    clocks: Clocks,
+    tally: Tally,
+    inbox: Inbox,
     uplink: Uplink,
-    network: Arc<Network>,
-    skew: i64,
-}
-
-/// What a machine is made of, beside its workload.
-#[derive(Debug)]
-pub struct Parts {
-    /// Its clocks, at their start.
-    pub clocks: Clocks,
-    /// The stream that its workload draws from.
-    pub draws: Stream,
-    /// Its way into the network.
-    pub uplink: Uplink,
-    /// The network's rules.
-    pub network: Arc<Network>,
-    /// How far its physical clock is ahead of the run's time, in nanoseconds.
-    pub skew: i64,
 }
 
 impl<W: Workload> Vm<W> {
-    /// A machine before its first tick.
-    pub fn new(id: VmId, workload: W, parts: Parts) -> Self {
-        let Parts { clocks, draws, uplink, network, skew } = parts;
-        Self { id, events: 0, clocks, inbox: Inbox::default(), workload, draws, uplink, network, skew }
+    /// A machine before its first tick: its number, its workload with the stream that it draws from,
+    /// its clocks at their start, and its way into the network.
+    pub fn new(id: VmId, workload: W, draws: Stream, clocks: Clocks, uplink: Uplink) -> Self {
+        Self { id, workload, draws, clocks, tally: Tally::default(), inbox: Inbox::default(), uplink }
     }
 
-    /// Makes the tick's one event, and leaves the messages that it sends in the outbox.
+    /// Makes the tick's one event, and adds the messages that it sends to the outbox.
+    ///
+    /// The store is the one to which its messages were delivered.
     ///
     /// # Panics
     ///
     /// Where the workload does.
-    #[inline]
-    pub fn tick<'a>(&'a mut self, now: Nanos, outbox: &'a mut Outbox) -> Record<'a> {
-        outbox.clear();
-        self.events += 1;
-        let physical = now.shifted(self.skew);
-        let waiting = self.inbox.waiting(now);
-        let tick = Tick { now, event: self.events, waiting };
-        match self.workload.choose(&tick, &mut self.draws) {
-            Action::Receive => {
-                if let Some(message) = self.inbox.take(now) {
-                    return self.receive(now, physical, message, waiting - 1);
-                }
-                self.clocks.advance(physical);
-                self.record(now, waiting, Kind::Internal)
+    #[inline(always)]
+    pub fn tick<'a>(&mut self, now: Nanos, store: &mut Store, outbox: &'a mut Outbox) -> Event<'a> {
+        outbox.sent.clear();
+        let before = self.clocks.lamport();
+        let waiting = self.inbox.waiting(now, store);
+        let tick = Tick { now, event: self.tally.events + 1, waiting: waiting as usize };
+        let (queue, kind) = match self.workload.choose(&tick, &mut self.draws, &mut outbox.sent.to) {
+            Action::Receive if let Some(message) = self.inbox.take(self.id, store) => {
+                self.receive(now, message, &mut outbox.received);
+                (waiting - 1, Kind::Receive(&outbox.received))
             }
-            Action::Send { to, payload } if !to.is_empty() => {
-                self.clocks.advance(physical);
-                outbox.payload = payload;
-                self.send(now, &to, outbox);
-                self.record(now, waiting, Kind::Send(outbox.sent()))
+            Action::Send { payload } if !outbox.sent.to.is_empty() => {
+                outbox.sent.payload = payload;
+                self.send(now, &mut outbox.sent, &mut outbox.messages);
+                (waiting, Kind::Send(&outbox.sent))
             }
-            Action::Send { .. } | Action::Internal => {
-                self.clocks.advance(physical);
-                self.record(now, waiting, Kind::Internal)
+            _ => {
+                self.clocks.advance(now);
+                (waiting, Kind::Internal)
             }
-        }
+        };
+        self.tally.add(self.clocks.lamport() - before, queue);
+        Event { elapsed: now, queue, kind }
+    }
+
+    /// What there is to log of its latest event.
+    pub fn record<'a>(&'a self, Event { elapsed, queue, kind }: Event<'a>) -> Record<'a> {
+        let (vm, event, clocks) = (self.id, self.tally.events, self.clocks.reading());
+        Record { vm, event, elapsed, clocks, queue, kind }
     }
 
     /// Puts an arrived message, or one that will have arrived at its time, into the inbox. No clock changes.
-    pub fn deliver(&mut self, message: Message) {
-        self.inbox.insert(message);
+    #[inline(always)]
+    pub fn deliver(&mut self, message: Message, store: &mut Store) {
+        self.inbox.insert(message, store);
     }
 
-    /// Reads a little of what a tick needs, so that it is in the processor's cache soon.
-    pub fn fetch(&self) {
-        black_box((self.id, self.events, self.skew, self.clocks.reading().lamport));
-        self.fetch_inbox();
+    /// Reads a little of each part of the machine, so that all of it is in the processor's cache soon.
+    /// What it returns means nothing, and is not to be thrown away before the compiler has seen it used.
+    #[inline]
+    pub fn touch(&self) -> u64 {
+        u64::from(self.id.0) ^ self.tally.events ^ self.clocks.lamport() ^ self.inbox.touch()
     }
 
-    /// Reads a little of what a delivery needs, so that it is in the processor's cache soon.
-    pub fn fetch_inbox(&self) {
-        black_box(self.inbox.last_arrival());
+    /// The same for what a delivery needs.
+    #[inline]
+    pub fn touch_inbox(&self) -> u64 {
+        self.inbox.touch()
+    }
+
+    /// The same for the message that is first in the inbox.
+    #[inline]
+    pub fn touch_message(&self, store: &Store) -> u64 {
+        self.inbox.touch_first(store)
     }
 
     /// The machine's number.
@@ -114,57 +113,64 @@ impl<W: Workload> Vm<W> {
         self.clocks.reading()
     }
 
-    /// How many messages have arrived by `now` and wait for a tick.
-    pub fn waiting(&mut self, now: Nanos) -> usize {
-        self.inbox.waiting(now)
+    /// Its final account in a run that ended then, not earlier than its last tick.
+    pub fn account(
+        &mut self,
+        ended: Nanos,
+        store: &mut Store,
+        rate: Rate,
+        lateness: Option<Lateness>,
+    ) -> Account {
+        let (waiting, in_flight) = (self.inbox.waiting(ended, store), self.inbox.in_flight());
+        let Reading { lamport, vector, hybrid } = self.clocks.reading();
+        let (lost, duplicated) = self.uplink.faults();
+        Account {
+            vm: self.id,
+            rate,
+            tally: self.tally.clone(),
+            lost,
+            duplicated,
+            lamport,
+            vector: vector.into(),
+            hybrid,
+            waiting: u64::from(waiting),
+            in_flight: in_flight as u64,
+            lateness,
+        }
     }
 
-    /// How many messages to it will arrive only after `now`.
-    pub fn in_flight(&mut self, now: Nanos) -> usize {
-        self.inbox.in_flight(now)
-    }
-
-    /// Its final account in a run that ended then.
-    pub fn account(&mut self, ended: Nanos, rate: Rate, tally: Tally, lateness: Option<Lateness>) -> Account {
-        let (waiting, in_flight) = (self.waiting(ended) as u64, self.in_flight(ended) as u64);
-        let Reading { vector, hybrid, .. } = self.clocks.reading();
-        Account { vm: self.id, rate, tally, vector: vector.into(), hybrid, waiting, in_flight, lateness }
-    }
-
-    fn receive(&mut self, now: Nanos, physical: Nanos, message: Message, queue: usize) -> Record<'_> {
-        self.clocks.receive(&message.stamp, physical);
+    fn receive(&mut self, now: Nanos, message: Message, received: &mut Received) {
+        self.clocks.receive(&message.stamp, now);
         self.workload.received(&message);
+        self.tally.receives += 1;
         let Message { id, stamp, payload, .. } = message;
-        self.record(now, queue, Kind::Receive { message: id, lamport: stamp.lamport(), payload })
+        *received = Received { message: id, lamport: stamp.lamport(), payload };
     }
 
     /// Stamps one message for all recipients and asks the network what becomes of each copy.
-    fn send(&mut self, now: Nanos, recipients: &Recipients, outbox: &mut Outbox) {
-        let id = MessageId { sender: self.id, event: self.events };
+    fn send(&mut self, now: Nanos, sent: &mut Sent, messages: &mut Vec<Message>) {
+        self.clocks.advance(now);
+        self.tally.sends += 1;
+        self.tally.sent += sent.to.len() as u64;
+        let id = MessageId { sender: self.id, event: self.tally.events + 1 };
         let stamp = self.clocks.stamp();
-        for &to in recipients {
-            outbox.to.push(to);
-            match self.uplink.fate(&self.network, self.id, to, now) {
-                Fate::Lost => outbox.lost.push(to),
+        for &to in &sent.to {
+            match self.uplink.fate(self.id, to, now) {
+                Fate::Lost => sent.lost.push(to),
                 Fate::Delivered { arrives, again } => {
-                    if again.is_some() {
-                        outbox.duplicated.push(to);
-                    }
-                    for arrives in [Some(arrives), again].into_iter().flatten() {
-                        outbox.messages.push(copy(id, to, arrives, &stamp, outbox.payload.as_ref()));
+                    messages.push(copy(id, to, arrives, &stamp, &sent.payload));
+                    if let Some(again) = again {
+                        sent.duplicated.push(to);
+                        messages.push(copy(id, to, again, &stamp, &sent.payload));
                     }
                 }
             }
         }
     }
-
-    fn record<'a>(&'a self, now: Nanos, queue: usize, kind: Kind<'a>) -> Record<'a> {
-        Record { vm: self.id, event: self.events, elapsed: now, clocks: self.clocks.reading(), queue, kind }
-    }
 }
 
-fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: Option<&Arc<str>>) -> Message {
-    Message { id, to, arrives, stamp: stamp.clone(), payload: payload.cloned() }
+fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: &Payload) -> Message {
+    Message { id, to, arrives, stamp: stamp.clone(), payload: payload.clone() }
 }
 
 #[cfg(test)]

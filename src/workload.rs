@@ -8,8 +8,6 @@ mod scale_model;
 
 use std::fmt;
 
-use smallvec::SmallVec;
-
 pub use scale_model::ScaleModel;
 
 use crate::event::{Message, Payload};
@@ -20,8 +18,9 @@ use crate::time::Nanos;
 
 /// The algorithm that one machine runs.
 pub trait Workload: fmt::Debug + Unpin + 'static {
-    /// Picks what the tick does. Random choices are drawn from the machine's own `stream`.
-    fn choose(&mut self, tick: &Tick, stream: &mut Stream) -> Action;
+    /// Picks what the tick does. Random choices are drawn from the machine's own `stream`; the
+    /// recipients of a send are added to `to`, which is empty.
+    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action;
 
     /// Learns of a message that the machine has just received, at the tick that chose to.
     fn received(&mut self, _message: &Message) {}
@@ -43,19 +42,15 @@ pub struct Tick {
 pub enum Action {
     /// Takes the first arrived message out of the inbox. Where none waits, the event is internal.
     Receive,
-    /// Sends one message to one machine or to several.
+    /// Sends one message to one machine or to several. Where no recipient was named, the event is
+    /// internal.
     Send {
-        /// Its recipients, at least one.
-        to: Recipients,
         /// What it carries.
         payload: Payload,
     },
     /// Something inside the machine.
     Internal,
 }
-
-/// The recipients of one send; the usual few of them without allocation.
-pub type Recipients = SmallVec<[VmId; 2]>;
 
 words! {
     /// The workloads that come with clocklab.

@@ -124,7 +124,7 @@ proptest! {
         let run = Run::read(folder.path());
         run.assert_sound();
         run.assert_summary();
-        let events: u64 = outcome.accounts.iter().map(|account| account.tally.events()).sum();
+        let events: u64 = outcome.accounts.iter().map(|account| account.tally.events).sum();
         prop_assert_eq!(events, scenario.events());
         let phases = run.drawn("phases_ns");
         for (vm, rows) in &run.vms {
@@ -216,9 +216,10 @@ struct Fragile {
 }
 
 impl Workload for Fragile {
-    fn choose(&mut self, tick: &Tick, _: &mut Stream) -> Action {
+    fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         assert_ne!(tick.event, self.breaks_at, "broken on purpose");
-        Action::Send { to: [VmId(self.to)].into_iter().collect(), payload: None }
+        to.push(VmId(self.to));
+        Action::Send { payload: None }
     }
 }
 

@@ -95,13 +95,13 @@ fn machines(accounts: &[Account]) -> Table {
         table.add_row([
             account.vm.to_string(),
             account.rate.to_string(),
-            tally.events().to_string(),
-            tally.internal.to_string(),
+            tally.events.to_string(),
+            tally.internal().to_string(),
             tally.sends.to_string(),
             tally.receives.to_string(),
-            tally.lamport.to_string(),
+            account.lamport.to_string(),
             account.drift(largest).to_string(),
-            format!("{:.2}", tally.mean_jump()),
+            format!("{:.2}", account.mean_jump()),
             tally.largest_jump.to_string(),
             format!("{:.2}", tally.mean_queue()),
             tally.longest_queue.to_string(),
@@ -158,13 +158,13 @@ fn measures(account: &Account, largest_lamport: u64) -> [f64; 12] {
     let tally = &account.tally;
     [
         f64::from(account.rate.get()),
-        tally.events() as f64,
-        tally.internal as f64,
+        tally.events as f64,
+        tally.internal() as f64,
         tally.sends as f64,
         tally.receives as f64,
-        tally.lamport as f64,
+        account.lamport as f64,
         account.drift(largest_lamport) as f64,
-        tally.mean_jump(),
+        account.mean_jump(),
         tally.largest_jump as f64,
         tally.mean_queue(),
         tally.longest_queue as f64,
@@ -193,8 +193,8 @@ fn messages(accounts: &[Account]) -> String {
         sum(|account| account.tally.receives),
         sum(|account| account.waiting),
         sum(|account| account.in_flight),
-        sum(|account| account.tally.lost),
-        sum(|account| account.tally.duplicated),
+        sum(|account| account.lost),
+        sum(|account| account.duplicated),
     )
 }
 

@@ -22,12 +22,12 @@ impl Clock for Lamport {
     type Stamp = u64;
 
     /// IR1: L = L + 1.
-    fn advance(&mut self, _physical: Nanos) {
+    fn advance(&mut self, _elapsed: Nanos) {
         self.0 = self.0.saturating_add(1);
     }
 
     /// IR2: L = max(L, stamp) + 1.
-    fn receive(&mut self, stamp: &u64, _physical: Nanos) {
+    fn receive(&mut self, stamp: &u64, _elapsed: Nanos) {
         self.0 = self.0.max(*stamp).saturating_add(1);
     }
 

@@ -4,7 +4,8 @@
 //! "Virtual Time and Global States of Distributed Systems", 1989.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+
+use triomphe::ThinArc;
 
 use super::Clock;
 use crate::id::VmId;
@@ -33,19 +34,19 @@ impl Vector {
 impl Clock for Vector {
     type Stamp = VectorStamp;
 
-    fn advance(&mut self, _physical: Nanos) {
+    fn advance(&mut self, _elapsed: Nanos) {
         if let Some(own) = self.entries.get_mut(self.own.index()) {
             *own = own.saturating_add(1);
         }
     }
 
-    fn receive(&mut self, stamp: &VectorStamp, physical: Nanos) {
-        take_maximum(&mut self.entries, &stamp.0);
-        self.advance(physical);
+    fn receive(&mut self, stamp: &VectorStamp, elapsed: Nanos) {
+        take_maximum(&mut self.entries, stamp.entries());
+        self.advance(elapsed);
     }
 
     fn stamp(&self) -> VectorStamp {
-        VectorStamp(Arc::from(&*self.entries))
+        VectorStamp::new(&*self.entries)
     }
 }
 
@@ -57,27 +58,30 @@ fn take_maximum(entries: &mut [u64], others: &[u64]) {
 }
 
 /// A vector clock's value, shared by all recipients of a send.
+///
+/// It is one pointer wide, since every message has room for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VectorStamp(Arc<[u64]>);
+pub struct VectorStamp(ThinArc<(), u64>);
 
 impl VectorStamp {
     /// The stamp with those entries.
-    pub fn new(entries: impl Into<Arc<[u64]>>) -> Self {
-        Self(entries.into())
+    pub fn new(entries: impl AsRef<[u64]>) -> Self {
+        Self(ThinArc::from_header_and_slice((), entries.as_ref()))
     }
 
     /// The entries, one a machine.
     pub fn entries(&self) -> &[u64] {
-        &self.0
+        &self.0.slice
     }
 
     /// The entry-wise maximum: the least stamp that both happened before or equal.
     #[must_use]
     pub fn merge(&self, other: &Self) -> Self {
-        let (long, short) = if self.0.len() < other.0.len() { (other, self) } else { (self, other) };
-        let mut entries = long.0.to_vec();
-        take_maximum(&mut entries, &short.0);
-        Self(entries.into())
+        let (own, others) = (self.entries(), other.entries());
+        let (long, short) = if own.len() < others.len() { (others, own) } else { (own, others) };
+        let mut entries = long.to_vec();
+        take_maximum(&mut entries, short);
+        Self::new(entries)
     }
 }
 
@@ -85,8 +89,8 @@ impl VectorStamp {
 /// the two are concurrent.
 impl PartialOrd for VectorStamp {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        let length = self.0.len().max(other.0.len());
-        let entry = |stamp: &Self, i: usize| stamp.0.get(i).copied().unwrap_or(0);
+        let length = self.entries().len().max(other.entries().len());
+        let entry = |stamp: &Self, i: usize| stamp.entries().get(i).copied().unwrap_or(0);
         (0..length).try_fold(Ordering::Equal, |so_far, i| {
             match (so_far, entry(self, i).cmp(&entry(other, i))) {
                 (so_far, Ordering::Equal) => Some(so_far),

@@ -20,7 +20,7 @@ impl Pulse {
         if let Kind::Send(sent) = record.kind {
             self.messages.store(self.messages.load(Relaxed) + sent.to.len() as u64, Relaxed);
         }
-        let queue = record.queue as u64;
+        let queue = u64::from(record.queue);
         if queue > self.longest_queue.load(Relaxed) {
             self.longest_queue.store(queue, Relaxed);
         }

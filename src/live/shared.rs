@@ -19,6 +19,7 @@ use crate::log::{FileEntry, LogError, LogFile, RowFormat};
 use crate::panics;
 use crate::tally::Account;
 use crate::time::Nanos;
+use crate::vm::Store;
 
 /// What a site tells the lab.
 pub(super) enum Report {
@@ -61,6 +62,8 @@ pub(super) struct Shared {
     /// The form of the rows, from the first row on.
     format: RefCell<Option<RowFormat>>,
     outbox: RefCell<Outbox>,
+    /// The memory of the machines' inboxes.
+    store: RefCell<Store>,
     /// The log that the machines share, where they do.
     log: RefCell<Option<LogFile>>,
     /// Machines that will still tick.
@@ -84,6 +87,7 @@ impl Shared {
             theatre,
             format: RefCell::default(),
             outbox: RefCell::default(),
+            store: RefCell::default(),
             log: RefCell::default(),
             ticking: Cell::new(0),
             owing: Cell::new(0),
@@ -133,6 +137,10 @@ impl Shared {
 
     pub(super) fn outbox(&self) -> RefMut<'_, Outbox> {
         self.outbox.borrow_mut()
+    }
+
+    pub(super) fn store(&self) -> RefMut<'_, Store> {
+        self.store.borrow_mut()
     }
 
     pub(super) fn has_halted(&self) -> bool {

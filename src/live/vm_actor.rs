@@ -9,7 +9,7 @@ use super::directory::Deliver;
 use super::shared::Shared;
 use super::ticker::{Ticker, Ticking};
 use crate::log::LogFile;
-use crate::tally::{Lateness, Tally};
+use crate::tally::Lateness;
 use crate::time::{Nanos, Schedule};
 use crate::vm::Vm;
 use crate::workload::Workload;
@@ -24,7 +24,6 @@ pub(super) struct VmActor<W: Workload> {
     /// The number of its last tick.
     last: u64,
     phase: Phase,
-    tally: Tally,
     lateness: Lateness,
     /// When the messages in the mailbox arrived, as far as they are known to have arrived together.
     arrival: Option<Nanos>,
@@ -77,7 +76,6 @@ impl<W: Workload> VmActor<W> {
             next: 1,
             last: schedule.ticks_until(end),
             phase: Phase::Ticking,
-            tally: Tally::default(),
             lateness: Lateness::default(),
             arrival: None,
             log: log.map(Box::new),
@@ -121,12 +119,12 @@ impl<W: Workload> Ticking for VmActor<W> {
         let now = if self.log.is_some() || self.site.has_log() { self.site.elapsed() } else { now };
         self.next += 1;
         let mut outbox = self.site.outbox();
-        let record = self.vm.tick(now, &mut outbox);
+        let event = self.vm.tick(now, &mut self.site.store(), &mut outbox);
+        let record = self.vm.record(event);
         if let Err(error) = self.site.record(&record, self.log.as_deref_mut()) {
             self.site.log_failed(error);
             return;
         }
-        self.tally.add(&record);
         self.lateness.add(now.minus(due));
         self.site.count(&record, now.minus(due));
         for message in outbox.drain() {
@@ -156,7 +154,7 @@ impl<W: Workload> Handler<Deliver> for VmActor<W> {
             Phase::Quiet | Phase::Done => self.site.elapsed(),
         };
         message.arrives = message.arrives.max(arrival);
-        self.vm.deliver(message);
+        self.vm.deliver(message, &mut self.site.store());
     }
 }
 
@@ -171,8 +169,8 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
-        let (tally, lateness) = (self.tally.clone(), Some(self.lateness.clone()));
-        let account = self.vm.account(ended, self.schedule.rate(), tally, lateness);
+        let (rate, lateness) = (self.schedule.rate(), Some(self.lateness.clone()));
+        let account = self.vm.account(ended, &mut self.site.store(), rate, lateness);
         if self.phase == Phase::Ticking {
             self.site.one_is_quiet();
         }

@@ -152,16 +152,40 @@ pub(super) fn is_same_file(path: &Path, ours: &Metadata) -> bool {
     fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (ours.dev(), ours.ino()))
 }
 
-/// Makes a file with that content, and tells what the manifest says of it.
-pub(super) fn write_whole(path: PathBuf, content: &[u8], rows: u64) -> Result<FileEntry, LogError> {
-    let made = OpenOptions::new().write(true).create_new(true).open(&path);
-    let mut file = match made {
-        Ok(file) => file,
-        Err(source) => return Err(LogError::Create { path, source }),
-    };
-    match file.write_all(content) {
-        Ok(()) => Ok(entry(&path, rows, content.len() as u64, crc32c::crc32c(content))),
-        Err(source) => Err(LogError::Write { path, rows: 0, source }),
+/// A file that is written once, from its beginning to its end.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    checksum: u32,
+}
+
+impl NewFile {
+    /// Makes the file.
+    pub(super) fn create(path: PathBuf) -> Result<Self, LogError> {
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Self { path, file, bytes: 0, checksum: 0 }),
+            Err(source) => Err(LogError::Create { path, source }),
+        }
+    }
+
+    /// What the manifest says of it, now that it is whole and has so many rows.
+    pub(super) fn entry(&self, rows: u64) -> FileEntry {
+        entry(&self.path, rows, self.bytes, self.checksum)
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, content: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(content)?;
+        self.checksum = crc32c::crc32c_append(self.checksum, &content[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -7,9 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::{FileEntry, MANIFEST};
+use crate::id::VmId;
 use crate::scenario::{Scenario, Settings};
 
 /// What became of a run.
@@ -73,28 +75,41 @@ pub struct RunSection {
     pub failure: Option<String>,
 }
 
-/// What the scenario draws for each machine, by number.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Drawn {
-    /// Ticks a second.
-    pub rates: Vec<u32>,
-    /// When the first tick is due, in nanoseconds.
-    pub phases_ns: Vec<u64>,
-    /// How far the physical clock is ahead, in nanoseconds.
-    pub skews_ns: Vec<i64>,
-}
+/// What the scenario draws for each machine, by number; drawn anew whenever it is written.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn(Option<Scenario>);
 
 impl Drawn {
-    /// Draws for all machines of a scenario.
+    /// What that scenario draws for its machines.
     pub fn of(scenario: &Scenario) -> Self {
-        let mut drawn = Self::default();
-        for vm in scenario.ids() {
-            let schedule = scenario.schedule(vm);
-            drawn.rates.push(schedule.rate().get());
-            drawn.phases_ns.push(schedule.phase().get());
-            drawn.skews_ns.push(scenario.skew(vm));
+        Self(Some(scenario.clone()))
+    }
+}
+
+impl Serialize for Drawn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// One value for each machine.
+        struct Each<'a, F>(Option<&'a Scenario>, F);
+
+        impl<T: Serialize, F: Fn(&Scenario, VmId) -> T> Serialize for Each<'_, F> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let Self(scenario, value) = self;
+                serializer.collect_seq(
+                    scenario.iter().flat_map(|scenario| scenario.ids().map(|vm| value(scenario, vm))),
+                )
+            }
         }
+
+        let scenario = self.0.as_ref();
+        let mut drawn = serializer.serialize_struct("Drawn", 3)?;
+        // Ticks a second.
+        drawn.serialize_field("rates", &Each(scenario, |s: &Scenario, vm| s.schedule(vm).rate().get()))?;
+        // When the first tick is due.
         drawn
+            .serialize_field("phases_ns", &Each(scenario, |s: &Scenario, vm| s.schedule(vm).phase().get()))?;
+        // How far the physical clock is ahead.
+        drawn.serialize_field("skews_ns", &Each(scenario, Scenario::skew))?;
+        drawn.end()
     }
 }
 

@@ -6,7 +6,7 @@
 use itoa::Buffer;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::event::{Kind, MessageId, Record};
+use crate::event::{Kind, MessageId, Payload, Received, Record};
 use crate::id::VmId;
 use crate::time::Nanos;
 
@@ -65,7 +65,7 @@ impl RowFormat {
         out.extend_from_slice(match record.kind {
             Kind::Internal => b",internal,",
             Kind::Send(_) => b",send,",
-            Kind::Receive { .. } => b",receive,",
+            Kind::Receive(_) => b",receive,",
         });
         elapsed(record.elapsed, out);
         out.push(b',');
@@ -110,26 +110,26 @@ fn until_the_dot(second: i64) -> String {
 fn message_columns(record: &Record<'_>, out: &mut Vec<u8>) {
     let mut digits = Buffer::new();
     let queue = digits.format(record.queue).as_bytes();
-    match &record.kind {
+    match record.kind {
         Kind::Internal => {
             out.extend_from_slice(b",,,");
             out.extend_from_slice(queue);
             out.extend_from_slice(b",,,");
         }
         Kind::Send(sent) => {
-            list(sent.to, out, |vm| u64::from(vm.0));
+            list(&sent.to, out, |vm| u64::from(vm.0));
             out.push(b',');
             message_name(MessageId { sender: record.vm, event: record.event }, out);
             out.extend_from_slice(b",,");
             out.extend_from_slice(queue);
             out.push(b',');
-            list(sent.lost, out, |vm| u64::from(vm.0));
+            list(&sent.lost, out, |vm| u64::from(vm.0));
             out.push(b',');
-            list(sent.duplicated, out, |vm| u64::from(vm.0));
+            list(&sent.duplicated, out, |vm| u64::from(vm.0));
             out.push(b',');
-            text(sent.payload.unwrap_or_default(), out);
+            text(&sent.payload, out);
         }
-        Kind::Receive { message, lamport, payload } => {
+        Kind::Receive(Received { message, lamport, payload }) => {
             let VmId(sender) = message.sender;
             out.extend_from_slice(Buffer::new().format(sender).as_bytes());
             out.push(b',');
@@ -139,7 +139,7 @@ fn message_columns(record: &Record<'_>, out: &mut Vec<u8>) {
             out.push(b',');
             out.extend_from_slice(queue);
             out.extend_from_slice(b",,,");
-            text(payload.as_deref().unwrap_or_default(), out);
+            text(payload, out);
         }
     }
 }
@@ -181,7 +181,8 @@ fn list<T>(items: &[T], out: &mut Vec<u8>, number: impl Fn(&T) -> u64) {
 }
 
 /// A text as a CSV field, in quotes where RFC 4180 asks for them.
-fn text(text: &str, out: &mut Vec<u8>) {
+fn text(payload: &Payload, out: &mut Vec<u8>) {
+    let text = payload.as_deref().map_or("", String::as_str);
     if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.push(b'"');
         for byte in text.bytes() {
@@ -198,6 +199,8 @@ fn text(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -230,18 +233,19 @@ mod tests {
             "2,17,internal,1.250000001,2026-03-02T00:00:00.750000Z,21,9;4;17,1250000000.3,,,,4,,,\n"
         );
         let sent = Sent {
-            to: &[VmId(0), VmId(1)],
-            lost: &[VmId(0)],
-            duplicated: &[VmId(1)],
-            payload: Some("123456"),
+            to: vec![VmId(0), VmId(1)],
+            lost: vec![VmId(0)],
+            duplicated: vec![VmId(1)],
+            payload: Some(Arc::new("123456".into())),
         };
         assert_eq!(
-            row(&record(0, LAMPORT, Kind::Send(sent)), start),
+            row(&record(0, LAMPORT, Kind::Send(&sent)), start),
             "2,17,send,0.000000000,2026-03-01T23:59:59.500000Z,21,,,0;1,2-17,,4,0,1,123456\n"
         );
-        let receive = Kind::Receive { message: MESSAGE, lamport: 20, payload: Some("a,\"b\"".into()) };
+        let payload = Some(Arc::new("a,\"b\"".into()));
+        let received = Received { message: MESSAGE, lamport: 20, payload };
         assert_eq!(
-            row(&record(999_999_999, LAMPORT, receive), start),
+            row(&record(999_999_999, LAMPORT, Kind::Receive(&received)), start),
             "2,17,receive,0.999999999,2026-03-02T00:00:00.499999Z,21,,,1,1-8,20,4,,,\"a,\"\"b\"\"\"\n"
         );
     }
@@ -267,10 +271,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_payload_survives_a_reader_of_csv(payload in any::<String>()) {
-            let sent = Sent { to: &[VmId(1)], lost: &[], duplicated: &[], payload: Some(&payload) };
+            let sent = Sent { payload: Some(Arc::new(payload.clone())), ..Sent::default() };
             let mut out = Vec::new();
             RowFormat::header(&mut out);
-            RowFormat::new(Timestamp::UNIX_EPOCH).row(&record(5, ALL, Kind::Send(sent)), &mut out);
+            RowFormat::new(Timestamp::UNIX_EPOCH).row(&record(5, ALL, Kind::Send(&sent)), &mut out);
             let mut reader = csv::Reader::from_reader(out.as_slice());
             let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(rows.len(), 1);

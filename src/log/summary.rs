@@ -4,38 +4,37 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::file::write_whole;
+use super::file::NewFile;
 use super::{FileEntry, LogError};
 use crate::seed::Seed;
-use crate::tally::{Account, largest_lamport};
+use crate::tally::{Account, Lateness, largest_lamport};
 
-/// A machine's row. Its fields are the columns.
-#[derive(Serialize)]
-struct Row {
-    vm: u32,
-    rate: u32,
-    events: u64,
-    internal: u64,
-    send: u64,
-    receive: u64,
-    messages_sent: u64,
-    messages_received: u64,
-    messages_lost: u64,
-    messages_duplicated: u64,
-    waiting: u64,
-    in_flight: u64,
-    lamport: u64,
-    vector: String,
-    hlc: String,
-    drift: i64,
-    jump_mean: String,
-    jump_max: u64,
-    queue_mean: String,
-    queue_max: u64,
-    queue_last: u64,
-    lateness_mean_ms: String,
-    lateness_max_ms: String,
-}
+/// The columns of a summary.
+const COLUMNS: [&str; 23] = [
+    "vm",
+    "rate",
+    "events",
+    "internal",
+    "send",
+    "receive",
+    "messages_sent",
+    "messages_received",
+    "messages_lost",
+    "messages_duplicated",
+    "waiting",
+    "in_flight",
+    "lamport",
+    "vector",
+    "hlc",
+    "drift",
+    "jump_mean",
+    "jump_max",
+    "queue_mean",
+    "queue_max",
+    "queue_last",
+    "lateness_mean_ms",
+    "lateness_max_ms",
+];
 
 /// Writes the summary of a run's machines.
 ///
@@ -43,10 +42,8 @@ struct Row {
 ///
 /// Where the file is there already or cannot be written.
 pub fn write_summary(path: PathBuf, accounts: &[Account]) -> Result<FileEntry, LogError> {
-    match rows(accounts) {
-        Ok(content) => write_whole(path, &content, accounts.len() as u64),
-        Err(error) => Err(LogError::Write { path, rows: 0, source: error.into() }),
-    }
+    let largest = largest_lamport(accounts);
+    write(path, &[], accounts.iter().map(|account| row(account, largest)))
 }
 
 /// Writes the summaries of several runs as one table, each row with its run and the run's seed in front.
@@ -58,67 +55,54 @@ pub fn write_runs<'a>(
     path: PathBuf,
     runs: impl IntoIterator<Item = (u32, Seed, &'a [Account])>,
 ) -> Result<FileEntry, LogError> {
-    let mut content = Vec::new();
+    let rows = runs.into_iter().flat_map(|(run, Seed(seed), accounts)| {
+        let largest = largest_lamport(accounts);
+        accounts.iter().map(move |account| (run, seed, row(account, largest)))
+    });
+    write(path, &["run", "seed"], rows)
+}
+
+/// Writes rows under the columns of a summary, with others in front of them.
+fn write(
+    path: PathBuf,
+    front: &[&str],
+    rows: impl Iterator<Item = impl Serialize>,
+) -> Result<FileEntry, LogError> {
+    let file = NewFile::create(path.clone())?;
+    let mut writer =
+        csv::WriterBuilder::new().has_headers(false).buffer_capacity(64 * 1024).from_writer(file);
     let mut count = 0;
-    for (run, Seed(seed), accounts) in runs {
-        let rows = match rows(accounts) {
-            Ok(rows) => rows,
-            Err(error) => return Err(LogError::Write { path, rows: 0, source: error.into() }),
-        };
-        // No field of a summary has a line break in it.
-        for (index, line) in rows.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            match index {
-                0 if content.is_empty() => content.extend_from_slice(b"run,seed,"),
-                0 => continue,
-                _ => content.extend_from_slice(format!("{run},{seed},").as_bytes()),
-            }
-            content.extend_from_slice(line);
+    let write_rows = || {
+        writer.write_record(front.iter().chain(&COLUMNS))?;
+        for row in rows {
+            writer.serialize(row)?;
+            count += 1;
         }
-        count += accounts.len() as u64;
-    }
-    write_whole(path, &content, count)
+        writer.flush()?;
+        Ok(writer.get_ref().entry(count))
+    };
+    write_rows().map_err(|error: csv::Error| LogError::Write { path, rows: 0, source: error.into() })
 }
 
-fn rows(accounts: &[Account]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let largest = largest_lamport(accounts);
-    for account in accounts {
-        writer.serialize(row(account, largest))?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
-}
-
-fn row(account: &Account, largest_lamport: u64) -> Row {
+/// A machine's row, in the order of the columns.
+fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
     let tally = &account.tally;
     let entries: Vec<String> = account.vector.iter().map(u64::to_string).collect();
-    let lateness = account.lateness.as_ref();
-    Row {
-        vm: account.vm.0,
-        rate: account.rate.get(),
-        events: tally.events(),
-        internal: tally.internal,
-        send: tally.sends,
-        receive: tally.receives,
-        messages_sent: tally.sent,
-        messages_received: tally.receives,
-        messages_lost: tally.lost,
-        messages_duplicated: tally.duplicated,
-        waiting: account.waiting,
-        in_flight: account.in_flight,
-        lamport: tally.lamport,
-        vector: entries.join(";"),
-        hlc: account.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default(),
-        drift: account.drift(largest_lamport),
-        jump_mean: format!("{:.6}", tally.mean_jump()),
-        jump_max: tally.largest_jump,
-        queue_mean: format!("{:.6}", tally.mean_queue()),
-        queue_max: tally.longest_queue,
-        queue_last: tally.queue,
-        lateness_mean_ms: lateness
-            .map(|late| format!("{:.6}", late.mean_ms(tally.events())))
-            .unwrap_or_default(),
-        lateness_max_ms: lateness.map(|late| format!("{:.6}", late.max_ms())).unwrap_or_default(),
-    }
+    let late = |ms: &dyn Fn(&Lateness) -> f64| {
+        account.lateness.as_ref().map(|lateness| format!("{:.6}", ms(lateness))).unwrap_or_default()
+    };
+    (
+        (account.vm.0, account.rate.get()),
+        (tally.events, tally.internal(), tally.sends, tally.receives),
+        (tally.sent, tally.receives, account.lost, account.duplicated),
+        (account.waiting, account.in_flight),
+        (account.lamport, entries.join(";")),
+        account.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default(),
+        account.drift(largest_lamport),
+        (format!("{:.6}", account.mean_jump()), tally.largest_jump),
+        (format!("{:.6}", tally.mean_queue()), tally.longest_queue, tally.queue),
+        (late(&|lateness| lateness.mean_ms(tally.events)), late(&Lateness::max_ms)),
+    )
 }
 
 #[cfg(test)]
@@ -126,7 +110,7 @@ mod tests {
     use super::*;
     use crate::clock::HybridStamp;
     use crate::id::VmId;
-    use crate::tally::{Lateness, Tally};
+    use crate::tally::Tally;
     use crate::time::{Nanos, Rate};
 
     #[test]
@@ -136,14 +120,10 @@ mod tests {
         let account = |vm, lamport| Account {
             vm: VmId(vm),
             rate: Rate::new(6).unwrap(),
-            tally: Tally {
-                internal: 3,
-                receives: 1,
-                lamport,
-                largest_jump: 2,
-                queue_sum: 2,
-                ..Tally::default()
-            },
+            tally: Tally { events: 4, receives: 1, largest_jump: 2, queue_sum: 2, ..Tally::default() },
+            lost: 0,
+            duplicated: 0,
+            lamport,
             vector: Box::new([4, 0]),
             hybrid: Some(HybridStamp { l: Nanos::new(7), c: 1 }),
             waiting: 1,

@@ -7,26 +7,27 @@
 /// bit a slot finds the next one that is not empty.
 #[derive(Debug)]
 pub(super) struct Calendar {
+    /// As many as a power of two: a window's slot is the low bits of its number.
     slots: Vec<Vec<u32>>,
     /// A bit for each slot that is not empty.
     filled: Vec<u64>,
     machines: usize,
     /// No machine is in an earlier window.
     from: u64,
-    /// The slot of that window.
-    start: usize,
 }
 
 impl Calendar {
     /// A calendar for machines whose next tick is at most so many windows ahead.
     pub(super) fn new(horizon: usize) -> Self {
-        let slots = horizon + 1;
+        let slots = (horizon + 1).next_power_of_two();
         let filled = vec![0; slots.div_ceil(64)];
-        Self { slots: vec![Vec::new(); slots], filled, machines: 0, from: 0, start: 0 }
+        Self { slots: vec![Vec::new(); slots], filled, machines: 0, from: 0 }
     }
 
     /// Notes a machine's next tick, in a window not earlier than any that was taken.
+    #[inline]
     pub(super) fn put(&mut self, machine: u32, window: u64) {
+        debug_assert!(window >= self.from && window - self.from < self.slots.len() as u64);
         let slot = self.slot(window);
         self.slots[slot].push(machine);
         self.filled[slot / 64] |= 1 << (slot % 64);
@@ -38,8 +39,9 @@ impl Calendar {
         if self.machines == 0 {
             return None;
         }
-        let slot = self.filled_from(self.start).or_else(|| self.filled_from(0))?;
-        let ahead = if slot >= self.start { slot - self.start } else { slot + self.slots.len() - self.start };
+        let start = self.slot(self.from);
+        let slot = self.filled_from(start).or_else(|| self.filled_from(0))?;
+        let ahead = if slot >= start { slot - start } else { slot + self.slots.len() - start };
         Some(self.from + ahead as u64)
     }
 
@@ -51,7 +53,6 @@ impl Calendar {
         std::mem::swap(&mut self.slots[slot], into);
         self.filled[slot / 64] &= !(1 << (slot % 64));
         self.machines -= into.len();
-        self.start = if slot + 1 == self.slots.len() { 0 } else { slot + 1 };
         self.from = window + 1;
     }
 
@@ -66,13 +67,10 @@ impl Calendar {
         Some(word * 64 + self.filled[word].trailing_zeros() as usize)
     }
 
-    /// The slot of a window that is less than a turn ahead.
     fn slot(&self, window: u64) -> usize {
-        let ahead = usize::try_from(window - self.from).unwrap_or(usize::MAX);
-        let slot = self.start.saturating_add(ahead);
-        let slot = if slot >= self.slots.len() { slot - self.slots.len() } else { slot };
-        debug_assert!(ahead < self.slots.len(), "a window more than a turn ahead");
-        slot
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits are wanted")]
+        let low = window as usize;
+        low & (self.slots.len() - 1)
     }
 }
 

@@ -64,6 +64,11 @@ impl Exchange {
         }
     }
 
+    /// How many shards there are.
+    pub(super) const fn shards(&self) -> usize {
+        self.shards
+    }
+
     /// Tells the others, before the round's barrier, of a shard's next window and gives them their
     /// messages, `outgoing` by receiving shard.
     pub(super) fn publish(
@@ -93,9 +98,9 @@ impl Exchange {
     }
 
     /// Hands a shard, after the round's barrier, the messages that the others have for it.
-    pub(super) fn take_mail(&self, round: u64, shard: usize, mut deliver: impl FnMut(Message)) {
+    pub(super) fn take_mail(&self, round: u64, shard: usize, mut deliver: impl FnMut(&mut Vec<Message>)) {
         for from in (0..self.shards).filter(|from| *from != shard) {
-            lock(&self.side(round).mail[from * self.shards + shard]).drain(..).for_each(&mut deliver);
+            deliver(&mut lock(&self.side(round).mail[from * self.shards + shard]));
         }
     }
 

@@ -53,6 +53,11 @@ impl Logs {
         Ok(())
     }
 
+    /// Whether the rows go nowhere.
+    pub(super) const fn is_nowhere(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Logs an event.
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), LogError> {
         let after = self.firsts.partition_point(|first| *first <= record.vm);

@@ -5,19 +5,30 @@ use std::ops::Range;
 
 use super::calendar::Calendar;
 use super::logs::Logs;
+use super::windows::Windows;
 use crate::driver::Plan;
 use crate::event::{Kind, Message, Outbox};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError};
 use crate::scenario::Scenario;
-use crate::tally::{Account, Tally};
+use crate::tally::Account;
 use crate::time::{Nanos, Ticks};
-use crate::vm::Vm;
+use crate::vm::{Store, Vm};
 use crate::workload::Workload;
 
 /// Machines that are fetched from memory together: with many machines, most of a tick is waiting for
 /// its machine to come into the cache, and several can come at a time.
 const BATCH: usize = 16;
+
+/// So many machines are in the cache anyway.
+const NEAR: usize = 2048;
+
+/// Where one machine of that many is due, they are run in order: they are neighbours in memory, and
+/// their messages come to an inbox in its order.
+const DENSE: usize = 16;
+
+/// Messages that are delivered together, for the same reason: their inboxes are fetched together.
+const DELIVERY: usize = 32;
 
 /// One thread's share of a run.
 #[derive(Debug)]
@@ -28,33 +39,42 @@ pub(super) struct Shard<W> {
     /// The number of its first machine.
     first: u32,
     machines: Vec<Machine<W>>,
+    desk: Desk,
     calendar: Calendar,
-    /// The length of a window: the lookahead.
-    window: u64,
+    windows: Windows,
     /// When the run ends.
     end: Nanos,
-    logs: Logs,
-    outbox: Outbox,
-    /// Messages of this window for machines of this shard.
-    local: Vec<Message>,
     /// Messages for other shards, by shard.
     outgoing: Vec<Vec<Message>>,
     /// The first machine of every shard.
     bounds: Vec<VmId>,
     /// The machines of the window that is being run.
     due: Vec<u32>,
+    /// The start of the latest window.
+    reached: Nanos,
+}
+
+/// What the machines of a shard have in common when they tick.
+#[derive(Debug)]
+struct Desk {
+    /// The memory of their inboxes.
+    store: Store,
+    /// Messages that are not delivered yet.
+    outbox: Outbox,
+    logs: Logs,
+    /// The machine that was run last.
     current: VmId,
     events: u64,
     messages: u64,
-    longest_queue: u64,
+    longest_queue: u32,
 }
 
-/// A machine with its ticks and what its events add up to.
+/// A machine with its ticks.
 #[derive(Debug)]
+
 struct Machine<W> {
     vm: Vm<W>,
     ticks: Ticks,
-    tally: Tally,
 }
 
 impl<W: Workload> Shard<W> {
@@ -67,39 +87,36 @@ impl<W: Workload> Shard<W> {
         plan: &Plan,
         workload: &impl Fn(VmId) -> W,
     ) -> Result<Self, LogError> {
-        let window = scenario.lookahead().get();
         let logs = Logs::create(scenario, parts, plan)?;
-        let numbers = parts.iter().flat_map(Clone::clone).map(VmId);
-        let machines: Vec<_> = numbers
+        let windows = Windows::new(scenario.lookahead());
+        let first = parts.first().map_or(0, |part| part.start);
+        let machines: Vec<_> = (first..parts.last().map_or(0, |part| part.end))
+            .map(VmId)
             .map(|vm| Machine {
                 vm: scenario.machine(vm, workload(vm)),
                 ticks: scenario.schedule(vm).ticks(),
-                tally: Tally::default(),
             })
             .collect();
         // A tick is at most a second after the one before it, and the first at most one after the start.
-        let horizon = usize::try_from(1_000_000_000 / window).unwrap_or(0) + 2;
+        let horizon = usize::try_from(windows.of(Nanos::from_secs(1))).unwrap_or(0) + 2;
         let mut shard = Self {
             index,
             vms: scenario.vms(),
-            first: parts.first().map_or(0, |part| part.start),
+            first,
             machines,
+            desk: Desk::new(VmId(first), logs),
             calendar: Calendar::new(horizon),
-            window,
+            windows,
             end: scenario.duration(),
-            logs,
-            outbox: Outbox::default(),
-            local: Vec::new(),
             outgoing: bounds.iter().map(|_| Vec::new()).collect(),
             bounds,
             due: Vec::new(),
-            current: VmId(0),
-            events: 0,
-            messages: 0,
-            longest_queue: 0,
+            reached: Nanos::ZERO,
         };
-        for index in 0..shard.machines.len() {
-            shard.schedule(index);
+        for (index, machine) in (0..).zip(&shard.machines) {
+            if machine.ticks.due() <= shard.end {
+                shard.calendar.put(index, windows.of(machine.ticks.due()));
+            }
         }
         Ok(shard)
     }
@@ -114,9 +131,9 @@ impl<W: Workload> Shard<W> {
         self.calendar.next()
     }
 
-    /// When a window starts.
-    pub(super) const fn start_of(&self, window: u64) -> Nanos {
-        Nanos::new(window.saturating_mul(self.window))
+    /// The start of the latest window that it has run.
+    pub(super) const fn reached(&self) -> Nanos {
+        self.reached
     }
 
     /// The messages that it has for other shards, by shard.
@@ -126,76 +143,93 @@ impl<W: Workload> Shard<W> {
 
     /// The machine that was run last.
     pub(super) const fn current(&self) -> VmId {
-        self.current
+        self.desk.current
     }
 
     /// Events and messages so far, and the longest queue.
-    pub(super) const fn counters(&self) -> [u64; 3] {
-        [self.events, self.messages, self.longest_queue]
+    pub(super) fn counters(&self) -> [u64; 3] {
+        [self.desk.events, self.desk.messages, u64::from(self.desk.longest_queue)]
     }
 
-    /// Puts a message into its machine's inbox.
-    pub(super) fn deliver(&mut self, message: Message) {
-        let index = (message.to.0 - self.first) as usize;
-        self.machines[index].vm.deliver(message);
+    /// Puts messages that other shards have for its machines into their inboxes.
+    pub(super) fn deliver(&mut self, messages: &mut Vec<Message>) {
+        let mut messages = messages.drain(..);
+        while messages.len() > 0 {
+            let together = messages.len().min(DELIVERY);
+            self.touch_inboxes(&messages.as_slice()[..together]);
+            for message in messages.by_ref().take(together) {
+                let index = (message.to.0 - self.first) as usize;
+                self.machines[index].vm.deliver(message, &mut self.desk.store);
+            }
+        }
     }
 
-    /// Makes the ticks of a window, where it has any.
-    pub(super) fn run_window(&mut self, window: u64) -> Result<(), LogError> {
+    /// Makes the ticks of that many windows in which it has any, from `window` on. Only a shard without
+    /// others may run more than one: nobody has a message for it.
+    pub(super) fn run_windows(&mut self, window: u64, count: u32) -> Result<(), LogError> {
+        let mut window = window;
+        for _ in 1..count {
+            self.run_window(window)?;
+            let Some(next) = self.calendar.next() else {
+                return Ok(());
+            };
+            window = next;
+        }
+        self.run_window(window)
+    }
+
+    fn run_window(&mut self, window: u64) -> Result<(), LogError> {
+        self.reached = self.windows.start(window);
+        let end = self.windows.start(window + 1).min(self.end.plus(Nanos::new(1)));
         let mut due = std::mem::take(&mut self.due);
         self.calendar.take(window, &mut due);
-        let end = self.start_of(window + 1).min(self.end.plus(Nanos::new(1)));
+        if due.len() * DENSE > self.machines.len() {
+            due.sort();
+        }
         for batch in due.chunks(BATCH) {
-            batch.iter().for_each(|&index| self.machines[index as usize].fetch());
+            self.fetch(batch);
             for &index in batch {
-                let index = index as usize;
-                while self.machines[index].ticks.due() < end {
-                    self.tick(index)?;
+                let machine = &mut self.machines[index as usize];
+                while machine.ticks.due() < end {
+                    machine.tick(&mut self.desk)?;
                 }
-                self.schedule(index);
+                let next = machine.ticks.due();
+                if next <= self.end {
+                    self.calendar.put(index, self.windows.of(next));
+                }
+            }
+            if self.desk.outbox.messages().len() >= DELIVERY {
+                self.post();
             }
         }
         self.due = due;
-        self.deliver_local();
-        Ok(())
-    }
-
-    /// Takes the window's messages between machines of this shard to their inboxes.
-    fn deliver_local(&mut self) {
-        let mut local = std::mem::take(&mut self.local);
-        for message in &local {
-            self.machines[(message.to.0 - self.first) as usize].vm.fetch_inbox();
-        }
-        local.drain(..).for_each(|message| self.deliver(message));
-        self.local = local;
-    }
-
-    /// Makes a machine's next tick: one event, its row, and its messages.
-    fn tick(&mut self, index: usize) -> Result<(), LogError> {
-        let machine = &mut self.machines[index];
-        let now = machine.ticks.due();
-        machine.ticks.advance();
-        self.current = machine.vm.id();
-        let record = machine.vm.tick(now, &mut self.outbox);
-        machine.tally.add(&record);
-        self.events += 1;
-        self.longest_queue = self.longest_queue.max(record.queue as u64);
-        self.logs.record(&record)?;
-        if let Kind::Send(sent) = &record.kind {
-            self.messages += sent.to.len() as u64;
-            self.send();
+        if !self.desk.outbox.messages().is_empty() {
+            self.post();
         }
         Ok(())
     }
 
-    /// Puts the messages aside, for this shard or another. None of them arrives within this window.
-    fn send(&mut self) {
-        for message in self.outbox.drain() {
-            let local = message.to.0.wrapping_sub(self.first) as usize;
-            if local < self.machines.len() {
-                self.local.push(message);
+    /// Has machines fetched into the cache, all of them at once, and then the messages that wait for them.
+    fn fetch(&self, batch: &[u32]) {
+        if self.machines.len() <= NEAR {
+            return;
+        }
+        let machines = || batch.iter().map(|&index| &self.machines[index as usize]);
+        black_box(machines().fold(0, |sum, machine| sum ^ machine.touch()));
+        black_box(machines().fold(0, |sum, machine| sum ^ machine.vm.touch_message(&self.desk.store)));
+    }
+
+    /// Delivers the messages in the outbox, or puts them aside for another shard. None of them arrives
+    /// within this window.
+    fn post(&mut self) {
+        self.touch_inboxes(self.desk.outbox.messages());
+        for message in self.desk.outbox.drain() {
+            let index = message.to.0.wrapping_sub(self.first) as usize;
+            if let Some(machine) = self.machines.get_mut(index) {
+                machine.vm.deliver(message, &mut self.desk.store);
             } else {
                 let VmId(to) = message.to;
+                self.desk.current = message.id.sender;
                 assert!(to < self.vms, "the workload sends to machine {to}, which this run does not have");
                 let shard = self.bounds.partition_point(|first| *first <= message.to) - 1;
                 self.outgoing[shard].push(message);
@@ -203,31 +237,65 @@ impl<W: Workload> Shard<W> {
         }
     }
 
-    fn schedule(&mut self, index: usize) {
-        let due = self.machines[index].ticks.due();
-        if due <= self.end {
-            #[expect(clippy::cast_possible_truncation, reason = "machines are numbered by u32")]
-            self.calendar.put(index as u32, due.get() / self.window);
-        }
+    /// Has the inboxes to which messages go fetched into the cache, all of them at once.
+    fn touch_inboxes(&self, messages: &[Message]) {
+        let index = |message: &Message| message.to.0.wrapping_sub(self.first) as usize;
+        let recipients = messages.iter().filter_map(|message| self.machines.get(index(message)));
+        black_box(recipients.fold(0, |sum, machine| sum ^ machine.vm.touch_inbox()));
     }
 
     /// Hands in the accounts of its machines in a run that ended then, and closes its logs.
     pub(super) fn close(
-        self,
+        mut self,
         ended: Nanos,
         accounts: &mut Vec<Account>,
     ) -> impl Iterator<Item = Result<FileEntry, LogError>> {
-        for Machine { mut vm, ticks, tally } in self.machines {
-            accounts.push(vm.account(ended, ticks.rate(), tally, None));
+        let start = accounts.len();
+        while let Some(Machine { mut vm, ticks }) = self.machines.pop() {
+            accounts.push(vm.account(ended, &mut self.desk.store, ticks.rate(), None));
+            // The memory of machines and that of their accounts need not be there at once.
+            if self.machines.len().is_multiple_of(1 << 16) {
+                self.machines.shrink_to_fit();
+            }
         }
-        self.logs.close()
+        accounts[start..].reverse();
+        self.desk.logs.close()
+    }
+}
+
+impl Desk {
+    fn new(first: VmId, logs: Logs) -> Self {
+        Self {
+            store: Store::default(),
+            outbox: Outbox::default(),
+            logs,
+            current: first,
+            events: 0,
+            messages: 0,
+            longest_queue: 0,
+        }
     }
 }
 
 impl<W: Workload> Machine<W> {
-    /// Reads a little of each part of the machine, so that it is in the cache soon.
-    fn fetch(&self) {
-        black_box((self.ticks, self.tally.internal, self.tally.queue_sum));
-        self.vm.fetch();
+    /// Makes the next tick: one event and its row. Its messages stay in the outbox.
+    #[inline(always)]
+    fn tick(&mut self, desk: &mut Desk) -> Result<(), LogError> {
+        let now = self.ticks.due();
+        self.ticks.advance();
+        desk.current = self.vm.id();
+        let event = self.vm.tick(now, &mut desk.store, &mut desk.outbox);
+        desk.events += 1;
+        desk.longest_queue = desk.longest_queue.max(event.queue);
+        if let Kind::Send(sent) = event.kind {
+            desk.messages += sent.to.len() as u64;
+        }
+        if desk.logs.is_nowhere() { Ok(()) } else { desk.logs.record(&self.vm.record(event)) }
+    }
+
+    /// Reads a little of each part of the machine.
+    #[inline]
+    fn touch(&self) -> u64 {
+        self.ticks.due().get() ^ self.vm.touch()
     }
 }

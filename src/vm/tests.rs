@@ -7,15 +7,15 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::{HybridStamp, VectorStamp};
-use crate::network::{Latency, Probability};
+use crate::clock::{Hybrid, HybridStamp, Vector, VectorStamp};
+use crate::network::{Latency, Network, Probability};
 use crate::seed::{Purpose, Seed};
 use crate::workload::ScaleModel;
 
 type EventId = MessageId;
 
 /// An event of an execution: what the machine says of it, and what is true of it by definition.
-struct Event {
+struct Judged {
     id: EventId,
     lamport: u64,
     vector: VectorStamp,
@@ -31,7 +31,7 @@ struct Event {
 const LARGEST_SKEW: i64 = 40;
 
 /// Runs machines through ticks in the order given; `steps` are (machine, time since the last step).
-fn execute(seed: u64, vms: u32, faults: (f64, f64), steps: &[(u32, u64)]) -> Vec<Event> {
+fn execute(seed: u64, vms: u32, faults: (f64, f64), steps: &[(u32, u64)]) -> Vec<Judged> {
     let network = Network::new(Latency::Uniform { low: Nanos::new(1), high: Nanos::new(30) })
         .losing(Probability::new(faults.0).unwrap())
         .duplicating(Probability::new(faults.1).unwrap());
@@ -44,48 +44,44 @@ fn execute(seed: u64, vms: u32, faults: (f64, f64), steps: &[(u32, u64)]) -> Vec
         .collect();
     let mut machines: Vec<_> =
         (0..vms).map(|vm| machine(Seed(seed), VmId(vm), vms, skews[vm as usize], &network)).collect();
-    let mut events: BTreeMap<EventId, Event> = BTreeMap::new();
+    let mut events: BTreeMap<EventId, Judged> = BTreeMap::new();
     let mut order = Vec::new();
-    let mut outbox = Outbox::default();
+    let (mut store, mut outbox) = (Store::default(), Outbox::default());
     let mut now = Nanos::ZERO;
     for &(vm, gap) in steps {
         let vm = VmId(vm % vms);
         now = now.plus(Nanos::new(gap));
-        let record = machines[vm.index()].tick(now, &mut outbox);
+        let event = machines[vm.index()].tick(now, &mut store, &mut outbox);
+        let record = machines[vm.index()].record(event);
         let event = judge(&record, now.shifted(skews[vm.index()]), &events);
         order.push(event.id);
         events.insert(event.id, event);
         for message in outbox.drain() {
-            machines[message.to.index()].deliver(message);
+            machines[message.to.index()].deliver(message, &mut store);
         }
     }
     order.into_iter().map(|id| events.remove(&id).unwrap()).collect()
 }
 
 fn machine(seed: Seed, vm: VmId, vms: u32, skew: i64, network: &Arc<Network>) -> Vm<ScaleModel> {
-    let parts = Parts {
-        clocks: Clocks::new(vm, vms, true, true),
-        draws: seed.stream(vm, Purpose::Workload),
-        uplink: Uplink::new(seed.stream(vm, Purpose::Network)),
-        network: Arc::clone(network),
-        skew,
-    };
-    Vm::new(vm, ScaleModel::new(vm, vms, 4), parts)
+    let clocks = Clocks::new(Some(Vector::new(vm, vms)), Some(Hybrid::new(skew)));
+    let uplink = Uplink::new(network, seed.stream(vm, Purpose::Network));
+    Vm::new(vm, ScaleModel::new(vm, vms, 4), seed.stream(vm, Purpose::Workload), clocks, uplink)
 }
 
 /// Sets the definitions' values beside the machine's.
-fn judge(record: &Record<'_>, physical: Nanos, events: &BTreeMap<EventId, Event>) -> Event {
+fn judge(record: &Record<'_>, physical: Nanos, events: &BTreeMap<EventId, Judged>) -> Judged {
     let id = EventId { sender: record.vm, event: record.event };
     let previous = EventId { event: record.event - 1, ..id };
     let cause = match &record.kind {
-        Kind::Receive { message, .. } => Some(*message),
+        Kind::Receive(received) => Some(received.message),
         _ => None,
     };
-    let causes: Vec<&Event> =
+    let causes: Vec<&Judged> =
         [Some(previous), cause].into_iter().flatten().filter_map(|id| events.get(&id)).collect();
     let mut history: BTreeSet<EventId> = causes.iter().flat_map(|event| &event.history).copied().collect();
     history.insert(id);
-    Event {
+    Judged {
         id,
         lamport: record.clocks.lamport,
         vector: VectorStamp::new(record.clocks.vector),
@@ -100,12 +96,12 @@ prop_compose! {
     fn executions()(
         seed: u64, vms in 1u32..6, loss in 0.0..0.5f64, duplicate in 0.0..0.5f64,
         steps in proptest::collection::vec((0u32..6, 0u64..20), 0..80),
-    ) -> Vec<Event> {
+    ) -> Vec<Judged> {
         execute(seed, vms, (loss, duplicate), &steps)
     }
 }
 
-impl std::fmt::Debug for Event {
+impl std::fmt::Debug for Judged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} L{} {:?} {}", self.id, self.lamport, self.vector.entries(), self.hybrid)
     }
@@ -158,40 +154,41 @@ proptest! {
 
 /// A workload that follows a script, for what the dice would rarely show.
 #[derive(Debug)]
-struct Script(Vec<Action>);
+struct Script(Vec<(Action, Vec<VmId>)>);
 
 impl Workload for Script {
-    fn choose(&mut self, _tick: &Tick, _stream: &mut Stream) -> Action {
-        self.0.remove(0)
+    fn choose(&mut self, _tick: &Tick, _stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+        let (action, recipients) = self.0.remove(0);
+        to.extend(recipients);
+        action
     }
 }
 
-fn scripted(vm: u32, script: Vec<Action>, network: Network) -> Vm<Script> {
+const INTERNAL: (Action, Vec<VmId>) = (Action::Internal, Vec::new());
+const RECEIVE: (Action, Vec<VmId>) = (Action::Receive, Vec::new());
+
+fn send(to: &[u32]) -> (Action, Vec<VmId>) {
+    (Action::Send { payload: Some(Arc::new("123456".into())) }, to.iter().map(|&vm| VmId(vm)).collect())
+}
+
+fn scripted(vm: u32, script: Vec<(Action, Vec<VmId>)>, network: Network) -> Vm<Script> {
     let (vm, seed) = (VmId(vm), Seed(5));
-    let parts = Parts {
-        clocks: Clocks::new(vm, 3, true, true),
-        draws: seed.stream(vm, Purpose::Workload),
-        uplink: Uplink::new(seed.stream(vm, Purpose::Network)),
-        network: Arc::new(network),
-        skew: 0,
-    };
-    Vm::new(vm, Script(script), parts)
+    let clocks = Clocks::new(Some(Vector::new(vm, 3)), Some(Hybrid::new(0)));
+    let uplink = Uplink::new(&Arc::new(network), seed.stream(vm, Purpose::Network));
+    Vm::new(vm, Script(script), seed.stream(vm, Purpose::Workload), clocks, uplink)
 }
 
 fn instant() -> Network {
     Network::new(Latency::Fixed(Nanos::ZERO))
 }
 
-fn send(to: &[u32]) -> Action {
-    Action::Send { to: to.iter().map(|&vm| VmId(vm)).collect(), payload: Some("123456".into()) }
-}
-
 #[test]
 fn a_send_to_several_is_one_event_with_one_stamp() {
-    let mut vm = scripted(0, vec![Action::Internal, send(&[1, 2])], instant());
-    let mut outbox = Outbox::default();
-    vm.tick(Nanos::new(1), &mut outbox);
-    let record = vm.tick(Nanos::new(2), &mut outbox);
+    let mut vm = scripted(0, vec![INTERNAL, send(&[1, 2])], instant());
+    let (mut store, mut outbox) = (Store::default(), Outbox::default());
+    vm.tick(Nanos::new(1), &mut store, &mut outbox);
+    let event = vm.tick(Nanos::new(2), &mut store, &mut outbox);
+    let record = vm.record(event);
     assert_eq!((record.event, record.clocks.lamport, record.clocks.vector), (2, 2, &[2, 0, 0][..]));
     let messages: Vec<Message> = outbox.drain().collect();
     assert_eq!(messages.iter().map(|message| message.to).collect::<Vec<_>>(), [VmId(1), VmId(2)]);
@@ -203,21 +200,25 @@ fn a_send_to_several_is_one_event_with_one_stamp() {
 
 #[test]
 fn a_delivery_changes_no_clock_until_a_tick_receives_it() {
-    let mut sender = scripted(0, vec![Action::Internal, send(&[1])], instant());
-    let mut receiver = scripted(1, vec![Action::Internal, Action::Receive, Action::Receive], instant());
-    let mut outbox = Outbox::default();
-    sender.tick(Nanos::new(1), &mut outbox);
-    sender.tick(Nanos::new(2), &mut outbox);
-    outbox.drain().for_each(|message| receiver.deliver(message));
+    let mut sender = scripted(0, vec![INTERNAL, send(&[1])], instant());
+    let mut receiver = scripted(1, vec![INTERNAL, RECEIVE, RECEIVE], instant());
+    let (mut store, mut outbox) = (Store::default(), Outbox::default());
+    sender.tick(Nanos::new(1), &mut store, &mut outbox);
+    sender.tick(Nanos::new(2), &mut store, &mut outbox);
+    outbox.drain().for_each(|message| receiver.deliver(message, &mut store));
     assert_eq!(receiver.clocks().lamport, 0);
     let mut outbox = Outbox::default();
-    let record = receiver.tick(Nanos::new(3), &mut outbox);
+    let event = receiver.tick(Nanos::new(3), &mut store, &mut outbox);
+    let record = receiver.record(event);
     assert_eq!((record.clocks.lamport, record.queue), (1, 1));
-    let record = receiver.tick(Nanos::new(4), &mut outbox);
+    let event = receiver.tick(Nanos::new(4), &mut store, &mut outbox);
+    let record = receiver.record(event);
     assert_eq!((record.clocks.lamport, record.clocks.vector, record.queue), (3, &[2, 2, 0][..], 0));
-    let Kind::Receive { message, lamport, payload } = record.kind else { panic!("{record:?}") };
-    assert_eq!((message.to_string().as_str(), lamport, payload.as_deref()), ("0-2", 2, Some("123456")));
-    let record = receiver.tick(Nanos::new(5), &mut outbox);
+    let Kind::Receive(received) = record.kind else { panic!("{record:?}") };
+    assert_eq!((received.message.to_string().as_str(), received.lamport), ("0-2", 2));
+    assert_eq!(received.payload.as_deref().map(String::as_str), Some("123456"));
+    let event = receiver.tick(Nanos::new(5), &mut store, &mut outbox);
+    let record = receiver.record(event);
     assert_eq!(record.kind, Kind::Internal, "a receive with nothing to receive");
 }
 
@@ -225,16 +226,21 @@ fn a_delivery_changes_no_clock_until_a_tick_receives_it() {
 fn lost_and_duplicated_recipients_are_told() {
     let lossy = instant().losing(Probability::new(1.0).unwrap());
     let mut vm = scripted(0, vec![send(&[1, 2])], lossy);
-    let mut outbox = Outbox::default();
-    let record = vm.tick(Nanos::new(1), &mut outbox);
+    let (mut store, mut outbox) = (Store::default(), Outbox::default());
+    let event = vm.tick(Nanos::new(1), &mut store, &mut outbox);
+    let record = vm.record(event);
     let Kind::Send(sent) = record.kind else { panic!("{record:?}") };
-    assert_eq!((sent.to, sent.lost), (&[VmId(1), VmId(2)][..], &[VmId(1), VmId(2)][..]));
+    assert_eq!(
+        (sent.to.as_slice(), sent.lost.as_slice()),
+        (&[VmId(1), VmId(2)][..], &[VmId(1), VmId(2)][..])
+    );
     assert_eq!(outbox.drain().count(), 0);
 
     let doubling = instant().duplicating(Probability::new(1.0).unwrap());
     let mut vm = scripted(0, vec![send(&[2])], doubling);
-    let record = vm.tick(Nanos::new(1), &mut outbox);
+    let event = vm.tick(Nanos::new(1), &mut store, &mut outbox);
+    let record = vm.record(event);
     let Kind::Send(sent) = record.kind else { panic!("{record:?}") };
-    assert_eq!((sent.lost, sent.duplicated), (&[][..], &[VmId(2)][..]));
+    assert_eq!((sent.lost.as_slice(), sent.duplicated.as_slice()), (&[][..], &[VmId(2)][..]));
     assert_eq!(outbox.drain().count(), 2);
 }

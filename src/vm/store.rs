@@ -1,0 +1,140 @@
+//! The memory of inboxes: messages that wait, in lists that share their places.
+//!
+//! Machines that run on one thread share a store. Most of them have no message most of the time, so
+//! a place each, ready for the next one, would take more memory than all that they really have; and a
+//! place that was left a moment ago is still in the processor's cache.
+
+use crate::clock::{OtherStamps, Stamp};
+use crate::event::{Message, MessageId, Payload};
+use crate::id::VmId;
+use crate::time::Nanos;
+
+/// The memory of the inboxes of machines that run on one thread.
+#[derive(Debug, Default)]
+pub struct Store {
+    slots: Vec<Slot>,
+    /// What the messages in the slots carry beside a Lamport clock; shorter than those where the rest
+    /// carries nothing else.
+    cargo: Vec<Cargo>,
+    /// The first of the places that are free, each linked to the next one.
+    free: Place,
+}
+
+/// A place in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+/// A message without its recipient, whom the list knows, and with the place of the next one.
+#[derive(Debug)]
+struct Slot {
+    arrives: Nanos,
+    event: u64,
+    lamport: u64,
+    sender: VmId,
+    next: Place,
+}
+
+/// What many runs have no use for.
+#[derive(Debug)]
+struct Cargo {
+    stamps: OtherStamps,
+    payload: Payload,
+}
+
+impl Cargo {
+    const NONE: Self = Self { stamps: OtherStamps::NONE, payload: None };
+
+    fn is_none(&self) -> bool {
+        self.stamps.is_none() && self.payload.is_none()
+    }
+}
+
+impl Place {
+    /// No place: the end of a list.
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Store {
+    /// Puts a message into a free place, linked to none.
+    ///
+    /// # Panics
+    ///
+    /// Where four billion messages wait.
+    #[inline(always)]
+    pub(super) fn put(&mut self, message: Message) -> Place {
+        let Message { id: MessageId { sender, event }, to: _, arrives, stamp, payload } = message;
+        let slot = Slot { arrives, event, lamport: stamp.lamport, sender, next: Place::NONE };
+        let place = self.place(slot);
+        let cargo = Cargo { stamps: stamp.others, payload };
+        if !cargo.is_none() {
+            self.load(place, cargo);
+        }
+        place
+    }
+
+    #[inline(always)]
+    fn place(&mut self, slot: Slot) -> Place {
+        let place = self.free;
+        if place == Place::NONE {
+            let end = u32::try_from(self.slots.len()).ok().filter(|end| *end != u32::MAX);
+            self.slots.push(slot);
+            return Place(end.expect("fewer than four billion messages wait"));
+        }
+        let free = &mut self.slots[place.index()];
+        self.free = free.next;
+        *free = slot;
+        place
+    }
+
+    fn load(&mut self, place: Place, cargo: Cargo) {
+        if self.cargo.len() <= place.index() {
+            self.cargo.resize_with(place.index() + 1, || Cargo::NONE);
+        }
+        self.cargo[place.index()] = cargo;
+    }
+
+    /// Takes the message to that machine out of its place, and tells the place of the next one.
+    #[inline]
+    pub(super) fn take(&mut self, place: Place, to: VmId) -> (Message, Place) {
+        let cargo = self.cargo.get_mut(place.index());
+        let cargo = cargo.map_or(Cargo::NONE, |cargo| std::mem::replace(cargo, Cargo::NONE));
+        let slot = &mut self.slots[place.index()];
+        let id = MessageId { sender: slot.sender, event: slot.event };
+        let stamp = Stamp { lamport: slot.lamport, others: cargo.stamps };
+        let message = Message { id, to, arrives: slot.arrives, stamp, payload: cargo.payload };
+        let next = std::mem::replace(&mut slot.next, self.free);
+        self.free = place;
+        (message, next)
+    }
+
+    /// Links a place to the one that comes next.
+    pub(super) fn link(&mut self, place: Place, next: Place) {
+        self.slots[place.index()].next = next;
+    }
+
+    /// The place that comes next.
+    pub(super) fn next(&self, place: Place) -> Place {
+        self.slots[place.index()].next
+    }
+
+    /// When the message in a place arrives.
+    pub(super) fn arrives(&self, place: Place) -> Nanos {
+        self.slots[place.index()].arrives
+    }
+
+    /// The order of the message in a place among others: arrival, sender, the sender's event.
+    pub(super) fn order(&self, place: Place) -> (Nanos, VmId, u64) {
+        let slot = &self.slots[place.index()];
+        (slot.arrives, slot.sender, slot.event)
+    }
+}
