@@ -1,11 +1,12 @@
-//! Virtual time: nanoseconds a tick without logs, Lamport clocks only, against the plainest fast loop.
+//! Virtual time: what a tick costs, with Lamport clocks only and no logs where nothing else is said.
 //!
-//! The loop has an array of machines, a calendar of millisecond slots and a queue each; the same
-//! workload, rates and phases, and nothing of clocklab's model beside: no order among messages that
-//! arrive in one millisecond, no network, no measures. Both are timed for a short and for a long run;
-//! the difference is what the ticks between cost, without what it takes to set up and to end.
+//! - Against the plainest fast loop (`references/plain.rs`) and against nexosim
+//!   (`references/nexosim.rs`), on one thread; and two threads against one.
+//! - With rows, in rows a second, to memory where the system has a file system there.
+//! - With vector clocks, for a few numbers of machines: their cost grows with the number.
 //!
-//! `cargo bench --bench virtual_time -- N …` takes other numbers of machines.
+//! A tick's time is taken between a short and a long run: it has nothing of what it takes to set up and
+//! to end. `cargo bench --bench virtual_time -- N …` takes other numbers of machines.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures and prints")]
 #![allow(
@@ -15,9 +16,10 @@
 )]
 
 mod common;
+mod references;
 
-use std::collections::VecDeque;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Instant;
 
 use clocklab::control::{Stop, Unwatched};
@@ -25,24 +27,24 @@ use clocklab::driver::Plan;
 use clocklab::id::VmId;
 use clocklab::log::Layout;
 use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::{Purpose, Seed, Stream};
+use clocklab::seed::Seed;
 use clocklab::sim;
 use clocklab::workload::ScaleModel;
 
 const ROUNDS: usize = 7;
-const SIDES: u64 = 10;
 
-fn scenario(vms: u32, seconds: u64, phase: &str) -> Scenario {
+fn scenario(vms: u32, seconds: u64, phase: &str, clocks: &str) -> Scenario {
     let text = format!(
-        "virtual-time = true\nvms = {vms}\nduration = {seconds}\nclocks = \"lamport\"\nphase = \"{phase}\"\ndraw = {SIDES}"
+        "virtual-time = true\nvms = {vms}\nduration = {seconds}\nclocks = \"{clocks}\"\nphase = \"{phase}\""
     );
     let settings: Settings = toml::from_str(&text).expect("sound settings");
     Scenario::new(&settings, Seed(1)).expect("a sound scenario")
 }
 
-/// Seconds that clocklab takes.
-fn clocklab(scenario: &Scenario, threads: usize) -> f64 {
-    let plan = Plan { threads, layout: Layout::Nowhere, folder: "unused".into() };
+/// Seconds that clocklab takes, with logs where there is a folder for them.
+fn clocklab(scenario: &Scenario, threads: usize, folder: Option<&Path>) -> f64 {
+    let layout = if folder.is_some() { Layout::Combined } else { Layout::Nowhere };
+    let plan = Plan { threads, layout, folder: folder.unwrap_or(Path::new("unused")).to_owned() };
     let (_stopper, stop) = Stop::new();
     let (vms, sides) = (scenario.vms(), scenario.sides());
     let begun = Instant::now();
@@ -51,91 +53,83 @@ fn clocklab(scenario: &Scenario, threads: usize) -> f64 {
     begun.elapsed().as_secs_f64()
 }
 
-/// A machine of the plain loop.
-struct Machine {
-    lamport: u64,
-    due_ns: u64,
-    period_ns: u64,
-    draws: Stream,
-    queue: VecDeque<(u64, u64)>,
+/// A short scenario and one twice as long, with some million ticks between them.
+struct Pair {
+    short: Scenario,
+    long: Scenario,
+    seconds: u64,
 }
 
-/// Seconds that the plain loop takes.
-fn plain_loop(scenario: &Scenario) -> f64 {
-    let vms = scenario.vms();
-    let begun = Instant::now();
-    let mut machines: Vec<Machine> = scenario
-        .ids()
-        .map(|vm| Machine {
-            lamport: 0,
-            due_ns: scenario.schedule(vm).phase().get(),
-            period_ns: scenario.schedule(vm).rate().period().get(),
-            draws: scenario.seed().stream(vm, Purpose::Workload),
-            queue: VecDeque::new(),
+impl Pair {
+    fn new(vms: u32, ticks: u64, phase: &str, clocks: &str) -> Self {
+        let seconds = (ticks / u64::from(vms) * 2 / 7).max(2);
+        let (short, long) =
+            (scenario(vms, seconds, phase, clocks), scenario(vms, 2 * seconds, phase, clocks));
+        assert_eq!(short.schedule(VmId(0)), long.schedule(VmId(0)));
+        Self { short, long, seconds }
+    }
+
+    /// Nanoseconds a tick between the two.
+    fn tick(&self, run: impl Fn(&Scenario) -> f64) -> f64 {
+        let ticks = self.long.events() - self.short.events();
+        (run(&self.long) - run(&self.short)) * 1e9 / ticks as f64
+    }
+}
+
+fn against_others(vms: u32, phase: &str) {
+    let pair = Pair::new(vms, 5_000_000, phase, "lamport");
+    let name = format!("a tick, {vms} machines, {phase} phases");
+    let one = || pair.tick(|scenario| clocklab(scenario, 1, None));
+    let plain = || pair.tick(references::plain::seconds);
+    common::compare(&format!("{name}, one thread, against the plain loop"), ROUNDS, plain, one);
+    if vms <= 100_000 {
+        let pair = Pair::new(vms, 1_000_000, phase, "lamport");
+        let nexosim = || references::nexosim::tick(&pair.short, pair.seconds);
+        common::compare(&format!("{name}, one thread, against nexosim"), 3, nexosim, one);
+    }
+    if vms >= 100_000 && std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+        let two = || pair.tick(|scenario| clocklab(scenario, 2, None));
+        common::compare(&format!("{name}, two threads, against one"), ROUNDS, one, two);
+    }
+}
+
+/// Rows a second on one thread: a tick and its row together.
+fn rows(clocks: &str) {
+    let memory = Path::new("/dev/shm");
+    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let pair = Pair::new(1_000, 3_000_000, "random", clocks);
+    let times = (0..ROUNDS).map(|_| {
+        pair.tick(|scenario| {
+            let folder = tempfile::tempdir_in(&parent).expect("a folder");
+            clocklab(scenario, 1, Some(folder.path()))
         })
-        .collect();
-    let mut slots: Vec<Vec<u32>> = vec![Vec::new(); 1024];
-    for (index, machine) in machines.iter().enumerate() {
-        slots[(machine.due_ns / 1_000_000) as usize % 1024].push(index as u32);
-    }
-    let mut due = Vec::new();
-    for now in 0..scenario.duration().get() / 1_000_000 {
-        due.clear();
-        std::mem::swap(&mut due, &mut slots[now as usize % 1024]);
-        for &index in &due {
-            let machine = &mut machines[index as usize];
-            machine.due_ns += machine.period_ns;
-            slots[(machine.due_ns / 1_000_000) as usize % 1024].push(index);
-            if machine.queue.front().is_some_and(|(arrives, _)| *arrives <= now)
-                && let Some((_, stamp)) = machine.queue.pop_front()
-            {
-                machine.lamport = machine.lamport.max(stamp) + 1;
-                continue;
-            }
-            machine.lamport += 1;
-            let (roll, stamp) = (1 + machine.draws.below(SIDES), machine.lamport);
-            if roll > 3 || vms < 2 {
-                continue;
-            }
-            let others = u64::from(vms) - 1;
-            for _ in 0..if roll == 3 { 2 } else { 1 } {
-                let ahead = 1 + machines[index as usize].draws.below(others);
-                let to = (u64::from(index) + ahead) % u64::from(vms);
-                machines[to as usize].queue.push_back((now + 1, stamp));
-            }
-        }
-    }
-    black_box(machines.iter().map(|machine| machine.lamport).sum::<u64>());
-    begun.elapsed().as_secs_f64()
+    });
+    let tick = common::median(times.collect());
+    println!("rows, 1000 machines, clocks {clocks}: {tick:.1} ns, {:.1} million rows a second", 1e3 / tick);
 }
 
-/// Nanoseconds a tick between a short run and a long one.
-fn a_tick(short: &Scenario, long: &Scenario, run: impl Fn(&Scenario) -> f64) -> f64 {
-    let ticks = long.events() - short.events();
-    (run(long) - run(short)) * 1e9 / ticks as f64
+fn vectors(vms: u32) {
+    let tick = |clocks| {
+        let pair = Pair::new(vms, if vms < 500 { 3_000_000 } else { 500_000 }, "random", clocks);
+        common::median((0..5).map(|_| pair.tick(|scenario| clocklab(scenario, 1, None))).collect())
+    };
+    let (lamport, hybrid, vector) = (tick("lamport"), tick("lamport,hlc"), tick("lamport,vector"));
+    println!(
+        "clocks, {vms} machines: a tick takes {lamport:.1} ns with lamport, {hybrid:.1} with hlc beside it, \
+         {vector:.1} with vector beside it"
+    );
 }
 
 fn main() {
     let asked: Vec<u32> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if asked.is_empty() { vec![1_000, 100_000, 1_000_000] } else { asked };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(2);
+    let sizes = if asked.is_empty() { vec![1_000, 100_000, 1_000_000] } else { asked.clone() };
     for vms in sizes {
-        // Some five million ticks between the short run and the long one, in at least two seconds.
-        let seconds = (1_500_000 / u64::from(vms)).max(2);
         for phase in ["random", "aligned"] {
-            let (short, long) = (scenario(vms, seconds, phase), scenario(vms, 2 * seconds, phase));
-            assert_eq!(short.schedule(VmId(0)), long.schedule(VmId(0)));
-            let name = format!("a tick, {vms} machines, {phase} phases");
-            let plain = || a_tick(&short, &long, plain_loop);
-            common::compare(&format!("{name}, one thread, against the plain loop"), ROUNDS, plain, || {
-                a_tick(&short, &long, |scenario| clocklab(scenario, 1))
-            });
-            if threads > 1 && vms >= 100_000 {
-                let one = || a_tick(&short, &long, |scenario| clocklab(scenario, 1));
-                common::compare(&format!("{name}, two threads, against one"), ROUNDS, one, || {
-                    a_tick(&short, &long, |scenario| clocklab(scenario, 2))
-                });
-            }
+            against_others(vms, phase);
         }
+    }
+    if asked.is_empty() {
+        ["lamport", "lamport,hlc"].into_iter().for_each(rows);
+        [3, 100, 1_000].into_iter().for_each(vectors);
     }
 }

@@ -107,7 +107,7 @@ impl Prepared {
     /// Where the run does not fit or its folder cannot be had; then nothing has been overwritten.
     pub fn new(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
         let layout = check(&scenario, request, 1)?;
-        let threads = request.threads.unwrap_or_else(cores);
+        let threads = request.threads.unwrap_or_else(|| useful_threads(&scenario));
         let folder = RunFolder::claim(&request.output)?;
         let mut settings = scenario.settings();
         settings.threads = Some(threads);
@@ -245,6 +245,20 @@ pub(crate) fn cores() -> Threads {
     u32::try_from(cores).ok().and_then(Threads::new).unwrap_or(Threads::new(1).expect("in range"))
 }
 
+/// Ticks in a window that are worth a thread: with fewer, its threads mostly wait for each other.
+const TICKS_A_THREAD: u64 = 32;
+
+/// As many threads as there are cores; in virtual time fewer where a window has few ticks to share.
+fn useful_threads(scenario: &Scenario) -> Threads {
+    let cores = cores();
+    if !scenario.is_virtual() {
+        return cores;
+    }
+    let windows = scenario.duration().get() / scenario.lookahead().get().max(1);
+    let useful = scenario.events() / windows.max(1) / TICKS_A_THREAD;
+    Threads::new(u32::try_from(useful).unwrap_or(u32::MAX).clamp(1, cores.get())).unwrap_or(cores)
+}
+
 /// The name of a run among others: when it was started, and something that two runs of a second differ in.
 fn run_id(now: Timestamp) -> String {
     #[expect(clippy::disallowed_methods, reason = "a name; nothing that happens in a run depends on it")]
@@ -260,4 +274,23 @@ fn rfc3339(time: Timestamp) -> String {
 fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the name of the run; no event's time comes from it")]
     Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Settings;
+    use crate::seed::Seed;
+
+    #[test]
+    fn a_run_has_no_more_threads_than_it_has_work_for() {
+        let threads = |vms: u32, is_virtual| {
+            let text = format!("vms = {vms}\nvirtual-time = {is_virtual}\nduration = 1");
+            let settings: Settings = toml::from_str(&text).unwrap();
+            useful_threads(&Scenario::new(&settings, Seed(1)).unwrap())
+        };
+        assert_eq!(threads(1_000, true).get(), 1);
+        assert_eq!(threads(1_000, false), cores());
+        assert_eq!(threads(20_000, true).get(), cores().get().min(2));
+    }
 }

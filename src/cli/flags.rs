@@ -92,7 +92,7 @@ pub(super) struct Flags {
     /// Number of runs with seeds derived from the seed, each in a folder run_1, run_2, …
     #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The run")]
     runs: Option<Runs>,
-    /// Worker threads [default: the cores]
+    /// Worker threads [default: the cores; in virtual time fewer where there is little to share]
     #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "The run")]
     threads: Option<Threads>,
     /// No progress bar, no summary
