@@ -11,13 +11,13 @@ use clocklab::workload::ScaleModel;
 
 fn scenario(vms: u32, seconds: u32, clocks: &str) -> Scenario {
     let text = format!("virtual-time = true\nvms = {vms}\nduration = {seconds}\nclocks = \"{clocks}\"");
-    let settings: Settings = toml::from_str(&text).unwrap();
-    Scenario::new(&settings, Seed(3)).unwrap()
+    let settings: Settings = toml::from_str(&text).expect("sound settings");
+    Scenario::new(&settings, Seed(3)).expect("a sound scenario")
 }
 
 /// Allocations of a run on one thread, with its events and messages.
 fn allocations(scenario: &Scenario, layout: Layout) -> (u64, u64, u64) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let plan = Plan { threads: 1, layout, folder: folder.path().to_owned() };
     let (_stopper, stop) = Stop::new();
     let (vms, sides) = (scenario.vms(), scenario.sides());
