@@ -44,7 +44,7 @@ fn scenario(vms: u32, seconds: u64, phase: &str, clocks: &str) -> Scenario {
 /// Seconds that clocklab takes, with logs where there is a folder for them.
 fn clocklab(scenario: &Scenario, threads: usize, folder: Option<&Path>) -> f64 {
     let layout = if folder.is_some() { Layout::Combined } else { Layout::Nowhere };
-    let plan = Plan { threads, layout, folder: folder.unwrap_or(Path::new("unused")).to_owned() };
+    let plan = Plan { threads, layout, folder: folder.unwrap_or_else(|| Path::new("unused")).to_owned() };
     let (_stopper, stop) = Stop::new();
     let (vms, sides) = (scenario.vms(), scenario.sides());
     let begun = Instant::now();
