@@ -135,6 +135,18 @@ impl Stamp {
         Self { lamport, others: OtherStamps::NONE }
     }
 
+    /// The same with a vector clock's value.
+    #[must_use]
+    pub fn with_vector(self, vector: VectorStamp) -> Self {
+        Self { others: OtherStamps { vector: Some(vector), ..self.others }, ..self }
+    }
+
+    /// The same with a hybrid clock's value.
+    #[must_use]
+    pub fn with_hybrid(self, hybrid: HybridStamp) -> Self {
+        Self { others: OtherStamps { hybrid, ..self.others }, ..self }
+    }
+
     /// The Lamport clock.
     pub const fn lamport(&self) -> u64 {
         self.lamport

@@ -13,8 +13,9 @@
 //!   [`event`] the messages and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
-//! - **The edge**: [`log`] is all that a run leaves in files, [`driver`] what a driver takes and gives, [`control`]
-//!   what passes between a run and those who watch it.
+//! - **The edge**: [`log`] is all that a run leaves in files, [`link`] the protocol between the processes of a
+//!   distributed run, without its sockets, [`driver`] what a driver takes and gives, [`control`] what passes
+//!   between a run and those who watch it.
 //! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor; [`sim`]
 //!   in virtual time, as fast as the processor allows.
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, [`fit`] tells before
@@ -75,6 +76,7 @@ pub mod driver;
 pub mod event;
 pub mod fit;
 pub mod id;
+pub mod link;
 pub mod live;
 pub mod log;
 pub mod network;

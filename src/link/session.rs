@@ -1,0 +1,426 @@
+//! What two processes owe each other, over all connections between them.
+//!
+//! Parcels are numbered 1, 2, 3, … in each direction. The sender keeps a parcel until the number of it or
+//! of a later one is acknowledged; after a reconnect each end tells the last number that it has, and the
+//! other one goes on behind it. So a parcel arrives exactly once and in order as long as both processes
+//! live. A process that was started again is another *incarnation*: it knows nothing of what its
+//! predecessor got, and what the predecessor had not acknowledged may or may not have arrived. It is not
+//! sent again, since that could make a message happen twice: it is counted as lost.
+
+use std::collections::VecDeque;
+
+use super::frame;
+use super::greeting::{Hello, Identity};
+use super::wire::{Reader, put_number};
+use crate::time::Nanos;
+
+/// Kinds of a frame's body in a session; a greeting's kinds are others.
+const PARCEL: u8 = 3;
+const ACKNOWLEDGEMENT: u8 = 4;
+const END: u8 = 5;
+
+/// An end that has nothing else to say says so this often.
+pub const HEARTBEAT: Nanos = Nanos::from_secs(1);
+/// An end that has said nothing for so long is taken for dead, and its connection is closed.
+pub const SILENCE: Nanos = Nanos::from_secs(5);
+/// What a parcel's frame has beside its payload, at most.
+const OVERHEAD: usize = 32;
+/// The longest payload of a parcel.
+pub const LONGEST_PAYLOAD: usize = frame::LONGEST - OVERHEAD;
+
+/// One process's end of a link.
+#[derive(Debug)]
+pub struct Session {
+    own: Identity,
+    peer: u32,
+    /// The other end's incarnation; 0 until it has spoken.
+    known: u64,
+    /// Frames that are not acknowledged, in order.
+    kept: VecDeque<Kept>,
+    kept_bytes: usize,
+    /// How many bytes it may keep.
+    most_bytes: usize,
+    /// The number of the last parcel that was acknowledged.
+    acknowledged: u64,
+    /// How many of the kept frames were written to the present connection.
+    written: usize,
+    /// The number of the last parcel that was received.
+    received: u64,
+    ends: bool,
+    peer_ended: bool,
+    line: Option<Line>,
+    counts: Counts,
+}
+
+/// A numbered frame, ready for the wire, until it is acknowledged.
+#[derive(Debug)]
+struct Kept {
+    frame: Box<[u8]>,
+    messages: u32,
+    /// Whether it was written to any connection.
+    was_written: bool,
+}
+
+/// The present connection.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    heard: Nanos,
+    spoke: Nanos,
+    owes_acknowledgement: bool,
+}
+
+/// What has passed so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Parcels given to the session, and messages in them.
+    pub sent: Amount,
+    /// Parcels that arrived, each counted once, and messages in them.
+    pub received: Amount,
+    /// Parcels that were written again after a reconnect.
+    pub resent: Amount,
+    /// Parcels that arrived again, and were left out.
+    pub repeated: Amount,
+    /// Parcels of which nobody knows whether they arrived, since the other process died.
+    pub lost: Amount,
+}
+
+/// A number of parcels, and of the messages in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Parcels.
+    pub parcels: u64,
+    /// Messages.
+    pub messages: u64,
+}
+
+/// The session keeps as much as it may: the parcel was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the link keeps {kept} bytes that are not acknowledged, and may keep no more")]
+pub struct Full {
+    /// What it keeps.
+    pub kept: usize,
+}
+
+/// What came of greeting the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// The first connection to this process.
+    New,
+    /// The session goes on behind the last parcel that arrived.
+    Resumed,
+    /// The other process was started again, and so many parcels are lost with the one before it. Whoever
+    /// codes parcels starts anew.
+    Restarted(Amount),
+}
+
+/// What a frame brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival<'a> {
+    /// The next parcel.
+    Parcel {
+        /// Messages in it.
+        messages: u32,
+        /// Its content.
+        payload: &'a [u8],
+    },
+    /// The other end will send no more parcels.
+    End,
+    /// Nothing for anybody but the session.
+    Nothing,
+}
+
+/// Why a connection is of no use any more. The session goes on with the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// A frame has no form of this protocol.
+    #[error("a frame that is none of clocklab's")]
+    Malformed,
+    /// A parcel does not follow the one before it.
+    #[error("parcel {found} came where {expected} was next")]
+    Gap {
+        /// The number that was next.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// An acknowledgement of what was never sent, or of less than before.
+    #[error("parcel {found} was acknowledged, where {acknowledged} to {sent} were possible")]
+    Acknowledgement {
+        /// The number that came.
+        found: u64,
+        /// The last one that was acknowledged before.
+        acknowledged: u64,
+        /// The last one that was sent.
+        sent: u64,
+    },
+    /// Nothing was heard for too long.
+    #[error("nothing was heard for {} s", SILENCE.get() / 1_000_000_000)]
+    Silent,
+}
+
+impl Session {
+    /// The end of that process towards node `peer`, which may keep so many bytes of parcels that are not
+    /// acknowledged.
+    pub fn new(own: Identity, peer: u32, most_bytes: usize) -> Self {
+        Self {
+            own,
+            peer,
+            known: 0,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            most_bytes,
+            acknowledged: 0,
+            written: 0,
+            received: 0,
+            ends: false,
+            peer_ended: false,
+            line: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// What to say to the other end when a connection opens.
+    pub fn hello(&self) -> Hello {
+        Hello { from: self.own.clone(), to: self.peer, knows: self.known, received: self.received }
+    }
+
+    /// The other end's hello came over a new connection, which takes the place of any earlier one.
+    ///
+    /// # Errors
+    ///
+    /// Where it claims to have received what was never sent; then there is no connection.
+    pub fn attach(&mut self, hello: &Hello, now: Nanos) -> Result<Attached, SessionError> {
+        self.detach();
+        let incarnation = hello.from.incarnation;
+        let attached = match self.known {
+            0 => Attached::New,
+            known if known == incarnation => Attached::Resumed,
+            _ => Attached::Restarted(self.start_anew()),
+        };
+        self.known = incarnation;
+        // What it received from an earlier incarnation of this process says nothing of this one.
+        let received = if hello.knows == self.own.incarnation { hello.received } else { 0 };
+        self.acknowledge(received)?;
+        self.line = Some(Line { heard: now, spoke: now, owes_acknowledgement: false });
+        Ok(attached)
+    }
+
+    /// The connection is lost.
+    pub fn detach(&mut self) {
+        self.line = None;
+        self.written = 0;
+    }
+
+    /// Whether there is a connection.
+    pub const fn is_attached(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// Takes a parcel of so many messages, to be written to this connection or a later one.
+    ///
+    /// # Errors
+    ///
+    /// Where too much is kept already; the parcel was not taken.
+    ///
+    /// # Panics
+    ///
+    /// Where the payload is longer than [`LONGEST_PAYLOAD`], or the session was told to end.
+    pub fn send(&mut self, messages: u32, payload: &[u8]) -> Result<(), Full> {
+        assert!(payload.len() <= LONGEST_PAYLOAD, "a parcel of {} bytes", payload.len());
+        assert!(!self.ends, "a parcel after the end");
+        if self.kept_bytes + payload.len() > self.most_bytes {
+            return Err(Full { kept: self.kept_bytes });
+        }
+        self.counts.sent.add(messages);
+        self.keep(PARCEL, messages, payload);
+        Ok(())
+    }
+
+    /// No parcel follows: the other end is told so behind all parcels.
+    pub fn end(&mut self) {
+        if !self.ends {
+            self.ends = true;
+            self.keep(END, 0, &[]);
+        }
+    }
+
+    /// Whether both ends have sent and received all that they ever will.
+    pub fn is_over(&self) -> bool {
+        self.ends && self.kept.is_empty() && self.peer_ended
+    }
+
+    /// The other process will not come back: what it has not acknowledged is lost.
+    pub fn give_up(&mut self) -> Amount {
+        self.detach();
+        self.start_anew()
+    }
+
+    /// What has passed so far.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The bytes that are kept until they are acknowledged.
+    pub const fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    /// Takes in the body of a frame.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not belong here; the connection is to be closed.
+    pub fn read<'a>(&mut self, body: &'a [u8], now: Nanos) -> Result<Arrival<'a>, SessionError> {
+        if let Some(line) = &mut self.line {
+            line.heard = now;
+        }
+        let mut reader = Reader(body);
+        let (kind, number) =
+            (reader.byte().ok_or(SessionError::Malformed)?, reader.number().ok_or(SessionError::Malformed)?);
+        match kind {
+            PARCEL => {
+                let messages = reader.small().ok_or(SessionError::Malformed)?;
+                let arrival = Arrival::Parcel { messages, payload: reader.0 };
+                if !self.is_next(number)? {
+                    self.counts.repeated.add(messages);
+                    return Ok(Arrival::Nothing);
+                }
+                self.counts.received.add(messages);
+                Ok(arrival)
+            }
+            END if reader.is_empty() => {
+                if !self.is_next(number)? {
+                    return Ok(Arrival::Nothing);
+                }
+                self.peer_ended = true;
+                Ok(Arrival::End)
+            }
+            ACKNOWLEDGEMENT if reader.is_empty() => self.acknowledge(number).map(|()| Arrival::Nothing),
+            _ => Err(SessionError::Malformed),
+        }
+    }
+
+    /// Appends what is to be written to the connection now, until `out` has about `most` bytes.
+    pub fn write(&mut self, now: Nanos, most: usize, out: &mut Vec<u8>) {
+        let Some(line) = &mut self.line else { return };
+        let start = out.len();
+        if line.owes_acknowledgement || now.minus(line.spoke) >= HEARTBEAT {
+            let received = self.received;
+            line.owes_acknowledgement = false;
+            frame::put(out, |body| {
+                body.push(ACKNOWLEDGEMENT);
+                put_number(received, body);
+            });
+        }
+        for kept in self.kept.range_mut(self.written..) {
+            if out.len() >= most {
+                break;
+            }
+            out.extend_from_slice(&kept.frame);
+            if kept.was_written {
+                self.counts.resent.add(kept.messages);
+            }
+            kept.was_written = true;
+            self.written += 1;
+        }
+        if out.len() > start {
+            line.spoke = now;
+        }
+    }
+
+    /// Whether [`write`](Self::write) has something for the connection, heartbeats aside.
+    pub fn has_to_write(&self) -> bool {
+        self.line.is_some_and(|line| line.owes_acknowledgement || self.written < self.kept.len())
+    }
+
+    /// When to write a heartbeat, or to look for silence, at the latest.
+    pub fn timeout(&self) -> Option<Nanos> {
+        self.line.map(|line| line.spoke.plus(HEARTBEAT).min(line.heard.plus(SILENCE)))
+    }
+
+    /// Looks whether the other end has been silent for too long.
+    ///
+    /// # Errors
+    ///
+    /// Where it has; the connection is to be closed.
+    pub fn check(&self, now: Nanos) -> Result<(), SessionError> {
+        match self.line {
+            Some(line) if now.minus(line.heard) >= SILENCE => Err(SessionError::Silent),
+            _ => Ok(()),
+        }
+    }
+
+    /// The number of the last parcel that was sent.
+    fn sent(&self) -> u64 {
+        self.acknowledged + self.kept.len() as u64
+    }
+
+    fn keep(&mut self, kind: u8, messages: u32, payload: &[u8]) {
+        let mut frame = Vec::with_capacity(payload.len() + OVERHEAD);
+        let number = self.sent() + 1;
+        frame::put(&mut frame, |body| {
+            body.push(kind);
+            put_number(number, body);
+            if kind == PARCEL {
+                put_number(u64::from(messages), body);
+            }
+            body.extend_from_slice(payload);
+        });
+        self.kept_bytes += frame.len();
+        self.kept.push_back(Kept { frame: frame.into(), messages, was_written: false });
+    }
+
+    /// Whether that number is the next one; counts it, and owes an acknowledgement in any case.
+    fn is_next(&mut self, number: u64) -> Result<bool, SessionError> {
+        let expected = self.received + 1;
+        if number > expected || number == 0 {
+            return Err(SessionError::Gap { expected, found: number });
+        }
+        if let Some(line) = &mut self.line {
+            line.owes_acknowledgement = true;
+        }
+        self.received = self.received.max(number);
+        Ok(number == expected)
+    }
+
+    fn acknowledge(&mut self, number: u64) -> Result<(), SessionError> {
+        let (acknowledged, sent) = (self.acknowledged, self.sent());
+        if !(acknowledged..=sent).contains(&number) {
+            return Err(SessionError::Acknowledgement { found: number, acknowledged, sent });
+        }
+        for _ in acknowledged..number {
+            if let Some(kept) = self.kept.pop_front() {
+                self.kept_bytes -= kept.frame.len();
+            }
+            self.written = self.written.saturating_sub(1);
+        }
+        self.acknowledged = number;
+        Ok(())
+    }
+
+    /// Forgets what was between this process and an incarnation of the other that is no more.
+    fn start_anew(&mut self) -> Amount {
+        let mut lost = Amount::default();
+        let parcels = self.kept.iter().filter(|kept| kept.messages > 0);
+        parcels.for_each(|kept| lost.add(kept.messages));
+        self.counts.lost.parcels += lost.parcels;
+        self.counts.lost.messages += lost.messages;
+        self.kept.clear();
+        (self.kept_bytes, self.acknowledged, self.written, self.received) = (0, 0, 0, 0);
+        self.peer_ended = false;
+        if self.ends {
+            self.keep(END, 0, &[]);
+        }
+        lost
+    }
+}
+
+impl Amount {
+    const fn add(&mut self, messages: u32) {
+        self.parcels += 1;
+        self.messages += messages as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;
