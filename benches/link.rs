@@ -1,0 +1,123 @@
+//! The link protocol in memory: what a message costs from the sender's outbox to the recipient's
+//! directory without the sockets, and how many bytes it takes on the wire.
+//!
+//! The reference is the plainest wire that could be written: 24 bytes of numbers a message, copied into
+//! one buffer and out of it again, with no frames, checksums, numbers or acknowledgements.
+
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures and prints")]
+#![allow(clippy::cast_precision_loss, reason = "figures for people to read")]
+
+mod common;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use clocklab::clock::{Stamp, VectorStamp};
+use clocklab::event::{Message, MessageId};
+use clocklab::id::VmId;
+use clocklab::link::codec::{Decoder, Encoder};
+use clocklab::link::frame::Frames;
+use clocklab::link::greeting::Identity;
+use clocklab::link::session::{Arrival, Session};
+use clocklab::time::Nanos;
+
+const MESSAGES: u64 = 2_000_000;
+/// Messages that leave together.
+const TOGETHER: u64 = 256;
+const ROUNDS: usize = 9;
+
+fn message(event: u64, vms: u32, vector: &[u64]) -> Message {
+    let stamp = Stamp::lamport_only(event + 7);
+    let stamp = if vector.is_empty() { stamp } else { stamp.with_vector(VectorStamp::new(vector)) };
+    let sender = VmId(u32::try_from(event % u64::from(vms / 2)).unwrap_or(0));
+    let id = MessageId { sender, event };
+    Message { id, to: VmId(vms - 1), arrives: Nanos::new(event * 1000), stamp, payload: None }
+}
+
+fn session(node: u32) -> Session {
+    let own = Identity { run: "bench".into(), digest: 1, nodes: 2, node, incarnation: u64::from(node) + 1 };
+    Session::new(own, 1 - node, 1 << 20)
+}
+
+/// Nanoseconds and bytes a message over a link, with acknowledgements, exactly once.
+fn link(messages: u64, vms: u32, mut next: impl FnMut(u64) -> Message) -> (f64, f64) {
+    let (mut here, mut there) = (session(0), session(1));
+    let now = Nanos::ZERO;
+    let hello = there.hello();
+    here.attach(&hello, now).expect("a sound hello");
+    there.attach(&here.hello(), now).expect("a sound hello");
+    let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(vms));
+    let (mut parcel, mut wire, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut frames, mut answers) = (Frames::default(), Frames::default());
+    let (mut bytes, mut received) = (0, 0);
+    let begun = Instant::now();
+    for first in (0..messages).step_by(TOGETHER as usize) {
+        parcel.clear();
+        let last = messages.min(first + TOGETHER);
+        (first..last).for_each(|event| encoder.put(&next(event), &mut parcel));
+        here.send((last - first) as u32, &parcel).expect("there is room");
+        wire.clear();
+        here.write(now, usize::MAX, &mut wire);
+        bytes += wire.len();
+        frames.push(&wire);
+        while let Some(body) = frames.pop().expect("sound frames") {
+            if let Arrival::Parcel { payload, .. } = there.read(body, now).expect("sound frames") {
+                decoder
+                    .read(payload, |message| received += black_box(message).id.event.min(1))
+                    .expect("sound");
+            }
+        }
+        back.clear();
+        there.write(now, usize::MAX, &mut back);
+        answers.push(&back);
+        while let Some(body) = answers.pop().expect("sound frames") {
+            here.read(body, now).expect("sound frames");
+        }
+    }
+    let nanos = begun.elapsed().as_nanos() as f64 / messages as f64;
+    assert!(received + 1 >= messages);
+    (nanos, bytes as f64 / messages as f64)
+}
+
+/// Nanoseconds a message over the plainest wire.
+fn plain() -> f64 {
+    let mut wire: Vec<u8> = Vec::new();
+    let begun = Instant::now();
+    for first in (0..MESSAGES).step_by(TOGETHER as usize) {
+        wire.clear();
+        for event in first..first + TOGETHER {
+            let message = message(event, 100, &[]);
+            for number in [u64::from(message.id.sender.0), message.id.event, message.stamp.lamport()] {
+                wire.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        for record in wire.chunks_exact(24) {
+            black_box(record.iter().map(|byte| u64::from(*byte)).sum::<u64>());
+        }
+    }
+    begun.elapsed().as_nanos() as f64 / MESSAGES as f64
+}
+
+fn main() {
+    common::compare("a message over a link in memory, Lamport clocks", ROUNDS, plain, || {
+        link(MESSAGES, 100, |event| message(event, 100, &[])).0
+    });
+    for vms in [3u32, 100, 1_000] {
+        // Between two sends of a machine, it and two others have moved on.
+        let mut vectors = vec![vec![1_000u64; vms as usize]; vms as usize / 2 + 1];
+        let next = |event: u64| {
+            let sender = (event % u64::from((vms / 2).max(1))) as usize;
+            for other in
+                [sender, (event * 7 % u64::from(vms)) as usize, (event * 13 % u64::from(vms)) as usize]
+            {
+                vectors[sender][other] += 1;
+            }
+            message(event, vms.max(2), &vectors[sender])
+        };
+        let (nanos, bytes) = link(200_000, vms, next);
+        println!(
+            "a message with a vector of {vms}: {nanos:.0} ns, {bytes:.1} bytes; with the whole vector {} bytes more",
+            vms * 8
+        );
+    }
+}
