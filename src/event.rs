@@ -1,4 +1,4 @@
-//! Messages and events: what machines send each other, and what a tick makes.
+//! Messages, calls and events: what machines send each other, and what a tick makes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,19 +27,36 @@ impl fmt::Display for MessageId {
 /// It is one pointer wide, since every message has room for one and few have one.
 pub type Payload = Option<Arc<String>>;
 
-/// A message on its way to one machine.
+/// A message on its way to one machine, or a call that travels like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its name.
+    /// Its name; of a call the caller and the event with which it called.
     pub id: MessageId,
     /// The machine that it goes to.
     pub to: VmId,
+    /// Whether it is a [`Call`]: then it is none of the model's messages, and its stamp and payload
+    /// mean nothing.
+    pub is_call: bool,
     /// When it reaches that machine's inbox.
     pub arrives: Nanos,
     /// The sender's clocks just after the send.
     pub stamp: Stamp,
     /// What it carries.
     pub payload: Payload,
+}
+
+/// An attempt of one machine to reach another, without a clock.
+///
+/// It is no message: it waits in no inbox, nobody receives it, and no row tells of it. The called
+/// machine's workload alone learns of it. Calls are in the order of their fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// When it reaches the machine.
+    pub arrives: Nanos,
+    /// The machine that calls.
+    pub caller: VmId,
+    /// The number of the caller's event with which it called.
+    pub event: u64,
 }
 
 /// What a machine has done at one tick.
@@ -107,7 +124,7 @@ pub struct Received {
     pub payload: Payload,
 }
 
-/// What ticks send: the messages that leave, and what the latest tick's record shows.
+/// What ticks send: the messages and calls that leave, and what the latest tick's record shows.
 ///
 /// A driver keeps one and hands it to every tick, so that sending allocates nothing of its own. It takes
 /// the messages out after a tick, or after several.
@@ -119,12 +136,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Hands over the messages that are to leave, in the order in which they were sent.
+    /// Hands over the messages and calls that are to leave, in the order in which they were sent.
     pub fn drain(&mut self) -> impl Iterator<Item = Message> + '_ {
         self.messages.drain(..)
     }
 
-    /// The messages that are to leave, in the order in which they were sent.
+    /// The messages and calls that are to leave, in the order in which they were sent.
     pub fn messages(&self) -> &[Message] {
         &self.messages
     }

@@ -131,6 +131,15 @@ impl Uplink {
         }
     }
 
+    /// When a call made at `now` arrives, where it does. It is lost, delayed and kept in order like a
+    /// message, and is none: it is not duplicated, and counts among no faults.
+    pub fn arrival_of_call(&mut self, from: VmId, to: VmId, now: Nanos) -> Option<Nanos> {
+        match &mut self.0 {
+            Way::Plain(latency) => Some(now.plus(*latency)),
+            Way::Drawn(line) => (!line.loses(from, to, now)).then(|| line.arrival(to, now)),
+        }
+    }
+
     /// How many messages the network lost, and how many it delivers twice, so far.
     pub const fn faults(&self) -> (u64, u64) {
         match &self.0 {
@@ -142,17 +151,22 @@ impl Uplink {
 
 impl Line {
     fn fate(&mut self, from: VmId, to: VmId, now: Nanos) -> Fate {
-        let (loss, duplicate) = (self.network.loss, self.network.duplicate);
-        let lost = !loss.is_never() && self.stream.happens(loss);
-        if lost || self.network.separates(from, to, now) {
+        if self.loses(from, to, now) {
             self.lost += 1;
             return Fate::Lost;
         }
+        let duplicate = self.network.duplicate;
         let twice = !duplicate.is_never() && self.stream.happens(duplicate);
         self.duplicated += u64::from(twice);
         let arrives = self.arrival(to, now);
         let again = twice.then(|| self.arrival(to, now));
         Fate::Delivered { arrives, again }
+    }
+
+    fn loses(&mut self, from: VmId, to: VmId, now: Nanos) -> bool {
+        let loss = self.network.loss;
+        let lost = !loss.is_never() && self.stream.happens(loss);
+        lost || self.network.separates(from, to, now)
     }
 
     fn arrival(&mut self, to: VmId, now: Nanos) -> Nanos {
@@ -201,6 +215,26 @@ mod tests {
         let fate = doubling.fate(VmId(0), VmId(1), Nanos::ZERO);
         assert!(matches!(fate, Fate::Delivered { again: Some(_), .. }));
         assert_eq!((lossy.faults(), doubling.faults()), ((1, 0), (0, 1)));
+    }
+
+    #[test]
+    fn a_call_is_lost_delayed_and_kept_in_order_like_a_message_and_counts_as_none() {
+        let mut plain = uplink(Network::new(Latency::Fixed(Nanos::new(5))), 1);
+        assert_eq!(plain.arrival_of_call(VmId(0), VmId(1), Nanos::new(100)), Some(Nanos::new(105)));
+        let mut lossy = uplink(Network::new(uniform(1, 9)).losing(probability(1.0)), 1);
+        assert_eq!(lossy.arrival_of_call(VmId(0), VmId(1), Nanos::ZERO), None);
+        let parted = Network::new(uniform(1, 9)).partitioned(vec!["1s-2s:0/1".parse().unwrap()]);
+        let mut parted = uplink(parted, 1);
+        assert_eq!(parted.arrival_of_call(VmId(0), VmId(1), Nanos::from_secs(1)), None);
+        assert!(parted.arrival_of_call(VmId(0), VmId(1), Nanos::from_secs(2)).is_some());
+        let mut doubling = uplink(Network::new(uniform(0, 50)).duplicating(probability(1.0)), 1);
+        let arrivals: Vec<_> = (0..100)
+            .map(|now| doubling.arrival_of_call(VmId(0), VmId(1), Nanos::new(now)).unwrap())
+            .collect();
+        assert!(arrivals.is_sorted() && (0..).zip(&arrivals).all(|(now, arrives)| arrives.get() >= now));
+        for uplink in [lossy, parted, doubling] {
+            assert_eq!(uplink.faults(), (0, 0));
+        }
     }
 
     #[test]

@@ -124,16 +124,20 @@ fn run_shard<W: Workload>(
         let wants_to_stop = round % ROUNDS_A_LOOK == 0 && look(&exchange.progress(shard.reached()));
         exchange.publish(round, shard.index(), shard.next_window(), wants_to_stop, shard.outgoing());
         exchange.wait();
-        exchange.take_mail(round, shard.index(), |messages| shard.deliver(messages));
-        let Some(window) = exchange.next_window(round) else {
-            break;
+        let next = exchange.next_window(round);
+        let work = || {
+            exchange.take_mail(round, shard.index(), |messages| shard.deliver(messages));
+            next.map_or(Ok(()), |window| shard.run_windows(window, windows))
         };
-        match catch_unwind(AssertUnwindSafe(|| shard.run_windows(window, windows))) {
+        match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => exchange.fail(error.into()),
             Err(_) => {
                 exchange.fail(Failure::MachinePanicked { vm: shard.current(), message: panics::latest() });
             }
+        }
+        if next.is_none() {
+            break;
         }
         exchange.reach(shard.reached());
         exchange.count(shard.index(), shard.counters());

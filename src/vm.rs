@@ -10,7 +10,7 @@ pub use inbox::Inbox;
 pub use store::Store;
 
 use crate::clock::{Clock, Clocks, Reading, Stamp};
-use crate::event::{Event, Kind, Message, MessageId, Outbox, Payload, Received, Record, Sent};
+use crate::event::{Call, Event, Kind, Message, MessageId, Outbox, Payload, Received, Record, Sent};
 use crate::id::VmId;
 use crate::network::{Fate, Uplink};
 use crate::seed::Stream;
@@ -40,7 +40,8 @@ impl<W: Workload> Vm<W> {
         Self { id, workload, draws, clocks, tally: Tally::default(), inbox: Inbox::default(), uplink }
     }
 
-    /// Makes the tick's one event, and adds the messages that it sends to the outbox.
+    /// Makes the tick's one event, and adds the messages that it sends and the calls that it makes to
+    /// the outbox.
     ///
     /// The store is the one to which its messages were delivered.
     ///
@@ -63,6 +64,11 @@ impl<W: Workload> Vm<W> {
                 self.send(now, &mut outbox.sent, &mut outbox.messages);
                 (waiting, Kind::Send(&outbox.sent))
             }
+            Action::Call => {
+                self.clocks.advance(now);
+                self.call(now, &outbox.sent.to, &mut outbox.messages);
+                (waiting, Kind::Internal)
+            }
             _ => {
                 self.clocks.advance(now);
                 (waiting, Kind::Internal)
@@ -78,10 +84,20 @@ impl<W: Workload> Vm<W> {
         Record { vm, event, elapsed, clocks, queue, kind }
     }
 
-    /// Puts an arrived message, or one that will have arrived at its time, into the inbox. No clock changes.
+    /// Puts an arrived message, or one that will have arrived at its time, into the inbox; a call goes to
+    /// the workload. No clock changes.
+    ///
+    /// # Panics
+    ///
+    /// Where the workload does.
     #[inline(always)]
     pub fn deliver(&mut self, message: Message, store: &mut Store) {
-        self.inbox.insert(message, store);
+        if message.is_call {
+            let Message { id: MessageId { sender: caller, event }, arrives, .. } = message;
+            self.workload.called(&Call { arrives, caller, event });
+        } else {
+            self.inbox.insert(message, store);
+        }
     }
 
     /// Reads a little of each part of the machine, so that all of it is in the processor's cache soon.
@@ -167,10 +183,21 @@ impl<W: Workload> Vm<W> {
             }
         }
     }
+
+    /// Asks the network when each call arrives, if it does. Nothing of it counts as a message.
+    fn call(&mut self, now: Nanos, to: &[VmId], messages: &mut Vec<Message>) {
+        let id = MessageId { sender: self.id, event: self.tally.events + 1 };
+        for &to in to {
+            if let Some(arrives) = self.uplink.arrival_of_call(self.id, to, now) {
+                let stamp = Stamp::lamport_only(0);
+                messages.push(Message { id, to, is_call: true, arrives, stamp, payload: None });
+            }
+        }
+    }
 }
 
 fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: &Payload) -> Message {
-    Message { id, to, arrives, stamp: stamp.clone(), payload: payload.clone() }
+    Message { id, to, is_call: false, arrives, stamp: stamp.clone(), payload: payload.clone() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Workloads: what a machine does at its ticks.
 //!
-//! A workload decides; the machine performs. At each tick it picks exactly one of three actions, and
-//! it learns of every message that a tick received. It keeps state of its own, so that algorithms
+//! A workload decides; the machine performs. At each tick it picks exactly one action, and it learns of
+//! every message that a tick received, and of every call. It keeps state of its own, so that algorithms
 //! (mutual exclusion, snapshots, a client and its server) are written as one type each.
 
 mod scale_model;
@@ -10,7 +10,7 @@ use std::fmt;
 
 pub use scale_model::ScaleModel;
 
-use crate::event::{Message, Payload};
+use crate::event::{Call, Message, Payload};
 use crate::id::VmId;
 use crate::seed::Stream;
 use crate::text::words;
@@ -19,11 +19,15 @@ use crate::time::Nanos;
 /// The algorithm that one machine runs.
 pub trait Workload: fmt::Debug + Unpin + 'static {
     /// Picks what the tick does. Random choices are drawn from the machine's own `stream`; the
-    /// recipients of a send are added to `to`, which is empty.
+    /// recipients of a send, or the machines to call, are added to `to`, which is empty.
     fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action;
 
     /// Learns of a message that the machine has just received, at the tick that chose to.
     fn received(&mut self, _message: &Message) {}
+
+    /// Learns of a call to the machine, in any order and at any time before the first tick by which it
+    /// has arrived: what has not arrived at a tick is not to be known to it.
+    fn called(&mut self, _call: &Call) {}
 }
 
 /// What a workload sees when its machine ticks.
@@ -50,6 +54,8 @@ pub enum Action {
     },
     /// Something inside the machine.
     Internal,
+    /// Something inside the machine as well, with which it makes a [`Call`] to each machine named.
+    Call,
 }
 
 words! {

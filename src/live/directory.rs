@@ -4,7 +4,7 @@ use actix::{Message as ActixMessage, Recipient};
 
 use crate::event::Message;
 
-/// A message on its way to the actor of the machine that it is for.
+/// A message or a call on its way to the actor of the machine that it is for.
 #[derive(Debug, ActixMessage)]
 #[rtype(result = "()")]
 pub(super) struct Deliver(pub(super) Message);

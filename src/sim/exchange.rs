@@ -156,7 +156,7 @@ impl Exchange {
     }
 }
 
-/// No code that holds one of these locks can panic halfway.
+/// What a lock guards is whole even where a workload panics under it: mail is taken out piece by piece.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

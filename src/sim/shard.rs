@@ -62,7 +62,7 @@ struct Desk {
     /// Messages that are not delivered yet.
     outbox: Outbox,
     logs: Logs,
-    /// The machine that was run last.
+    /// The machine that was run last, or to which something was delivered.
     current: VmId,
     events: u64,
     messages: u64,
@@ -141,7 +141,7 @@ impl<W: Workload> Shard<W> {
         &mut self.outgoing
     }
 
-    /// The machine that was run last.
+    /// The machine that was run last, or to which something was delivered.
     pub(super) const fn current(&self) -> VmId {
         self.desk.current
     }
@@ -159,6 +159,7 @@ impl<W: Workload> Shard<W> {
             self.touch_inboxes(&messages.as_slice()[..together]);
             for message in messages.by_ref().take(together) {
                 let index = (message.to.0 - self.first) as usize;
+                self.desk.current = message.to;
                 self.machines[index].vm.deliver(message, &mut self.desk.store);
             }
         }
@@ -226,6 +227,7 @@ impl<W: Workload> Shard<W> {
         for message in self.desk.outbox.drain() {
             let index = message.to.0.wrapping_sub(self.first) as usize;
             if let Some(machine) = self.machines.get_mut(index) {
+                self.desk.current = message.to;
                 machine.vm.deliver(message, &mut self.desk.store);
             } else {
                 let VmId(to) = message.to;

@@ -72,7 +72,7 @@ impl Store {
     /// Where four billion messages wait.
     #[inline(always)]
     pub(super) fn put(&mut self, message: Message) -> Place {
-        let Message { id: MessageId { sender, event }, to: _, arrives, stamp, payload } = message;
+        let Message { id: MessageId { sender, event }, to: _, is_call: _, arrives, stamp, payload } = message;
         let slot = Slot { arrives, event, lamport: stamp.lamport, sender, next: Place::NONE };
         let place = self.place(slot);
         let cargo = Cargo { stamps: stamp.others, payload };
@@ -111,7 +111,8 @@ impl Store {
         let slot = &mut self.slots[place.index()];
         let id = MessageId { sender: slot.sender, event: slot.event };
         let stamp = Stamp { lamport: slot.lamport, others: cargo.stamps };
-        let message = Message { id, to, arrives: slot.arrives, stamp, payload: cargo.payload };
+        let (arrives, payload) = (slot.arrives, cargo.payload);
+        let message = Message { id, to, is_call: false, arrives, stamp, payload };
         let next = std::mem::replace(&mut slot.next, self.free);
         self.free = place;
         (message, next)

@@ -152,9 +152,9 @@ proptest! {
     }
 }
 
-/// A workload that follows a script, for what the dice would rarely show.
+/// A workload that follows a script, for what the dice would rarely show, and notes who calls.
 #[derive(Debug)]
-struct Script(Vec<(Action, Vec<VmId>)>);
+struct Script(Vec<(Action, Vec<VmId>)>, Vec<Call>);
 
 impl Workload for Script {
     fn choose(&mut self, _tick: &Tick, _stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
@@ -162,10 +162,18 @@ impl Workload for Script {
         to.extend(recipients);
         action
     }
+
+    fn called(&mut self, call: &Call) {
+        self.1.push(*call);
+    }
 }
 
 const INTERNAL: (Action, Vec<VmId>) = (Action::Internal, Vec::new());
 const RECEIVE: (Action, Vec<VmId>) = (Action::Receive, Vec::new());
+
+fn call(to: &[u32]) -> (Action, Vec<VmId>) {
+    (Action::Call, to.iter().map(|&vm| VmId(vm)).collect())
+}
 
 fn send(to: &[u32]) -> (Action, Vec<VmId>) {
     (Action::Send { payload: Some(Arc::new("123456".into())) }, to.iter().map(|&vm| VmId(vm)).collect())
@@ -175,7 +183,7 @@ fn scripted(vm: u32, script: Vec<(Action, Vec<VmId>)>, network: Network) -> Vm<S
     let (vm, seed) = (VmId(vm), Seed(5));
     let clocks = Clocks::new(Some(Vector::new(vm, 3)), Some(Hybrid::new(0)));
     let uplink = Uplink::new(&Arc::new(network), seed.stream(vm, Purpose::Network));
-    Vm::new(vm, Script(script), seed.stream(vm, Purpose::Workload), clocks, uplink)
+    Vm::new(vm, Script(script, Vec::new()), seed.stream(vm, Purpose::Workload), clocks, uplink)
 }
 
 fn instant() -> Network {
@@ -220,6 +228,51 @@ fn a_delivery_changes_no_clock_until_a_tick_receives_it() {
     let event = receiver.tick(Nanos::new(5), &mut store, &mut outbox);
     let record = receiver.record(event);
     assert_eq!(record.kind, Kind::Internal, "a receive with nothing to receive");
+}
+
+#[test]
+fn a_call_is_an_internal_event_of_the_caller_and_none_of_the_called() {
+    let mut caller = scripted(0, vec![INTERNAL, call(&[1, 2])], Network::new(Latency::Fixed(Nanos::new(5))));
+    let mut called = scripted(1, vec![RECEIVE], instant());
+    let (mut store, mut outbox) = (Store::default(), Outbox::default());
+    caller.tick(Nanos::new(1), &mut store, &mut outbox);
+    let event = caller.tick(Nanos::new(2), &mut store, &mut outbox);
+    let record = caller.record(event);
+    assert_eq!((record.kind, record.event, record.clocks.lamport), (Kind::Internal, 2, 2));
+    let calls: Vec<Message> = outbox.drain().collect();
+    assert_eq!(calls.iter().map(|call| call.to).collect::<Vec<_>>(), [VmId(1), VmId(2)]);
+    let account = caller.account(Nanos::new(9), &mut store, Rate::new(1).unwrap(), None);
+    assert_eq!((account.tally.internal(), account.tally.sends, account.tally.sent), (2, 0, 0));
+
+    called.deliver(calls.into_iter().next().unwrap(), &mut store);
+    assert_eq!(called.workload.1, [Call { arrives: Nanos::new(7), caller: VmId(0), event: 2 }]);
+    let event = called.tick(Nanos::new(8), &mut store, &mut outbox);
+    let record = called.record(event);
+    assert_eq!((record.kind, record.queue, record.clocks.lamport), (Kind::Internal, 0, 1));
+    let account = called.account(Nanos::new(9), &mut store, Rate::new(1).unwrap(), None);
+    assert_eq!((account.waiting, account.in_flight), (0, 0));
+}
+
+#[test]
+fn faults_of_calls_are_told_nowhere() {
+    for (network, arriving) in [
+        (instant().losing(Probability::new(1.0).unwrap()), 0),
+        (instant().duplicating(Probability::new(1.0).unwrap()), 2),
+    ] {
+        let mut vm = scripted(0, vec![call(&[1, 2])], network);
+        let (mut store, mut outbox) = (Store::default(), Outbox::default());
+        vm.tick(Nanos::new(1), &mut store, &mut outbox);
+        assert_eq!(outbox.drain().count(), arriving);
+        let account = vm.account(Nanos::new(1), &mut store, Rate::new(1).unwrap(), None);
+        assert_eq!((account.lost, account.duplicated), (0, 0));
+    }
+}
+
+/// A million machines are to fit into little memory, and many messages into the cache.
+#[test]
+fn calls_make_neither_messages_nor_machines_larger() {
+    assert_eq!(size_of::<Message>(), 72);
+    assert!(size_of::<Vm<ScaleModel>>() <= 160);
 }
 
 #[test]
