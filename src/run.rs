@@ -18,7 +18,7 @@ use crate::scenario::{LogChoice, Scenario, Threads};
 use crate::sim;
 use crate::tally::Account;
 use crate::time::Nanos;
-use crate::workload::{Choice, ScaleModel, Workload};
+use crate::workload::{Choice, ClientServer, ScaleModel, Workload};
 
 /// What a run is asked for beside its scenario.
 #[derive(Clone, Debug)]
@@ -130,18 +130,12 @@ impl Prepared {
     ///
     /// Where it could not start. A failure later on is in [`Finished`], with all that was kept.
     pub fn run(mut self, stop: Stop, observer: &mut dyn Observer) -> Result<Finished, RunError> {
-        let (vms, sides) = (self.scenario.vms(), self.scenario.sides());
         let plan = Plan {
             threads: self.threads.get() as usize,
             layout: self.layout,
             folder: self.folder.path().to_owned(),
         };
-        let outcome = match self.scenario.workload() {
-            Choice::ScaleModel => {
-                drive(&self.scenario, &plan, move |vm| ScaleModel::new(vm, vms, sides), stop, observer)
-            }
-        };
-        match outcome {
+        match choose_workload(&self.scenario, &plan, stop, observer) {
             Ok(outcome) => Ok(self.finish(outcome)),
             Err(error) => {
                 self.manifest.status = Status::Failed;
@@ -190,6 +184,22 @@ impl Prepared {
 
     fn paths(&self, files: &[FileEntry]) -> Vec<PathBuf> {
         files.iter().map(|entry| self.folder.path().join(&entry.name)).collect()
+    }
+}
+
+/// Hands the run to its driver with the workload that it asks for: each is a run of its own type.
+fn choose_workload(
+    scenario: &Scenario,
+    plan: &Plan,
+    stop: Stop,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, LiveError> {
+    let (vms, sides) = (scenario.vms(), scenario.sides());
+    match scenario.workload() {
+        Choice::ScaleModel => {
+            drive(scenario, plan, move |vm| ScaleModel::new(vm, vms, sides), stop, observer)
+        }
+        Choice::ClientServer => drive(scenario, plan, ClientServer::new, stop, observer),
     }
 }
 

@@ -4,10 +4,12 @@
 //! every message that a tick received, and of every call. It keeps state of its own, so that algorithms
 //! (mutual exclusion, snapshots, a client and its server) are written as one type each.
 
+mod client_server;
 mod scale_model;
 
 use std::fmt;
 
+pub use client_server::ClientServer;
 pub use scale_model::ScaleModel;
 
 use crate::event::{Call, Message, Payload};
@@ -63,5 +65,7 @@ words! {
     pub enum Choice {
         /// The exercise "Scale models and logical clocks".
         ScaleModel = "scale-model",
+        /// A server that answers those who call at the right moment with a code.
+        ClientServer = "client-server",
     }
 }

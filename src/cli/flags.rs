@@ -18,6 +18,7 @@ Examples:
   clocklab --vms 5 --duration 30s --rates 1-10   five machines, each at 1 to 10 ticks a second
   clocklab --rates 6,2,1 --seed 7                chosen rates; the same draws every time
   clocklab --virtual-time --seed 7               the same in no time, and the same bytes every time
+  clocklab --workload client-server              machine 0 answers the others' calls with codes
   clocklab --draw 5                              fewer internal events
   clocklab --latency 5ms-50ms --loss 0.05        a slow network that loses one message in twenty
   clocklab --partition 20s-40s:0/1,2             machine 0 is cut off for twenty seconds
@@ -47,10 +48,10 @@ pub(super) struct Flags {
     /// When the first tick is due: random, aligned [default: random]
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The machines")]
     phase: Option<Phase>,
-    /// What a tick does: scale-model [default: scale-model]
+    /// What a tick does: scale-model, client-server [default: scale-model]
     #[arg(long, value_name = "W", allow_hyphen_values = true, help_heading = "The machines")]
     workload: Option<Choice>,
-    /// Sides of the die of a tick: 1, 2 and 3 send, the rest are internal events [default: 10]
+    /// Sides of the scale model's die: 1, 2 and 3 send, the rest are internal events [default: 10]
     #[arg(long, value_name = "K", allow_hyphen_values = true, help_heading = "The machines")]
     draw: Option<Draw>,
     /// Seed of all random draws [default: drawn, printed and recorded]
