@@ -31,7 +31,8 @@ fn message(event: u64, vms: u32, vector: &[u64]) -> Message {
     let stamp = if vector.is_empty() { stamp } else { stamp.with_vector(VectorStamp::new(vector)) };
     let sender = VmId(u32::try_from(event % u64::from(vms / 2)).unwrap_or(0));
     let id = MessageId { sender, event };
-    Message { id, to: VmId(vms - 1), arrives: Nanos::new(event * 1000), stamp, payload: None }
+    let (to, arrives) = (VmId(vms - 1), Nanos::new(event * 1000));
+    Message { id, to, is_call: false, arrives, stamp, payload: None }
 }
 
 fn session(node: u32) -> Session {

@@ -18,6 +18,8 @@ use crate::time::Nanos;
 const HYBRID: u8 = 1;
 const VECTOR: u8 = 2;
 const PAYLOAD: u8 = 4;
+/// It is a call.
+const CALL: u8 = 8;
 
 /// The longest payload of a message, in bytes.
 const LONGEST_PAYLOAD: usize = 1 << 16;
@@ -48,13 +50,14 @@ pub struct CodecError;
 impl Encoder {
     /// Appends a message.
     pub fn put(&mut self, message: &Message, out: &mut Vec<u8>) {
-        let Message { id, to, arrives, stamp, payload } = message;
+        let Message { id, to, is_call, arrives, stamp, payload } = message;
         let flag = |is_there: bool, flag| if is_there { flag } else { 0 };
         let (hybrid, vector) = (stamp.hybrid(), stamp.vector());
         out.push(
             flag(hybrid.is_some(), HYBRID)
                 | flag(vector.is_some(), VECTOR)
-                | flag(payload.is_some(), PAYLOAD),
+                | flag(payload.is_some(), PAYLOAD)
+                | flag(*is_call, CALL),
         );
         for number in [u64::from(id.sender.0), id.event, u64::from(to.0), arrives.get(), stamp.lamport()] {
             put_number(number, out);
@@ -92,7 +95,7 @@ impl Decoder {
     }
 
     fn message(&mut self, reader: &mut Reader<'_>) -> Option<Message> {
-        let has = reader.byte().filter(|flags| *flags <= HYBRID | VECTOR | PAYLOAD)?;
+        let has = reader.byte().filter(|flags| *flags <= HYBRID | VECTOR | PAYLOAD | CALL)?;
         let id = MessageId { sender: self.machine(reader)?, event: reader.number()? };
         let (to, arrives, lamport) = (self.machine(reader)?, Nanos::new(reader.number()?), reader.number()?);
         let mut stamp = Stamp::lamport_only(lamport);
@@ -108,7 +111,7 @@ impl Decoder {
             0 => None,
             _ => Some(Arc::new(reader.text(LONGEST_PAYLOAD)?.to_owned())),
         };
-        Some(Message { id, to, arrives, stamp, payload })
+        Some(Message { id, to, is_call: has & CALL != 0, arrives, stamp, payload })
     }
 
     fn machine(&self, reader: &mut Reader<'_>) -> Option<VmId> {
@@ -167,7 +170,7 @@ mod tests {
             sender in 0..VMS, to in 0..VMS, event: u64, arrives: u64, lamport: u64,
             hybrid in proptest::option::of((0..u64::MAX, any::<u64>())),
             vector in proptest::option::of(proptest::collection::vec(0u64..400, VMS as usize)),
-            payload in proptest::option::of(".{0,10}"),
+            payload in proptest::option::of(".{0,10}"), is_call: bool,
         ) -> Message {
             let mut stamp = Stamp::lamport_only(lamport);
             if let Some((l, c)) = hybrid {
@@ -177,7 +180,8 @@ mod tests {
                 stamp = stamp.with_vector(VectorStamp::new(vector));
             }
             let id = MessageId { sender: VmId(sender), event };
-            Message { id, to: VmId(to), arrives: Nanos::new(arrives), stamp, payload: payload.map(Arc::new) }
+            let (to, arrives) = (VmId(to), Nanos::new(arrives));
+            Message { id, to, is_call, arrives, stamp, payload: payload.map(Arc::new) }
         }
     }
 
@@ -207,6 +211,7 @@ mod tests {
         let message = |event: u64, vector: Vec<u64>| Message {
             id: MessageId { sender: VmId(1), event },
             to: VmId(2),
+            is_call: false,
             arrives: Nanos::ZERO,
             stamp: Stamp::lamport_only(9).with_vector(VectorStamp::new(vector)),
             payload: None,
