@@ -132,18 +132,66 @@ pub struct Received {
 pub struct Outbox {
     pub(crate) sent: Sent,
     pub(crate) received: Received,
-    pub(crate) messages: Vec<Message>,
+    pub(crate) leaving: Leaving,
+}
+
+/// Messages that are to leave. Their places are kept and written where they stand: a message is long,
+/// and moving it would cost more than making it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leaving {
+    places: Vec<Message>,
+    count: usize,
+}
+
+impl Leaving {
+    /// A place for one more message, with nothing in it.
+    #[inline(always)]
+    pub(crate) fn place(&mut self) -> &mut Message {
+        if self.count == self.places.len() {
+            self.places.push(Message::NOTHING);
+        }
+        self.count += 1;
+        &mut self.places[self.count - 1]
+    }
+}
+
+impl Message {
+    /// No message.
+    const NOTHING: Self = Self {
+        id: MessageId { sender: VmId(0), event: 0 },
+        to: VmId(0),
+        is_call: false,
+        arrives: Nanos::ZERO,
+        stamp: Stamp::lamport_only(0),
+        payload: None,
+    };
+
+    /// Takes the message out of its place.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::NOTHING)
+    }
 }
 
 impl Outbox {
     /// Hands over the messages and calls that are to leave, in the order in which they were sent.
     pub fn drain(&mut self) -> impl Iterator<Item = Message> + '_ {
-        self.messages.drain(..)
+        let count = std::mem::take(&mut self.leaving.count);
+        self.leaving.places[..count].iter_mut().map(Message::take)
     }
 
     /// The messages and calls that are to leave, in the order in which they were sent.
     pub fn messages(&self) -> &[Message] {
-        &self.messages
+        &self.leaving.places[..self.leaving.count]
+    }
+
+    /// The same, each to be taken out of its place.
+    pub(crate) fn messages_mut(&mut self) -> &mut [Message] {
+        &mut self.leaving.places[..self.leaving.count]
+    }
+
+    /// No message is to leave any more: all were taken.
+    pub(crate) fn clear(&mut self) {
+        self.leaving.count = 0;
     }
 }
 
@@ -151,7 +199,7 @@ impl Default for Outbox {
     fn default() -> Self {
         let nothing = MessageId { sender: VmId(0), event: 0 };
         let received = Received { message: nothing, lamport: 0, payload: None };
-        Self { sent: Sent::default(), received, messages: Vec::new() }
+        Self { sent: Sent::default(), received, leaving: Leaving::default() }
     }
 }
 

@@ -10,7 +10,7 @@ pub use inbox::Inbox;
 pub use store::Store;
 
 use crate::clock::{Clock, Clocks, Reading, Stamp};
-use crate::event::{Call, Event, Kind, Message, MessageId, Outbox, Payload, Received, Record, Sent};
+use crate::event::{Call, Event, Kind, Leaving, Message, MessageId, Outbox, Payload, Received, Record, Sent};
 use crate::id::VmId;
 use crate::network::{Fate, Uplink};
 use crate::seed::Stream;
@@ -61,12 +61,12 @@ impl<W: Workload> Vm<W> {
             }
             Action::Send { payload } if !outbox.sent.to.is_empty() => {
                 outbox.sent.payload = payload;
-                self.send(now, &mut outbox.sent, &mut outbox.messages);
+                self.send(now, &mut outbox.sent, &mut outbox.leaving);
                 (waiting, Kind::Send(&outbox.sent))
             }
             Action::Call => {
                 self.clocks.advance(now);
-                self.call(now, &outbox.sent.to, &mut outbox.messages);
+                self.call(now, &outbox.sent.to, &mut outbox.leaving);
                 (waiting, Kind::Internal)
             }
             _ => {
@@ -85,16 +85,16 @@ impl<W: Workload> Vm<W> {
     }
 
     /// Puts an arrived message, or one that will have arrived at its time, into the inbox; a call goes to
-    /// the workload. No clock changes.
+    /// the workload. No clock changes. What the message carries is taken out of it.
     ///
     /// # Panics
     ///
     /// Where the workload does.
     #[inline(always)]
-    pub fn deliver(&mut self, message: Message, store: &mut Store) {
+    pub fn deliver(&mut self, message: &mut Message, store: &mut Store) {
         if message.is_call {
-            let Message { id: MessageId { sender: caller, event }, arrives, .. } = message;
-            self.workload.called(&Call { arrives, caller, event });
+            let MessageId { sender: caller, event } = message.id;
+            self.workload.called(&Call { arrives: message.arrives, caller, event });
         } else {
             self.inbox.insert(message, store);
         }
@@ -164,7 +164,7 @@ impl<W: Workload> Vm<W> {
     }
 
     /// Stamps one message for all recipients and asks the network what becomes of each copy.
-    fn send(&mut self, now: Nanos, sent: &mut Sent, messages: &mut Vec<Message>) {
+    fn send(&mut self, now: Nanos, sent: &mut Sent, leaving: &mut Leaving) {
         self.clocks.advance(now);
         self.tally.sends += 1;
         self.tally.sent += sent.to.len() as u64;
@@ -174,10 +174,10 @@ impl<W: Workload> Vm<W> {
             match self.uplink.fate(self.id, to, now) {
                 Fate::Lost => sent.lost.push(to),
                 Fate::Delivered { arrives, again } => {
-                    messages.push(copy(id, to, arrives, &stamp, &sent.payload));
+                    copy(id, to, arrives, &stamp, &sent.payload, leaving.place());
                     if let Some(again) = again {
                         sent.duplicated.push(to);
-                        messages.push(copy(id, to, again, &stamp, &sent.payload));
+                        copy(id, to, again, &stamp, &sent.payload, leaving.place());
                     }
                 }
             }
@@ -185,19 +185,28 @@ impl<W: Workload> Vm<W> {
     }
 
     /// Asks the network when each call arrives, if it does. Nothing of it counts as a message.
-    fn call(&mut self, now: Nanos, to: &[VmId], messages: &mut Vec<Message>) {
+    fn call(&mut self, now: Nanos, to: &[VmId], leaving: &mut Leaving) {
         let id = MessageId { sender: self.id, event: self.tally.events + 1 };
         for &to in to {
             if let Some(arrives) = self.uplink.arrival_of_call(self.id, to, now) {
-                let stamp = Stamp::lamport_only(0);
-                messages.push(Message { id, to, is_call: true, arrives, stamp, payload: None });
+                let place = leaving.place();
+                (place.id, place.to, place.is_call, place.arrives) = (id, to, true, arrives);
             }
         }
     }
 }
 
-fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: &Payload) -> Message {
-    Message { id, to, is_call: false, arrives, stamp: stamp.clone(), payload: payload.clone() }
+/// Writes a copy of a message into a place that has nothing in it.
+#[inline(always)]
+fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: &Payload, place: &mut Message) {
+    (place.id, place.to, place.is_call, place.arrives) = (id, to, false, arrives);
+    place.stamp.lamport = stamp.lamport;
+    if !stamp.others.is_none() {
+        place.stamp.others = stamp.others.clone();
+    }
+    if payload.is_some() {
+        place.payload.clone_from(payload);
+    }
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl<W: Workload> Handler<Deliver> for VmActor<W> {
             Phase::Quiet | Phase::Done => self.site.elapsed(),
         };
         message.arrives = message.arrives.max(arrival);
-        self.vm.deliver(message, &mut self.site.store());
+        self.vm.deliver(&mut message, &mut self.site.store());
     }
 }
 

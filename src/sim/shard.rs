@@ -153,16 +153,15 @@ impl<W: Workload> Shard<W> {
 
     /// Puts messages that other shards have for its machines into their inboxes.
     pub(super) fn deliver(&mut self, messages: &mut Vec<Message>) {
-        let mut messages = messages.drain(..);
-        while messages.len() > 0 {
-            let together = messages.len().min(DELIVERY);
-            self.touch_inboxes(&messages.as_slice()[..together]);
-            for message in messages.by_ref().take(together) {
+        for together in messages.chunks_mut(DELIVERY) {
+            self.touch_inboxes(together);
+            for message in together {
                 let index = (message.to.0 - self.first) as usize;
                 self.desk.current = message.to;
                 self.machines[index].vm.deliver(message, &mut self.desk.store);
             }
         }
+        messages.clear();
     }
 
     /// Makes the ticks of that many windows in which it has any, from `window` on. Only a shard without
@@ -224,7 +223,7 @@ impl<W: Workload> Shard<W> {
     /// within this window.
     fn post(&mut self) {
         self.touch_inboxes(self.desk.outbox.messages());
-        for message in self.desk.outbox.drain() {
+        for message in self.desk.outbox.messages_mut() {
             let index = message.to.0.wrapping_sub(self.first) as usize;
             if let Some(machine) = self.machines.get_mut(index) {
                 self.desk.current = message.to;
@@ -234,9 +233,10 @@ impl<W: Workload> Shard<W> {
                 self.desk.current = message.id.sender;
                 assert!(to < self.vms, "the workload sends to machine {to}, which this run does not have");
                 let shard = self.bounds.partition_point(|first| *first <= message.to) - 1;
-                self.outgoing[shard].push(message);
+                self.outgoing[shard].push(message.take());
             }
         }
+        self.desk.outbox.clear();
     }
 
     /// Has the inboxes to which messages go fetched into the cache, all of them at once.

@@ -31,13 +31,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Takes in a message that has arrived, or will have at its time.
+    /// Takes in a message that has arrived, or will have at its time, out of its place.
     #[inline(always)]
-    pub fn insert(&mut self, message: Message, store: &mut Store) {
-        if self.length == 0 || self.latest < message.arrives || store.order(self.last) <= order(&message) {
+    pub fn insert(&mut self, message: &mut Message, store: &mut Store) {
+        if self.length == 0 || self.latest < message.arrives || store.order(self.last) <= order(message) {
             self.append(message, store);
         } else {
-            self.out_of_order.get_or_insert_default().push(Later(message));
+            self.out_of_order.get_or_insert_default().push(Later(message.take()));
         }
     }
 
@@ -86,7 +86,7 @@ impl Inbox {
     }
 
     #[inline(always)]
-    fn append(&mut self, message: Message, store: &mut Store) {
+    fn append(&mut self, message: &mut Message, store: &mut Store) {
         self.latest = message.arrives;
         let place = store.put(message);
         if self.length == 0 {
@@ -118,15 +118,15 @@ impl Inbox {
     fn put_arrived_in_order(&mut self, now: Nanos, store: &mut Store) {
         while let Some(heap) = &mut self.out_of_order
             && heap.peek().is_some_and(|Later(message)| message.arrives <= now)
-            && let Some(Later(message)) = heap.pop()
+            && let Some(Later(mut message)) = heap.pop()
         {
-            self.put_in_order(message, store);
+            self.put_in_order(&mut message, store);
         }
     }
 
     /// Puts a message that has arrived behind all that stand before it. They have arrived as well.
-    fn put_in_order(&mut self, message: Message, store: &mut Store) {
-        let own = order(&message);
+    fn put_in_order(&mut self, message: &mut Message, store: &mut Store) {
+        let own = order(message);
         let known = self.last_known();
         let late = known != Place::NONE && store.order(known) > own;
         let (mut before, mut passed) = (if late { Place::NONE } else { known }, 0);
@@ -147,7 +147,7 @@ impl Inbox {
         }
     }
 
-    fn put_between(&mut self, before: Place, message: Message, next: Place, store: &mut Store) {
+    fn put_between(&mut self, before: Place, message: &mut Message, next: Place, store: &mut Store) {
         let place = store.put(message);
         store.link(place, next);
         if before == Place::NONE {
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn what_has_not_arrived_is_neither_counted_nor_taken() {
         let (mut inbox, mut store) = (Inbox::default(), Store::default());
-        inbox.insert(message(5, 0, 1), &mut store);
+        inbox.insert(&mut message(5, 0, 1), &mut store);
         assert_eq!((inbox.waiting(Nanos::new(4), &mut store), inbox.in_flight()), (0, 1));
         assert_eq!(inbox.take(OWN, &mut store), None);
         assert_eq!((inbox.waiting(Nanos::new(5), &mut store), inbox.in_flight()), (1, 0));
@@ -247,7 +247,7 @@ mod tests {
                 let (inbox, expected) = (&mut inboxes[which], &mut expected[which]);
                 for (ahead, sender, event) in keys {
                     let arrives = (now + ahead).saturating_sub(2);
-                    inbox.insert(message(arrives, sender, event), &mut store);
+                    inbox.insert(&mut message(arrives, sender, event), &mut store);
                     expected.push((arrives, sender, event));
                 }
                 expected.sort_unstable();

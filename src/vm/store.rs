@@ -43,10 +43,6 @@ struct Cargo {
 
 impl Cargo {
     const NONE: Self = Self { stamps: OtherStamps::NONE, payload: None };
-
-    fn is_none(&self) -> bool {
-        self.stamps.is_none() && self.payload.is_none()
-    }
 }
 
 impl Place {
@@ -65,19 +61,18 @@ impl Default for Place {
 }
 
 impl Store {
-    /// Puts a message into a free place, linked to none.
+    /// Puts a message into a free place, linked to none. What it carries is taken out of it.
     ///
     /// # Panics
     ///
     /// Where four billion messages wait.
     #[inline(always)]
-    pub(super) fn put(&mut self, message: Message) -> Place {
-        let Message { id: MessageId { sender, event }, to: _, is_call: _, arrives, stamp, payload } = message;
-        let slot = Slot { arrives, event, lamport: stamp.lamport, sender, next: Place::NONE };
-        let place = self.place(slot);
-        let cargo = Cargo { stamps: stamp.others, payload };
-        if !cargo.is_none() {
-            self.load(place, cargo);
+    pub(super) fn put(&mut self, message: &mut Message) -> Place {
+        let MessageId { sender, event } = message.id;
+        let (arrives, lamport) = (message.arrives, message.stamp.lamport);
+        let place = self.place(Slot { arrives, event, lamport, sender, next: Place::NONE });
+        if message.payload.is_some() || !message.stamp.others.is_none() {
+            self.load(place, message);
         }
         place
     }
@@ -96,11 +91,12 @@ impl Store {
         place
     }
 
-    fn load(&mut self, place: Place, cargo: Cargo) {
+    fn load(&mut self, place: Place, message: &mut Message) {
         if self.cargo.len() <= place.index() {
             self.cargo.resize_with(place.index() + 1, || Cargo::NONE);
         }
-        self.cargo[place.index()] = cargo;
+        let Message { stamp, payload, .. } = message.take();
+        self.cargo[place.index()] = Cargo { stamps: stamp.others, payload };
     }
 
     /// Takes the message to that machine out of its place, and tells the place of the next one.

@@ -56,8 +56,8 @@ fn execute(seed: u64, vms: u32, faults: (f64, f64), steps: &[(u32, u64)]) -> Vec
         let event = judge(&record, now.shifted(skews[vm.index()]), &events);
         order.push(event.id);
         events.insert(event.id, event);
-        for message in outbox.drain() {
-            machines[message.to.index()].deliver(message, &mut store);
+        for mut message in outbox.drain() {
+            machines[message.to.index()].deliver(&mut message, &mut store);
         }
     }
     order.into_iter().map(|id| events.remove(&id).unwrap()).collect()
@@ -213,7 +213,7 @@ fn a_delivery_changes_no_clock_until_a_tick_receives_it() {
     let (mut store, mut outbox) = (Store::default(), Outbox::default());
     sender.tick(Nanos::new(1), &mut store, &mut outbox);
     sender.tick(Nanos::new(2), &mut store, &mut outbox);
-    outbox.drain().for_each(|message| receiver.deliver(message, &mut store));
+    outbox.drain().for_each(|mut message| receiver.deliver(&mut message, &mut store));
     assert_eq!(receiver.clocks().lamport, 0);
     let mut outbox = Outbox::default();
     let event = receiver.tick(Nanos::new(3), &mut store, &mut outbox);
@@ -244,7 +244,7 @@ fn a_call_is_an_internal_event_of_the_caller_and_none_of_the_called() {
     let account = caller.account(Nanos::new(9), &mut store, Rate::new(1).unwrap(), None);
     assert_eq!((account.tally.internal(), account.tally.sends, account.tally.sent), (2, 0, 0));
 
-    called.deliver(calls.into_iter().next().unwrap(), &mut store);
+    called.deliver(&mut calls.into_iter().next().unwrap(), &mut store);
     assert_eq!(called.workload.1, [Call { arrives: Nanos::new(7), caller: VmId(0), event: 2 }]);
     let event = called.tick(Nanos::new(8), &mut store, &mut outbox);
     let record = called.record(event);
