@@ -105,6 +105,22 @@ fn a_run_leaves_its_logs_a_summary_and_a_manifest() {
 }
 
 #[test]
+fn client_server_runs_live_and_is_repeated_from_its_manifest() {
+    let folder = empty_folder();
+    let args = ["--workload", "client-server", "--vms", "4", "--duration", "1", "--rates", "50", "--quiet"];
+    assert_code(&output(&folder, &args), 0);
+    assert_code(&output(&folder, &["--scenario", "output/run.toml", "--output", "again", "--quiet"]), 0);
+    for path in ["output", "again"].map(|name| folder.path().join(name)) {
+        let run = Run::read(&path);
+        assert_eq!(run.manifest["workload"].as_str(), Some("client-server"));
+        assert!((1..4).all(|vm| run.vms[&vm].iter().any(|row| row.kind == "receive")), "all are answered");
+        run.assert_sound();
+        run.assert_summary();
+        run.assert_manifest(&path);
+    }
+}
+
+#[test]
 fn the_manifest_repeats_the_run_and_flags_win() {
     let folder = empty_folder();
     let args = ["--vms", "4", "--duration", "200ms", "--rates", "50-99", "--latency", "1ms-5ms", "--quiet"];
@@ -511,7 +527,7 @@ fn wrong_arguments_are_refused_with_flag_value_and_what_is_allowed() {
         (&["--rates", "-1"], &["'-1'", "--rates"]),
         (&["--seed", "-1"], &["'-1'", "--seed", "18446744073709551615"]),
         (&["--seed", "18446744073709551616"], &["--seed", "18446744073709551615"]),
-        (&["--workload", "chess"], &["'chess'", "--workload", "scale-model"]),
+        (&["--workload", "chess"], &["'chess'", "--workload", "scale-model, client-server"]),
         (&["--draw", "0"], &["'0'", "--draw", "from 1 to"]),
         (&["--phase", "late"], &["'late'", "--phase", "random, aligned"]),
         (&["--clocks", "sundial"], &["'sundial'", "--clocks", "lamport, vector, hlc"]),

@@ -16,7 +16,7 @@ use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
 use clocklab::time::Nanos;
-use clocklab::workload::{Action, ScaleModel, Tick, Workload};
+use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
 use common::{Run, StopAt};
 
 fn scenario(settings: &str) -> Scenario {
@@ -58,12 +58,15 @@ fn scale_model(scenario: &Scenario) -> impl Fn(VmId) -> ScaleModel + Send + Sync
     move |vm| ScaleModel::new(vm, vms, sides)
 }
 
-/// Runs the scale model to its end and reads what it left.
+/// Runs a scenario to its end and reads what it left.
 fn run(settings: &str, layout: Layout) -> (Outcome, Run) {
     let scenario = scenario(settings);
     let folder = tempfile::tempdir().unwrap();
     let (_stopper, stop) = Stop::new();
-    let outcome = run_paused(&scenario, layout, folder.path(), scale_model(&scenario), stop);
+    let outcome = match scenario.workload() {
+        Choice::ScaleModel => run_paused(&scenario, layout, folder.path(), scale_model(&scenario), stop),
+        Choice::ClientServer => run_paused(&scenario, layout, folder.path(), ClientServer::new, stop),
+    };
     assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
     write_summary(folder.path().join(SUMMARY), &outcome.accounts).unwrap();
     let manifest = Manifest {
@@ -142,7 +145,9 @@ fn every_setting_of_the_network_and_the_clocks_leaves_a_sound_log() {
         } else {
             format!("{settings}\nduration = \"15s\"")
         };
-        run(&settings, Layout::PerVm);
+        for workload in [Choice::ScaleModel, Choice::ClientServer] {
+            run(&format!("workload = \"{workload}\"\n{settings}"), Layout::PerVm);
+        }
     }
 }
 
@@ -170,6 +175,15 @@ fn the_networks_faults_are_in_the_log() {
         let within = (20_000_000_000..40_000_000_000).contains(&row.elapsed());
         assert_eq!(!row.lost.is_empty(), within, "{row:?}");
     }
+}
+
+#[test]
+fn clients_that_the_server_hears_get_its_code_and_catch_up_with_its_clock() {
+    let (_, run) = run("workload = \"client-server\"\nrates = \"6,5,1\"", Layout::PerVm);
+    let received = |vm: u32| run.vms[&vm].iter().filter(|row| row.kind == "receive");
+    assert!(received(1).count() > 10 && received(2).count() > 2);
+    assert!(received(2).all(|row| row.sender_lamport.is_some_and(|stamp| stamp + 1 == row.lamport)));
+    assert_eq!(run.vms[&0].last().unwrap().lamport, 360, "calls carry no clock");
 }
 
 /// Sends at every tick to the next machine, and panics where it is told to.

@@ -10,7 +10,7 @@ use clocklab::live::run;
 use clocklab::log::Layout;
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
-use clocklab::workload::{Action, ScaleModel, Tick, Workload};
+use clocklab::workload::{Action, ClientServer, ScaleModel, Tick, Workload};
 
 /// Receives what there is, and breaks at its twentieth message.
 #[derive(Debug)]
@@ -54,8 +54,11 @@ fn short_and_busy_runs_on_many_threads_complete_and_account_for_every_message() 
         let scenario = Scenario::new(&settings, Seed(seed)).unwrap();
         let plan = Plan { threads: 8, layout: Layout::Nowhere, folder: "unused".into() };
         let (_stopper, stop) = Stop::new();
-        let workload = |vm| ScaleModel::new(vm, 40, 3);
-        let outcome = run(&scenario, &plan, workload, stop, &mut Unwatched).unwrap();
+        let outcome = if seed % 2 == 0 {
+            run(&scenario, &plan, |vm| ScaleModel::new(vm, 40, 3), stop, &mut Unwatched).unwrap()
+        } else {
+            run(&scenario, &plan, ClientServer::new, stop, &mut Unwatched).unwrap()
+        };
         assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
         let tallies = || outcome.accounts.iter().map(|account| &account.tally);
         assert_eq!(tallies().map(|tally| tally.events).sum::<u64>(), scenario.events());

@@ -12,6 +12,7 @@ use std::path::Path;
 use actix::{Arbiter, System};
 use clocklab::control::{Stop, Unwatched};
 use clocklab::driver::{Ending, Failure, Outcome, Plan};
+use clocklab::event::Call;
 use clocklab::id::VmId;
 use clocklab::live;
 use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
@@ -19,7 +20,7 @@ use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
 use clocklab::sim;
 use clocklab::time::Nanos;
-use clocklab::workload::{Action, ScaleModel, Tick, Workload};
+use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
 use common::{Run, StopAt};
 use proptest::prelude::*;
 
@@ -37,11 +38,14 @@ fn plan(threads: usize, layout: Layout, folder: &Path) -> Plan {
     Plan { threads, layout, folder: folder.to_owned() }
 }
 
-/// Runs the scale model in virtual time and leaves all that a run does.
+/// Runs a scenario in virtual time and leaves all that a run does.
 fn run(scenario: &Scenario, threads: usize, layout: Layout, folder: &Path) -> Outcome {
     let (_stopper, stop) = Stop::new();
     let plan = plan(threads, layout, folder);
-    let outcome = sim::run(scenario, &plan, scale_model(scenario), &stop, &mut Unwatched);
+    let outcome = match scenario.workload() {
+        Choice::ScaleModel => sim::run(scenario, &plan, scale_model(scenario), &stop, &mut Unwatched),
+        Choice::ClientServer => sim::run(scenario, &plan, ClientServer::new, &stop, &mut Unwatched),
+    };
     assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
     finish(scenario, &outcome, folder);
     outcome
@@ -59,13 +63,37 @@ fn finish(scenario: &Scenario, outcome: &Outcome, folder: &Path) {
     manifest.write(folder).unwrap();
 }
 
+/// Runs a scenario with the live actors under a paused clock and leaves all that a run does.
+fn run_live(scenario: &Scenario, folder: &Path) -> Outcome {
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let outcome = System::with_tokio_rt(runtime).block_on(async {
+        let (_stopper, stop) = Stop::new();
+        let (plan, here) = (plan(1, Layout::PerVm, folder), vec![Arbiter::current()]);
+        match scenario.workload() {
+            Choice::ScaleModel => {
+                live::conduct(here, scenario, &plan, scale_model(scenario), stop, &mut Unwatched).await
+            }
+            Choice::ClientServer => {
+                live::conduct(here, scenario, &plan, ClientServer::new, stop, &mut Unwatched).await
+            }
+        }
+    });
+    finish(scenario, &outcome, folder);
+    outcome
+}
+
 /// Every CSV file's content.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let names = common::names(folder).into_iter().filter(|name| name.ends_with(".csv"));
     names.map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
 }
 
-/// Settings of all kinds, as a scenario file: machines, clocks, latencies and faults.
+fn workload() -> impl Strategy<Value = Choice> {
+    prop_oneof![Just(Choice::ScaleModel), Just(Choice::ClientServer)]
+}
+
+/// Settings of all kinds, as a scenario file: workloads, machines, clocks, latencies and faults.
 fn settings() -> impl Strategy<Value = String> {
     let machines = (1u32..24, 1u32..9, prop_oneof![Just(1u32), Just(3), Just(10)], 1u32..4);
     let latency = prop_oneof![
@@ -76,10 +104,10 @@ fn settings() -> impl Strategy<Value = String> {
     ];
     let clocks = prop_oneof![Just("lamport"), Just("hlc"), Just("vector"), Just("vector,hlc")];
     let faults = (0u32..3, 0u32..3, any::<bool>(), any::<bool>());
-    (machines, latency, clocks, faults).prop_map(
-        |((vms, rate, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted))| {
+    (workload(), machines, latency, clocks, faults).prop_map(
+        |(workload, (vms, rate, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted))| {
             let mut text = format!(
-                "virtual-time = true\nvms = {vms}\nrates = \"{rate}-{}\"\ndraw = {draw}\nduration = {seconds}\n\
+                "virtual-time = true\nworkload = \"{workload}\"\nvms = {vms}\nrates = \"{rate}-{}\"\ndraw = {draw}\nduration = {seconds}\n\
                  latency = \"{latency}\"\nclocks = \"{clocks}\"\nloss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"{loss}s\"\n",
                 rate + 6,
                 f64::from(loss) / 8.0,
@@ -145,10 +173,10 @@ fn settings_for_both() -> impl Strategy<Value = String> {
     );
     let latency = prop_oneof![Just("1ms"), Just("1ms-700ms"), Just("exp:90ms"), Just("250ms")];
     let faults = (0u32..3, 0u32..3, any::<bool>());
-    (rates, latency, faults).prop_map(|(rates, latency, (loss, duplicate, fifo))| {
+    (workload(), rates, latency, faults).prop_map(|(workload, rates, latency, (loss, duplicate, fifo))| {
         let list: Vec<String> = rates.iter().map(u32::to_string).collect();
         format!(
-            "vms = {}\nrates = \"{},\"\nduration = 4\nphase = \"aligned\"\nlatency = \"{latency}\"\ndraw = 4\n\
+            "workload = \"{workload}\"\nvms = {}\nrates = \"{},\"\nduration = 4\nphase = \"aligned\"\nlatency = \"{latency}\"\ndraw = 4\n\
              loss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"10ms\"\n",
             rates.len(),
             list.join(","),
@@ -172,24 +200,41 @@ proptest! {
     fn live_actors_under_a_paused_clock_make_the_same_rows(settings in settings_for_both(), seed: u64) {
         let scenario_live = scenario(&settings, seed);
         let folder_live = tempfile::tempdir().unwrap();
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let outcome = System::with_tokio_rt(runtime).block_on(async {
-            let (_stopper, stop) = Stop::new();
-            let plan = plan(1, Layout::PerVm, folder_live.path());
-            let workload = scale_model(&scenario_live);
-            live::conduct(vec![Arbiter::current()], &scenario_live, &plan, workload, stop, &mut Unwatched).await
-        });
-        finish(&scenario_live, &outcome, folder_live.path());
+        let outcome = run_live(&scenario_live, folder_live.path());
 
         let scenario = scenario(&format!("virtual-time = true\n{settings}"), seed);
         let folder = tempfile::tempdir().unwrap();
         let simulated = run(&scenario, 2, Layout::PerVm, folder.path());
         prop_assert_eq!(rows_without_time_of_day(folder_live.path()), rows_without_time_of_day(folder.path()));
+        Run::read(folder_live.path()).assert_sound();
         for (live, simulated) in outcome.accounts.iter().zip(&simulated.accounts) {
             prop_assert_eq!(&live.tally, &simulated.tally);
             prop_assert_eq!((live.waiting, live.in_flight), (simulated.waiting, simulated.in_flight));
         }
     }
+}
+
+#[test]
+fn a_network_that_loses_everything_leaves_clients_and_server_to_themselves() {
+    let scenario = scenario("virtual-time = true\nworkload = \"client-server\"\nvms = 9\nloss = 1.0", 5);
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run(&scenario, 2, Layout::PerVm, folder.path());
+    assert!(Run::read(folder.path()).rows().all(|row| row.kind == "internal"));
+    assert!(outcome.accounts.iter().all(|account| account.lost == 0), "calls are no messages");
+}
+
+#[test]
+fn a_server_that_is_cut_off_hears_nobody_until_it_is_back() {
+    let text = "virtual-time = true\nworkload = \"client-server\"\nvms = 9\npartition = [\"20s-40s:0/1-8\"]";
+    let folder = tempfile::tempdir().unwrap();
+    run(&scenario(text, 5), 1, Layout::PerVm, folder.path());
+    let run = Run::read(folder.path());
+    let sends = |from: u64, to: u64| {
+        let within = move |row: &&common::Row| (from..to).contains(&(row.elapsed() / 1_000_000_000));
+        run.rows().filter(|row| row.kind == "send").filter(within).count()
+    };
+    // A call that has arrived before is still answered, and the answer lost.
+    assert!(sends(0, 20) > 5 && sends(20, 40) <= 1 && sends(40, 60) > 5);
 }
 
 #[test]
@@ -205,6 +250,40 @@ fn virtual_time_starts_in_1970_and_ends_when_it_is_over() {
         let seconds = row.elapsed() / 1_000_000_000;
         let expected = format!("{:02}:{:02}:{:02}.", seconds / 3600, seconds / 60, seconds % 60);
         assert!(date == "1970-01-01" && rest.starts_with(&expected), "{row:?}");
+    }
+}
+
+/// Breaks at the first call.
+#[derive(Debug)]
+struct Shy(VmId, VmId);
+
+impl Workload for Shy {
+    fn choose(&mut self, _: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+        if self.0 == VmId(3) {
+            to.push(self.1);
+        }
+        Action::Call
+    }
+
+    fn called(&mut self, _: &Call) {
+        panic!("not to be disturbed");
+    }
+}
+
+/// The call comes from the same thread or from another one.
+#[test]
+fn a_panic_at_a_call_fails_the_run_and_names_the_called() {
+    for threads in [1, 2, 3] {
+        let scenario = scenario("virtual-time = true\nvms = 2000\nduration = 5", 1);
+        let (_stopper, stop) = Stop::new();
+        let plan = plan(threads, Layout::Nowhere, Path::new("unused"));
+        let shy = |vm: VmId| Shy(vm, VmId(1999));
+        let outcome = sim::run(&scenario, &plan, shy, &stop, &mut Unwatched);
+        let Ending::Failed(Failure::MachinePanicked { vm, message }) = outcome.ending else {
+            panic!("{:?}", outcome.ending);
+        };
+        assert!(vm == VmId(1999) && message.contains("not to be disturbed"), "{vm} {message}");
+        assert_eq!(outcome.accounts.len(), 2000);
     }
 }
 

@@ -132,6 +132,52 @@ impl Run {
         }
         self.assert_clocks(&sends);
         self.assert_deliveries(&sends);
+        match self.manifest["workload"].as_str() {
+            Some("client-server") => self.assert_client_server(),
+            _ => assert!(self.rows().all(|row| row.payload.is_empty()), "the scale model sends no codes"),
+        }
+    }
+
+    /// Machine 0 only answers, each client at most once for an event in which it may have called, and
+    /// with a code of six digits; all others receive or do something internal.
+    fn assert_client_server(&self) {
+        for row in self.rows() {
+            let may = if row.vm == 0 { "send" } else { "receive" };
+            assert!(row.kind == "internal" || row.kind == may, "{row:?}");
+            let has_code = row.payload.len() == 6 && row.payload.bytes().all(|digit| digit.is_ascii_digit());
+            assert!(if row.kind == "internal" { row.payload.is_empty() } else { has_code }, "{row:?}");
+        }
+        let server = self.vms.get(&0).map_or(&[][..], Vec::as_slice);
+        let mut answers = BTreeMap::<u64, usize>::new();
+        for (index, row) in server.iter().enumerate() {
+            let callers = list(&row.peers);
+            assert_eq!(callers.iter().collect::<BTreeSet<_>>().len(), callers.len(), "asked twice: {row:?}");
+            let before = index.checked_sub(1).map(|before| server[before].elapsed());
+            for caller in callers {
+                let answers = answers.entry(caller).or_default();
+                *answers += 1;
+                self.assert_may_have_called(caller as u32, before, row, *answers);
+            }
+        }
+    }
+
+    /// Demands that a client, answered for so many times by now, had as many events in which to call,
+    /// and where the way's length is known one whose call came after the server's event before.
+    fn assert_may_have_called(&self, client: u32, before: Option<u64>, answer: &Row, answers: usize) {
+        let client = self.vms[&client].iter().filter(|row| row.kind == "internal").map(Row::elapsed);
+        let latency = self.virtual_latency();
+        let mut arrivals: Vec<u64> = client.map(|call| call + latency.unwrap_or(0)).collect();
+        arrivals.retain(|arrival| *arrival <= answer.elapsed());
+        assert!(answers <= arrivals.len(), "more answers than calls: {answer:?}");
+        let in_time = arrivals.last().copied() > before;
+        assert!(latency.is_none() || in_time, "a call that was answered or dropped before: {answer:?}");
+    }
+
+    /// How long everything travels in virtual time, where that is always as long.
+    fn virtual_latency(&self) -> Option<u64> {
+        let is_virtual = self.manifest["virtual-time"].as_bool() == Some(true);
+        let latency = self.manifest["latency"].as_str().unwrap().parse::<Nanos>().ok();
+        latency.filter(|_| is_virtual).map(Nanos::get)
     }
 
     /// Lamport clocks are one more than the largest of the direct predecessors', vectors the maximum
