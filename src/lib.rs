@@ -10,7 +10,7 @@
 //!
 //! - **The core** is pure: no files, no threads, no clock of the machine, no randomness but from the
 //!   seed. [`text`], [`time`], [`id`] and [`seed`] are its ground; [`clock`] has the logical clocks;
-//!   [`event`] the messages and what a tick's event is; [`network`] decides what becomes of messages;
+//!   [`event`] the messages and calls and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
 //! - **The edge**: [`log`] is all that a run leaves in files, [`link`] the protocol between the processes of a
@@ -29,7 +29,7 @@
 //! returns one [`Record`](event::Record). The actor has the record's row written and only then hands
 //! each message of the outbox to the directory, which puts it into the mailbox of the recipient's
 //! actor. That one only calls [`Vm::deliver`](vm::Vm::deliver); its own next tick makes the receive
-//! event and its row.
+//! event and its row. A [`Call`](event::Call) goes the same way up to there, and then to the workload.
 //!
 //! # Your own workload
 //!
