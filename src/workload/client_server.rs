@@ -14,10 +14,10 @@ use crate::time::Nanos;
 /// Otherwise a coin decides: a client has a local event, or calls the server; the server has a local
 /// event, or emits.
 ///
-/// A call that meets the server as it emits, which is when it is among those that have arrived since
-/// the server's tick before, is answered: one send to all such callers, with a random code of six
-/// digits, as an authenticator shows it. A call that meets no such moment is not heard, and then it was
-/// a local event of its client and nothing else. So is an emission that nobody calls for.
+/// An emission meets the calls that have arrived since the server's tick before, and answers them: one
+/// send to all their callers, with a random code of six digits, as an authenticator shows it. An
+/// emission that meets no call is a local event. A call that meets no emission is dropped; it was a
+/// local event of its client.
 #[derive(Debug)]
 pub struct ClientServer(Role);
 
