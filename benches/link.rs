@@ -5,7 +5,11 @@
 //! one buffer and out of it again, with no frames, checksums, numbers or acknowledgements.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures and prints")]
-#![allow(clippy::cast_precision_loss, reason = "figures for people to read")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "figures for people to read"
+)]
 
 mod common;
 
