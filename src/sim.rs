@@ -37,8 +37,8 @@ fn parts(scenario: &Scenario) -> usize {
     (scenario.vms() as usize / 4096).clamp(4, 16)
 }
 
-/// Rounds between two looks at whoever watches or wants the run to stop.
-const ROUNDS_A_LOOK: u64 = 64;
+/// Events of the first shard between two looks at whoever watches or wants the run to stop.
+const EVENTS_A_LOOK: u64 = 4096;
 
 /// Windows that a shard runs in a round where there is no other one to wait for.
 const WINDOWS_ALONE: u32 = 16;
@@ -120,8 +120,14 @@ fn run_shard<W: Workload>(
     mut look: impl FnMut(&Progress) -> bool,
 ) -> Shard<W> {
     let windows = if exchange.shards() == 1 { WINDOWS_ALONE } else { 1 };
+    let mut next_look = 0;
     for round in 0.. {
-        let wants_to_stop = round % ROUNDS_A_LOOK == 0 && look(&exchange.progress(shard.reached()));
+        let [events, ..] = shard.counters();
+        let looks = events >= next_look;
+        let wants_to_stop = looks && look(&exchange.progress(shard.reached()));
+        if looks {
+            next_look = events + EVENTS_A_LOOK;
+        }
         exchange.publish(round, shard.index(), shard.next_window(), wants_to_stop, shard.outgoing());
         exchange.wait();
         let next = exchange.next_window(round);
