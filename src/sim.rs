@@ -38,7 +38,7 @@ fn parts(scenario: &Scenario) -> usize {
 }
 
 /// Events of the first shard between two looks at whoever watches or wants the run to stop.
-const EVENTS_A_LOOK: u64 = 4096;
+const EVENTS_A_LOOK: u64 = 1024;
 
 /// Windows that a shard runs in a round where there is no other one to wait for.
 const WINDOWS_ALONE: u32 = 16;
