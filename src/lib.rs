@@ -26,9 +26,9 @@
 //!
 //! A machine's ticker wakes its actor, which calls [`Vm::tick`](vm::Vm::tick) with the time and an
 //! outbox. The machine takes a message from its inbox or asks its workload, advances its clocks, and
-//! returns one [`Record`](event::Record). The actor has the record's row written and only then hands
-//! each message of the outbox to the directory, which puts it into the mailbox of the recipient's
-//! actor. That one only calls [`Vm::deliver`](vm::Vm::deliver); its own next tick makes the receive
+//! returns one [`Event`](event::Event). The actor has its [`Record`](event::Record) written as a row
+//! and only then hands each message of the outbox to the directory, which puts it into the mailbox of
+//! the recipient's actor. That one only calls [`Vm::deliver`](vm::Vm::deliver); its own next tick makes the receive
 //! event and its row. A [`Call`](event::Call) goes the same way up to there, and then to the workload.
 //!
 //! # Your own workload

@@ -142,8 +142,9 @@ impl<W: Workload> Handler<Begin> for VmActor<W> {
     }
 }
 
-/// Puts the message into the inbox, or tells the workload of the call; it arrives when the modelled network says so, and not before it
-/// is really here. No clock changes and nothing is logged: that is for a tick to do.
+/// Puts the message into the inbox, or tells the workload of the call; it arrives when the modelled
+/// network says so, and not before it is really here. No clock changes and nothing is logged: that is
+/// for a tick to do.
 impl<W: Workload> Handler<Deliver> for VmActor<W> {
     type Result = ();
 
