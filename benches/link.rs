@@ -40,7 +40,13 @@ fn message(event: u64, vms: u32, vector: &[u64]) -> Message {
 }
 
 fn session(node: u32) -> Session {
-    let own = Identity { run: "bench".into(), digest: 1, nodes: 2, node, incarnation: u64::from(node) + 1 };
+    let own = Identity {
+        run: "bench".into(),
+        scenario: "".into(),
+        nodes: 2,
+        node,
+        incarnation: u64::from(node) + 1,
+    };
     Session::new(own, 1 - node, 1 << 20)
 }
 
@@ -48,9 +54,9 @@ fn session(node: u32) -> Session {
 fn link(messages: u64, vms: u32, mut next: impl FnMut(u64) -> Message) -> (f64, f64) {
     let (mut here, mut there) = (session(0), session(1));
     let now = Nanos::ZERO;
-    let hello = there.hello();
+    let hello = there.hello(1);
     here.attach(&hello, now).expect("a sound hello");
-    there.attach(&here.hello(), now).expect("a sound hello");
+    there.attach(&here.hello(1), now).expect("a sound hello");
     let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(vms));
     let (mut parcel, mut wire, mut back) = (Vec::new(), Vec::new(), Vec::new());
     let (mut frames, mut answers) = (Frames::default(), Frames::default());

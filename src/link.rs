@@ -12,6 +12,7 @@
 //!   acknowledged, sends them again after a reconnect, notices silence, and ends in order.
 //! - A [`dialer`] decides when to dial again, and which of two connections stays where both dialled.
 //! - A [`codec`] puts messages into parcels, vector stamps as differences.
+//! - A [`word`] is what processes tell each other beside messages.
 //!
 //! Time comes in as an argument, bytes come in and go out as slices. Whoever owns the sockets and the
 //! timers (the bridge of the live driver) feeds these machines and does what they ask for.
@@ -22,3 +23,4 @@ pub mod frame;
 pub mod greeting;
 pub mod session;
 mod wire;
+pub mod word;

@@ -47,8 +47,13 @@ struct Latest(Vec<Vec<u64>>);
 #[error("a parcel whose messages make no sense")]
 pub struct CodecError;
 
+/// Whether a message can travel: what it carries is not too long for any reader.
+pub fn fits(message: &Message) -> bool {
+    message.payload.as_ref().is_none_or(|payload| payload.len() <= LONGEST_PAYLOAD)
+}
+
 impl Encoder {
-    /// Appends a message.
+    /// Appends a message, which is one that [`fits`].
     pub fn put(&mut self, message: &Message, out: &mut Vec<u8>) {
         let Message { id, to, is_call, arrives, stamp, payload } = message;
         let flag = |is_there: bool, flag| if is_there { flag } else { 0 };

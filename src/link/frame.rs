@@ -13,10 +13,12 @@ const HEAD: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The length is beyond the limit, or zero.
-    #[error("a frame of {length} bytes: a frame has between 1 and {LONGEST}")]
+    #[error("a frame of {length} bytes, where 1 to {longest} were possible")]
     Length {
         /// The length that was announced.
         length: u32,
+        /// The longest that is taken at that point.
+        longest: usize,
     },
     /// The body is not what was sent.
     #[error("a frame whose checksum is wrong")]
@@ -36,14 +38,27 @@ pub fn put(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Finds frames in the bytes of a connection, in whatever pieces they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frames {
+    /// The longest body that is taken.
+    longest: usize,
     bytes: Vec<u8>,
     /// Bytes at the front that have been handed out.
     used: usize,
 }
 
+impl Default for Frames {
+    fn default() -> Self {
+        Self { longest: LONGEST, bytes: Vec::new(), used: 0 }
+    }
+}
+
 impl Frames {
+    /// Takes bodies of so many bytes from now on, and none that is longer.
+    pub const fn limit(&mut self, longest: usize) {
+        self.longest = longest;
+    }
+
     /// Takes in bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.used);
@@ -63,8 +78,8 @@ impl Frames {
         let [l0, l1, l2, l3, c0, c1, c2, c3] = *head;
         let (length, checksum) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([c0, c1, c2, c3]));
         let size = length as usize;
-        if !(1..=LONGEST).contains(&size) {
-            return Err(FrameError::Length { length });
+        if !(1..=self.longest).contains(&size) {
+            return Err(FrameError::Length { length, longest: self.longest });
         }
         let Some(body) = rest.get(..size) else {
             return Ok(None);
@@ -124,9 +139,18 @@ mod tests {
     fn a_length_beyond_the_limit_is_refused_at_once() {
         let mut frames = Frames::default();
         frames.push(b"GET / HTTP/1.1\r\n");
-        assert_eq!(frames.pop(), Err(FrameError::Length { length: u32::from_le_bytes(*b"GET ") }));
+        assert_eq!(
+            frames.pop(),
+            Err(FrameError::Length { length: u32::from_le_bytes(*b"GET "), longest: LONGEST })
+        );
         let mut frames = Frames::default();
         frames.push(&[0; 8]);
-        assert_eq!(frames.pop(), Err(FrameError::Length { length: 0 }));
+        assert_eq!(frames.pop(), Err(FrameError::Length { length: 0, longest: LONGEST }));
+        let mut frames = Frames::default();
+        frames.limit(4);
+        put(&mut frames.bytes, |body| body.extend_from_slice(b"12345"));
+        assert_eq!(frames.pop(), Err(FrameError::Length { length: 5, longest: 4 }));
+        frames.limit(5);
+        assert!(matches!(frames.pop(), Ok(Some(b"12345"))));
     }
 }

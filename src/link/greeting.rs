@@ -1,7 +1,10 @@
 //! How a connection opens: each end says who it is, and the two make sure that they belong together.
 //!
 //! The end that dialled speaks first; the other one answers with its own hello, or with a refusal that
-//! names the difference, and closes.
+//! names the difference, and closes. A process that does not know yet which run it belongs to asks: it leaves
+//! the run's name out, is told it, and closes.
+
+use std::sync::Arc;
 
 use super::wire::{Reader, put_number, put_text};
 
@@ -14,23 +17,49 @@ pub const PROTOCOL: u32 = 1;
 const HELLO: u8 = 1;
 const REFUSAL: u8 = 2;
 
-/// The longest name of a run, and the longest reason, in bytes.
+/// The longest name of a run, scenario, and reason, in bytes.
 const LONGEST_RUN: usize = 64;
+const LONGEST_SCENARIO: usize = 1 << 14;
 const LONGEST_REASON: usize = 500;
+/// The longest body of a greeting, in bytes.
+pub const LONGEST: usize = LONGEST_RUN + LONGEST_SCENARIO + 200;
 
 /// Which process of which run this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The run's name, the same in all its processes.
-    pub run: String,
-    /// A digest of the scenario, the same in all its processes.
-    pub digest: u64,
+    /// The run's name, the same in all its processes; empty where it is not known yet.
+    pub run: Arc<str>,
+    /// The scenario, the same in all its processes: lines of `key = value`, made by [`scenario_lines`].
+    pub scenario: Arc<str>,
     /// The number of processes of the run.
     pub nodes: u32,
     /// Which of them this is, from 0.
     pub node: u32,
     /// Drawn at random when the process starts: a process that is started again is another one.
     pub incarnation: u64,
+}
+
+/// The key of the one line of a scenario that a process may leave out while it asks.
+const SEED: &str = "seed";
+
+/// Makes the lines of a scenario short enough for a greeting. Of a line that is too long for people, such as
+/// the rates of a thousand machines, a checksum stands for the value.
+pub fn scenario_lines(text: &str) -> Arc<str> {
+    const LONG: usize = 200;
+    let short = |line: &str| match line.split_once(" = ") {
+        Some((key, value)) if value.len() > LONG => {
+            format!("{key} = (checksum {:08x})\n", crc32c::crc32c(value.as_bytes()))
+        }
+        _ => format!("{line}\n"),
+    };
+    let mut lines: String = text.lines().map(short).collect();
+    lines.truncate(lines.floor_char_boundary(LONGEST_SCENARIO));
+    lines.into()
+}
+
+/// The value of a key in the lines of a scenario.
+pub fn scenario_value<'a>(lines: &'a str, key: &str) -> Option<&'a str> {
+    lines.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))
 }
 
 /// What one end says of itself, and of what it knows of the other.
@@ -44,6 +73,8 @@ pub struct Hello {
     pub knows: u64,
     /// The number of the last parcel that it received from that incarnation.
     pub received: u64,
+    /// Which of this process's hellos it is: of two connections, the one of the later hello is in use.
+    pub turn: u64,
 }
 
 /// Why two ends do not belong together.
@@ -68,13 +99,15 @@ pub enum GreetingError {
     },
     /// It has another scenario.
     #[error(
-        "its scenario differs (digest {theirs:016x}; here {ours:016x}): all nodes need the same settings and the same version"
+        "its {key} is {theirs}, and here it is {ours}: all nodes need the same settings and the same version"
     )]
     Scenario {
-        /// Its digest.
-        theirs: u64,
+        /// The first setting that differs.
+        key: String,
+        /// Its value.
+        theirs: String,
         /// Ours.
-        ours: u64,
+        ours: String,
     },
     /// It counts the run's nodes otherwise.
     #[error("it counts {theirs} nodes, and this process {ours}")]
@@ -94,28 +127,41 @@ pub enum GreetingError {
         /// Our number.
         ours: u32,
     },
+    /// There is another connection between the two, or will be.
+    #[error("another connection between the two is in use")]
+    Superfluous,
     /// The other end has refused, and says why.
     #[error("it refused: {reason}")]
     Refused {
         /// What it said.
         reason: String,
+        /// Whether it will refuse again.
+        is_final: bool,
     },
+}
+
+impl GreetingError {
+    /// Whether the two will never belong together, as they are.
+    pub const fn is_final(&self) -> bool {
+        !matches!(self, Self::NotClocklab | Self::Superfluous | Self::Refused { is_final: false, .. })
+    }
 }
 
 /// Appends the body of a hello.
 pub fn put_hello(hello: &Hello, out: &mut Vec<u8>) {
-    let Hello { from, to, knows, received } = hello;
+    let Hello { from, to, knows, received, turn } = hello;
     out.push(HELLO);
     out.extend_from_slice(MAGIC);
     put_number(u64::from(PROTOCOL), out);
     put_text(&from.run, out);
-    put_number(from.digest, out);
+    put_text(&from.scenario, out);
     put_number(u64::from(from.nodes), out);
     put_number(u64::from(from.node), out);
     put_number(from.incarnation, out);
     put_number(u64::from(*to), out);
     put_number(*knows, out);
     put_number(*received, out);
+    put_number(*turn, out);
 }
 
 /// Appends the body of a refusal.
@@ -123,6 +169,7 @@ pub fn put_refusal(reason: &GreetingError, out: &mut Vec<u8>) {
     let mut text = reason.to_string();
     text.truncate(text.floor_char_boundary(LONGEST_REASON));
     out.push(REFUSAL);
+    out.push(u8::from(reason.is_final()));
     put_text(&text, out);
 }
 
@@ -136,10 +183,7 @@ pub fn read(body: &[u8]) -> Result<Hello, GreetingError> {
     match reader.byte() {
         Some(HELLO) if reader.bytes(MAGIC.len()) == Some(MAGIC) => {}
         Some(REFUSAL) => {
-            let reason = reader.text(LONGEST_REASON).ok_or(GreetingError::NotClocklab)?;
-            // It goes to a log and a terminal, and comes from whoever listens there.
-            let reason = reason.chars().filter(|c| !c.is_control()).collect();
-            return Err(GreetingError::Refused { reason });
+            return Err(read_refusal(reader).unwrap_or(GreetingError::NotClocklab));
         }
         _ => return Err(GreetingError::NotClocklab),
     }
@@ -150,36 +194,65 @@ pub fn read(body: &[u8]) -> Result<Hello, GreetingError> {
     read_hello(reader).ok_or(GreetingError::NotClocklab)
 }
 
+fn read_refusal(mut reader: Reader<'_>) -> Option<GreetingError> {
+    let is_final = reader.byte()? != 0;
+    Some(GreetingError::Refused { reason: printable(reader.text(LONGEST_REASON)?), is_final })
+}
+
 fn read_hello(mut reader: Reader<'_>) -> Option<Hello> {
-    let run = reader.text(LONGEST_RUN)?.to_owned();
+    let run = reader.text(LONGEST_RUN)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if !run.chars().all(plain) {
         return None;
     }
-    let (digest, nodes, node) = (reader.number()?, reader.small()?, reader.small()?);
-    let from = Identity { run, digest, nodes, node, incarnation: reader.number()? };
-    let hello = Hello { from, to: reader.small()?, knows: reader.number()?, received: reader.number()? };
+    let scenario = reader.text(LONGEST_SCENARIO)?;
+    let (nodes, node, incarnation) = (reader.small()?, reader.small()?, reader.number()?);
+    let from = Identity { run: run.into(), scenario: scenario.into(), nodes, node, incarnation };
+    let (to, knows, received) = (reader.small()?, reader.number()?, reader.number()?);
+    let hello = Hello { from, to, knows, received, turn: reader.number()? };
     reader.is_empty().then_some(hello)
 }
 
-/// Makes sure that a hello comes from another process of the same run, and means this one.
+/// A text for a log and a terminal, from whoever listens there.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// Makes sure that a hello comes from another process of the same run, and means this one. One that asks
+/// for the run's name belongs to it as well.
 ///
 /// # Errors
 ///
 /// The first difference.
 pub fn check(ours: &Identity, hello: &Hello) -> Result<(), GreetingError> {
     let theirs = &hello.from;
-    if theirs.run != ours.run {
-        return Err(GreetingError::Run { theirs: theirs.run.clone(), ours: ours.run.clone() });
+    let asks = theirs.run.is_empty() || ours.run.is_empty();
+    if theirs.run != ours.run && !asks {
+        let (theirs, ours) = (theirs.run.to_string(), ours.run.to_string());
+        return Err(GreetingError::Run { theirs, ours });
     }
     if theirs.nodes != ours.nodes {
         return Err(GreetingError::Nodes { theirs: theirs.nodes, ours: ours.nodes });
     }
-    if theirs.digest != ours.digest {
-        return Err(GreetingError::Scenario { theirs: theirs.digest, ours: ours.digest });
-    }
+    compare(&theirs.scenario, &ours.scenario, asks)?;
     if hello.to != ours.node || theirs.node == ours.node || theirs.node >= ours.nodes {
         return Err(GreetingError::Node { theirs: theirs.node, to: hello.to, ours: ours.node });
+    }
+    Ok(())
+}
+
+/// Finds the first line that one scenario has and the other has not.
+fn compare(theirs: &str, ours: &str, asks: bool) -> Result<(), GreetingError> {
+    let keys = |lines| str::lines(lines).filter_map(|line| Some(line.split_once(" = ")?.0));
+    let value = |lines, key| scenario_value(lines, key).map(printable);
+    for key in keys(ours).chain(keys(theirs)) {
+        let (theirs, ours) = (value(theirs, key), value(ours, key));
+        let is_open = asks && key == SEED && (theirs.is_none() || ours.is_none());
+        if theirs != ours && !is_open {
+            let said = |value: Option<String>| value.unwrap_or_else(|| "not set".to_owned());
+            let (theirs, ours) = (said(theirs), said(ours));
+            return Err(GreetingError::Scenario { key: printable(key), theirs, ours });
+        }
     }
     Ok(())
 }
@@ -191,11 +264,12 @@ mod tests {
     use super::*;
 
     fn identity(node: u32) -> Identity {
-        Identity { run: "20260101T000000Z-1f".into(), digest: 7, nodes: 3, node, incarnation: 99 }
+        let scenario = "vms = 3\nseed = 7\n".into();
+        Identity { run: "20260101T000000Z-1f".into(), scenario, nodes: 3, node, incarnation: 99 }
     }
 
     fn hello() -> Hello {
-        Hello { from: identity(1), to: 0, knows: 5, received: 17 }
+        Hello { from: identity(1), to: 0, knows: 5, received: 17, turn: 2 }
     }
 
     fn body(hello: &Hello) -> Vec<u8> {
@@ -223,12 +297,47 @@ mod tests {
         );
         check(&|h| h.from.nodes = 4, "it counts 4 nodes, and this process 3");
         check(
-            &|h| h.from.digest = 8,
-            "its scenario differs (digest 0000000000000008; here 0000000000000007): all nodes need the same settings and the same version",
+            &|h| h.from.scenario = "vms = 4\nseed = 7\n".into(),
+            "its vms is 4, and here it is 3: all nodes need the same settings and the same version",
+        );
+        check(
+            &|h| h.from.scenario = "vms = 3\nseed = 7\ndraw = 5\n".into(),
+            "its draw is 5, and here it is not set: all nodes need the same settings and the same version",
+        );
+        check(
+            &|h| h.from.scenario = "vms = 3\n".into(),
+            "its seed is not set, and here it is 7: all nodes need the same settings and the same version",
         );
         check(&|h| h.to = 2, "it is node 1, and speaks to node 2; this process is node 0");
         check(&|h| h.from.node = 0, "it is node 0, and speaks to node 0; this process is node 0");
         check(&|h| h.from.node = 3, "it is node 3, and speaks to node 0; this process is node 0");
+    }
+
+    #[test]
+    fn who_asks_for_the_run_may_leave_the_seed_open_and_nothing_else() {
+        let asks = |scenario: &str| {
+            let mut hello = hello();
+            (hello.from.run, hello.from.scenario) = ("".into(), scenario.into());
+            (
+                check(&identity(0), &hello),
+                check(&Identity { node: 1, ..hello.from.clone() }, &{
+                    Hello { from: identity(0), to: 1, ..self::hello() }
+                }),
+            )
+        };
+        assert_eq!(asks("vms = 3\n"), (Ok(()), Ok(())));
+        assert_eq!(asks("vms = 3\nseed = 7\n"), (Ok(()), Ok(())));
+        let (there, here) = asks("vms = 3\nseed = 8\n");
+        assert!(there.is_err_and(|error| error.is_final()) && here.is_err());
+        assert!(asks("vms = 4\n").0.is_err());
+    }
+
+    #[test]
+    fn long_values_are_compared_by_a_checksum() {
+        let long = |value: &str| scenario_lines(&format!("vms = 3\nrates = \"{}\"\n", value.repeat(500)));
+        assert_eq!(long("1,"), long("1,"));
+        assert_ne!(long("1,"), long("2,"));
+        assert!(long("1,").len() < 60 && scenario_value(&long("1,"), "vms") == Some("3"));
     }
 
     #[test]
@@ -245,7 +354,10 @@ mod tests {
         let mut out = Vec::new();
         put_refusal(&GreetingError::Run { theirs: "\x1b[2Jx".into(), ours: "y".into() }, &mut out);
         let reason = "it belongs to run [2Jx, and this process to run y".to_owned();
-        assert_eq!(read(&out), Err(GreetingError::Refused { reason }));
+        assert_eq!(read(&out), Err(GreetingError::Refused { reason, is_final: true }));
+        out.clear();
+        put_refusal(&GreetingError::Superfluous, &mut out);
+        assert!(matches!(read(&out), Err(GreetingError::Refused { is_final: false, .. })));
     }
 
     proptest! {

@@ -179,9 +179,14 @@ impl Session {
         }
     }
 
-    /// What to say to the other end when a connection opens.
-    pub fn hello(&self) -> Hello {
-        Hello { from: self.own.clone(), to: self.peer, knows: self.known, received: self.received }
+    /// What to say to the other end when a connection opens; `turn` grows from hello to hello.
+    pub fn hello(&self, turn: u64) -> Hello {
+        Hello { from: self.own.clone(), to: self.peer, knows: self.known, received: self.received, turn }
+    }
+
+    /// The other end's incarnation; 0 until it has spoken.
+    pub const fn known(&self) -> u64 {
+        self.known
     }
 
     /// The other end's hello came over a new connection, which takes the place of any earlier one.
@@ -228,7 +233,7 @@ impl Session {
     pub fn send(&mut self, messages: u32, payload: &[u8]) -> Result<(), Full> {
         assert!(payload.len() <= LONGEST_PAYLOAD, "a parcel of {} bytes", payload.len());
         assert!(!self.ends, "a parcel after the end");
-        if self.kept_bytes + payload.len() > self.most_bytes {
+        if !self.has_room(payload.len()) {
             return Err(Full { kept: self.kept_bytes });
         }
         self.counts.sent.add(messages);
@@ -242,6 +247,16 @@ impl Session {
             self.ends = true;
             self.keep(END, 0, &[]);
         }
+    }
+
+    /// Whether a parcel of so many bytes would be taken.
+    pub const fn has_room(&self, bytes: usize) -> bool {
+        self.kept_bytes + bytes <= self.most_bytes
+    }
+
+    /// Whether the other end has said that it sends no more parcels.
+    pub const fn peer_has_ended(&self) -> bool {
+        self.peer_ended
     }
 
     /// Whether both ends have sent and received all that they ever will.

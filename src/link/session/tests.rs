@@ -34,7 +34,7 @@ struct Pair {
 const ROOM: usize = 1 << 16;
 
 fn session(node: u32, incarnation: u64) -> Session {
-    let own = Identity { run: "r".into(), digest: 1, nodes: 2, node, incarnation };
+    let own = Identity { run: "r".into(), scenario: "".into(), nodes: 2, node, incarnation };
     Session::new(own, 1 - node, ROOM)
 }
 
@@ -73,7 +73,7 @@ impl Pair {
         self.cut();
         self.ends[from].has_dialled = true;
         self.ends[1 - from].has_dialled = false;
-        let hello = self.ends[from].session.hello();
+        let hello = self.ends[from].session.hello(1);
         frame::put(&mut self.ends[1 - from].inbound, |body| greeting::put_hello(&hello, body));
     }
 
@@ -101,7 +101,7 @@ impl Pair {
             end.session.attach(&hello, now).unwrap();
             end.greeted = true;
             if !end.has_dialled {
-                let answer = end.session.hello();
+                let answer = end.session.hello(1);
                 frame::put(&mut other.inbound, |body| greeting::put_hello(&answer, body));
             }
         }
@@ -259,7 +259,7 @@ proptest! {
     fn any_bytes_are_read_or_refused(body in proptest::collection::vec(any::<u8>(), 1..40), sent in 0u32..3) {
         let mut session = session(0, 1);
         (0..sent).for_each(|_| session.send(1, b"x").unwrap());
-        let hello = Hello { from: Identity { node: 1, incarnation: 2, ..session.own.clone() }, to: 0, knows: 0, received: 0 };
+        let hello = Hello { from: Identity { node: 1, incarnation: 2, ..session.own.clone() }, to: 0, knows: 0, received: 0, turn: 1 };
         session.attach(&hello, Nanos::ZERO).unwrap();
         let _ = session.read(&body, Nanos::ZERO);
     }
@@ -268,7 +268,7 @@ proptest! {
 fn attached() -> (Session, Hello) {
     let mut session = session(0, 1);
     let from = Identity { node: 1, incarnation: 2, ..session.own.clone() };
-    let hello = Hello { from, to: 0, knows: 1, received: 0 };
+    let hello = Hello { from, to: 0, knows: 1, received: 0, turn: 1 };
     session.attach(&hello, Nanos::ZERO).unwrap();
     (session, hello)
 }

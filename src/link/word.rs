@@ -1,0 +1,87 @@
+//! What processes tell each other beside messages: when the run starts, and who leaves it.
+//!
+//! A word travels in a parcel of its own that counts no messages, so it arrives once and in its place among
+//! them.
+
+use super::wire::{Reader, put_number};
+use crate::time::Nanos;
+
+/// What one process tells another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// To node 0: the process is ready to start, or to go on from there if it was started again.
+    Ready {
+        /// How far its logs go; zero in a new run.
+        elapsed: Nanos,
+    },
+    /// The run has come so far, or starts now.
+    Start {
+        /// Time since the run's start.
+        elapsed: Nanos,
+    },
+    /// The process makes no more ticks. Its end of the session follows.
+    Farewell {
+        /// The largest Lamport clock of its machines.
+        lamport: u64,
+        /// Whether it leaves before the run's end, and does not wait for the others.
+        early: bool,
+    },
+}
+
+const READY: u8 = 1;
+const START: u8 = 2;
+const FAREWELL: u8 = 3;
+
+impl Word {
+    /// The payload of the word's parcel.
+    pub fn payload(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(12);
+        let (kind, number) = match self {
+            Self::Ready { elapsed } => (READY, elapsed.get()),
+            Self::Start { elapsed } => (START, elapsed.get()),
+            Self::Farewell { lamport, .. } => (FAREWELL, lamport),
+        };
+        out.push(kind);
+        put_number(number, &mut out);
+        if let Self::Farewell { early, .. } = self {
+            out.push(u8::from(early));
+        }
+        out
+    }
+
+    /// The word that a payload is; none where it is no word.
+    pub fn read(payload: &[u8]) -> Option<Self> {
+        let mut reader = Reader(payload);
+        let (kind, number) = (reader.byte()?, reader.number()?);
+        let word = match kind {
+            READY => Self::Ready { elapsed: Nanos::new(number) },
+            START => Self::Start { elapsed: Nanos::new(number) },
+            FAREWELL => Self::Farewell { lamport: number, early: reader.byte()? != 0 },
+            _ => return None,
+        };
+        reader.is_empty().then_some(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_word_is_read_back(number: u64, early: bool) {
+            let elapsed = Nanos::new(number);
+            let farewell = Word::Farewell { lamport: number, early };
+            for word in [Word::Ready { elapsed }, Word::Start { elapsed }, farewell] {
+                prop_assert_eq!(Word::read(&word.payload()), Some(word));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            let _ = Word::read(&bytes);
+        }
+    }
+}
