@@ -2,6 +2,7 @@
 //!
 //! Only this module knows the names of columns and files.
 
+mod bridge;
 mod file;
 mod folder;
 mod layout;
@@ -9,6 +10,7 @@ mod manifest;
 mod row;
 mod summary;
 
+pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use layout::{Layout, LayoutError};
@@ -36,6 +38,11 @@ pub fn vm_log_name(vm: VmId, rate: Rate) -> String {
 /// The name of a log shared by the machines from `first` to `last`.
 pub fn combined_log_name(first: VmId, last: VmId) -> String {
     format!("vms_{first}-{last}.csv")
+}
+
+/// The name of the log of the bridge of one process of a distributed run.
+pub fn bridge_log_name(node: u32) -> String {
+    format!("bridge_{node}.csv")
 }
 
 /// The name of the folder of one of several runs.

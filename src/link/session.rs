@@ -72,6 +72,10 @@ struct Line {
 /// What has passed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Frames written to connections, of every kind.
+    pub frames_written: u64,
+    /// Frames that connections brought, of every kind.
+    pub frames_read: u64,
     /// Parcels given to the session, and messages in them.
     pub sent: Amount,
     /// Parcels that arrived, each counted once, and messages in them.
@@ -289,6 +293,7 @@ impl Session {
         if let Some(line) = &mut self.line {
             line.heard = now;
         }
+        self.counts.frames_read += 1;
         let mut reader = Reader(body);
         let (kind, number) =
             (reader.byte().ok_or(SessionError::Malformed)?, reader.number().ok_or(SessionError::Malformed)?);
@@ -322,6 +327,7 @@ impl Session {
         if line.owes_acknowledgement || now.minus(line.spoke) >= HEARTBEAT {
             let received = self.received;
             line.owes_acknowledgement = false;
+            self.counts.frames_written += 1;
             frame::put(out, |body| {
                 body.push(ACKNOWLEDGEMENT);
                 put_number(received, body);
@@ -337,10 +343,19 @@ impl Session {
             }
             kept.was_written = true;
             self.written += 1;
+            self.counts.frames_written += 1;
         }
         if out.len() > start {
             line.spoke = now;
         }
+    }
+
+    /// The parcels that were written to a connection before and are to be written to this one again.
+    pub fn to_resend(&self) -> Amount {
+        let mut amount = Amount::default();
+        let again = self.kept.range(self.written..).filter(|kept| kept.was_written && kept.messages > 0);
+        again.for_each(|kept| amount.add(kept.messages));
+        amount
     }
 
     /// Whether [`write`](Self::write) has something for the connection, heartbeats aside.

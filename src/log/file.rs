@@ -77,25 +77,35 @@ pub enum LogError {
 }
 
 impl LogFile {
-    /// Makes a new log, with its header.
+    /// Makes a new log of events, with its header.
     ///
     /// # Errors
     ///
     /// Where the file is there already or cannot be made.
     pub fn create(path: PathBuf) -> Result<Self, LogError> {
+        Self::create_with(path, RowFormat::header)
+    }
+
+    /// Makes a new log of anything, with that header.
+    pub(super) fn create_with(path: PathBuf, header: impl FnOnce(&mut Vec<u8>)) -> Result<Self, LogError> {
         let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => file,
             Err(source) => return Err(LogError::Create { path, source }),
         };
         let mut log = Self { path, file, held: Vec::new(), held_rows: 0, bytes: 0, rows: 0, checksum: 0 };
-        RowFormat::header(&mut log.held);
+        header(&mut log.held);
         log.flush()?;
         Ok(log)
     }
 
     /// Formats an event's row and holds it until the next [`flush`](Self::flush).
     pub fn append(&mut self, record: &Record<'_>, format: &mut RowFormat) {
-        format.row(record, &mut self.held);
+        self.append_with(|out| format.row(record, out));
+    }
+
+    /// Holds a row that `write` appends.
+    pub(super) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.held);
         self.held_rows += 1;
     }
 

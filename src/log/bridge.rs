@@ -1,0 +1,232 @@
+//! `bridge_<node>.csv`: what the links of one process of a distributed run did, one row a happening.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{FileEntry, LogError, LogFile};
+use crate::text::words;
+use crate::time::Nanos;
+
+/// The columns of a bridge's log.
+const COLUMNS: [&str; 16] = [
+    "elapsed_s",
+    "system_time",
+    "what",
+    "peer",
+    "address",
+    "reason",
+    "messages_sent",
+    "frames_sent",
+    "bytes_sent",
+    "messages_received",
+    "frames_received",
+    "bytes_received",
+    "resent",
+    "repeated",
+    "lost",
+    "dropped",
+];
+
+words! {
+    /// What happened to a bridge or to one of its links.
+    pub enum Happening {
+        /// It listens at that address.
+        Listen = "listen",
+        /// A connection that this process dialled is in use.
+        Connect = "connect",
+        /// A connection that the peer dialled is in use.
+        Accept = "accept",
+        /// A connection was closed, since who dialled it does not belong here.
+        Refuse = "refuse",
+        /// The peer has closed a connection that this process dialled, or none could be made.
+        Fail = "fail",
+        /// The connection in use is lost.
+        Lost = "lost",
+        /// A connection is in use again, and the link goes on where it was.
+        Back = "back",
+        /// Messages are sent again, since nobody knows whether they arrived.
+        Resent = "resent",
+        /// The peer was started again; what its predecessor had not acknowledged is lost.
+        Restarted = "restarted",
+        /// Messages were dropped before they were given to the link.
+        Dropped = "dropped",
+        /// The run starts, or goes on, in this process.
+        Start = "start",
+        /// The peer has left before the run's end.
+        Left = "left",
+        /// The peer is not waited for any longer; what it had not acknowledged is lost.
+        Gone = "gone",
+        /// Both ends have sent and received all that they ever will.
+        End = "end",
+        /// The link's counters at the end of the run.
+        Total = "total",
+    }
+}
+
+/// What has passed over a link so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages given to the link.
+    pub messages_sent: u64,
+    /// Frames written to its connections.
+    pub frames_sent: u64,
+    /// Bytes written to them.
+    pub bytes_sent: u64,
+    /// Messages that arrived, each counted once.
+    pub messages_received: u64,
+    /// Frames read from its connections.
+    pub frames_received: u64,
+    /// Bytes read from them.
+    pub bytes_received: u64,
+    /// Messages sent again after a reconnect.
+    pub resent: u64,
+    /// Messages that arrived again, and were left out.
+    pub repeated: u64,
+    /// Messages that were given to the link and of which nobody knows whether they arrived, since the other
+    /// process died or left.
+    pub lost: u64,
+    /// Messages that the link did not take: the other process had left, or too much was waiting for it.
+    pub dropped: u64,
+}
+
+impl Traffic {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            messages_sent: self.messages_sent + other.messages_sent,
+            frames_sent: self.frames_sent + other.frames_sent,
+            bytes_sent: self.bytes_sent + other.bytes_sent,
+            messages_received: self.messages_received + other.messages_received,
+            frames_received: self.frames_received + other.frames_received,
+            bytes_received: self.bytes_received + other.bytes_received,
+            resent: self.resent + other.resent,
+            repeated: self.repeated + other.repeated,
+            lost: self.lost + other.lost,
+            dropped: self.dropped + other.dropped,
+        }
+    }
+}
+
+/// One row of a bridge's log.
+#[derive(Clone, Copy, Debug)]
+pub struct BridgeRow<'a> {
+    /// Time since the run's start; none before it.
+    pub elapsed: Option<Nanos>,
+    /// The time of day.
+    pub time: Timestamp,
+    /// What happened.
+    pub what: Happening,
+    /// The node at the other end, where it is known.
+    pub peer: Option<u32>,
+    /// The other end's address, or for `listen` the own one.
+    pub address: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// The link's counters; none where there is no link.
+    pub traffic: Option<Traffic>,
+}
+
+/// A bridge's log while it grows; each row is with the operating system when it was written.
+#[derive(Debug)]
+pub struct BridgeLog(LogFile);
+
+impl BridgeLog {
+    /// Makes a new log, with its header.
+    ///
+    /// # Errors
+    ///
+    /// Where the file is there already or cannot be made.
+    pub fn create(path: PathBuf) -> Result<Self, LogError> {
+        LogFile::create_with(path, |out| put(&COLUMNS, out)).map(Self)
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written whole.
+    pub fn write(&mut self, row: &BridgeRow<'_>) -> Result<(), LogError> {
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let elapsed = row.elapsed.map(Nanos::split);
+        let traffic = |of: fn(Traffic) -> u64| number(row.traffic.map(of));
+        let fields = [
+            elapsed.map(|(seconds, nanos)| format!("{seconds}.{nanos:09}")).unwrap_or_default(),
+            format!("{:.6}", row.time),
+            row.what.to_string(),
+            number(row.peer.map(u64::from)),
+            row.address.to_owned(),
+            row.reason.to_owned(),
+            traffic(|traffic| traffic.messages_sent),
+            traffic(|traffic| traffic.frames_sent),
+            traffic(|traffic| traffic.bytes_sent),
+            traffic(|traffic| traffic.messages_received),
+            traffic(|traffic| traffic.frames_received),
+            traffic(|traffic| traffic.bytes_received),
+            traffic(|traffic| traffic.resent),
+            traffic(|traffic| traffic.repeated),
+            traffic(|traffic| traffic.lost),
+            traffic(|traffic| traffic.dropped),
+        ];
+        self.0.append_with(|out| put(&fields, out));
+        self.0.flush()
+    }
+
+    /// Checks that the file holds what was written, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not.
+    pub fn finish(self) -> Result<FileEntry, LogError> {
+        self.0.finish()
+    }
+}
+
+/// Appends a row of CSV.
+fn put<T: AsRef<[u8]>>(fields: &[T], out: &mut Vec<u8>) {
+    let mut writer = csv::WriterBuilder::new().from_writer(&mut *out);
+    writer.write_record(fields).and_then(|()| Ok(writer.flush()?)).expect("memory takes all that is written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_a_happening_with_time_peer_reason_and_counters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bridge_1.csv");
+        let mut log = BridgeLog::create(path.clone()).unwrap();
+        let time = Timestamp::UNIX_EPOCH;
+        let listen = BridgeRow {
+            elapsed: None,
+            time,
+            what: Happening::Listen,
+            peer: None,
+            address: "127.0.0.1:7000",
+            reason: "",
+            traffic: None,
+        };
+        log.write(&listen).unwrap();
+        let traffic = Traffic { messages_sent: 7, lost: 2, ..Traffic::default() };
+        let lost = BridgeRow {
+            elapsed: Some(Nanos::new(1_500_000_000)),
+            what: Happening::Lost,
+            peer: Some(2),
+            reason: "reset, as \"they\" say",
+            traffic: Some(traffic),
+            ..listen
+        };
+        log.write(&lost).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "elapsed_s,system_time,what,peer,address,reason,messages_sent,frames_sent,bytes_sent,messages_received,\
+             frames_received,bytes_received,resent,repeated,lost,dropped\n\
+             ,1970-01-01T00:00:00.000000Z,listen,,127.0.0.1:7000,,,,,,,,,,,\n\
+             1.500000000,1970-01-01T00:00:00.000000Z,lost,2,127.0.0.1:7000,\"reset, as \"\"they\"\" say\",\
+             7,0,0,0,0,0,0,0,2,0\n"
+        );
+        assert_eq!(log.finish().unwrap().rows, 2);
+    }
+}
