@@ -11,6 +11,7 @@
 //! - A [`session`] outlives its connections: it numbers parcels, keeps them until they are
 //!   acknowledged, sends them again after a reconnect, notices silence, and ends in order.
 //! - A [`dialer`] decides when to dial again, and which of two connections stays where both dialled.
+//! - A [`seal`] makes a connection secret and authentic where the processes share a key.
 //! - A [`codec`] puts messages into parcels, vector stamps as differences.
 //! - A [`word`] is what processes tell each other beside messages.
 //!
@@ -21,6 +22,7 @@ pub mod codec;
 pub mod dialer;
 pub mod frame;
 pub mod greeting;
+pub mod seal;
 pub mod session;
 mod wire;
 pub mod word;
