@@ -21,6 +21,9 @@ pub struct Progress {
 pub trait Observer {
     /// Looks at the progress.
     fn progress(&mut self, progress: &Progress);
+
+    /// Hears of something that people should know now.
+    fn notice(&mut self, _text: &str) {}
 }
 
 /// Nobody: for runs that are not watched.

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::id::VmId;
-use crate::log::{FileEntry, Layout, LogError};
+use crate::log::{FileEntry, Layout, LogError, Traffic};
 use crate::tally::Account;
 use crate::time::Nanos;
 
@@ -35,8 +35,21 @@ pub struct Outcome {
     pub accounts: Vec<Account>,
     /// Its logs, closed, in the order of the machines.
     pub files: Vec<FileEntry>,
+    /// The largest final Lamport clock of the run's machines, those of other processes as well.
+    pub lamport: u64,
     /// How late its ticks were, where that was in real time.
     pub lateness: Option<LatenessSpread>,
+    /// What its links to other processes have done, where there are any.
+    pub links: Option<LinkReport>,
+}
+
+/// What the links of a process to the others of its run have done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkReport {
+    /// What has passed over them.
+    pub traffic: Traffic,
+    /// What went wrong in other processes.
+    pub warnings: Vec<String>,
 }
 
 /// How a run ended.
@@ -65,6 +78,18 @@ pub enum Failure {
     #[error("a worker thread's actor panicked: {message}")]
     SitePanicked {
         /// What the panic said, and where.
+        message: String,
+    },
+    /// The bridge to other processes panicked.
+    #[error("the bridge panicked: {message}")]
+    BridgePanicked {
+        /// What the panic said, and where.
+        message: String,
+    },
+    /// The run could not be joined.
+    #[error("{message}")]
+    NotJoined {
+        /// Who is missing, or refused, and why.
         message: String,
     },
     /// One of several runs could not start.

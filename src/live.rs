@@ -10,6 +10,7 @@
 //! delivered; and every machine hands in its account. Since an actor's mailbox is first in, first
 //! out, the request for the account comes after every message sent to the machine.
 
+pub mod bridge;
 mod directory;
 mod lab;
 mod pulse;
@@ -20,5 +21,5 @@ mod ticker;
 mod timebase;
 mod vm_actor;
 
-pub use lab::{LiveError, conduct, run};
+pub use lab::{Abroad, LiveError, conduct, run};
 pub use timebase::Timebase;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::control::{Observer, Stop};
-use crate::driver::{Ending, Failure, LatenessSpread, Outcome, Plan};
+use crate::driver::{Ending, Failure, LatenessSpread, LinkReport, Outcome, Plan};
 use crate::fit::{self, DoesNotFit};
 use crate::id::VmId;
 use crate::live::{self, LiveError};
@@ -40,8 +40,12 @@ pub struct Finished {
     pub elapsed: Nanos,
     /// The machines' accounts, by number.
     pub accounts: Vec<Account>,
+    /// The largest final Lamport clock of the run's machines, those of other processes as well.
+    pub lamport: u64,
     /// How late its ticks were, where that was in real time.
     pub lateness: Option<LatenessSpread>,
+    /// What its links to other processes have done, where there are any.
+    pub links: Option<LinkReport>,
     /// What it wrote, the manifest last.
     pub files: Vec<PathBuf>,
     /// What could not be written after the run's own failure.
@@ -149,13 +153,13 @@ impl Prepared {
 
     /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
     fn finish(mut self, outcome: Outcome) -> Finished {
-        let Outcome { mut ending, began, elapsed, accounts, mut files, lateness } = outcome;
+        let Outcome { mut ending, began, elapsed, accounts, mut files, lamport, lateness, links } = outcome;
         if let Err(error) = self.folder.check() {
             let (files, unwritten) = (self.paths(&files), Some(error.into()));
-            return Finished { ending, elapsed, accounts, lateness, files, unwritten };
+            return Finished { ending, elapsed, accounts, lamport, lateness, links, files, unwritten };
         }
         let mut unwritten = None;
-        match write_summary(self.folder.path().join(SUMMARY), &accounts) {
+        match write_summary(self.folder.path().join(SUMMARY), &accounts, lamport) {
             Ok(entry) => files.push(entry),
             Err(error) if matches!(ending, Ending::Failed(_)) => unwritten = Some(error.into()),
             Err(error) => ending = Ending::Failed(Failure::Log(error)),
@@ -179,7 +183,7 @@ impl Prepared {
             Ok(()) => paths.push(self.folder.path().join(MANIFEST)),
             Err(error) => unwritten = unwritten.or_else(|| Some(error.into())),
         }
-        Finished { ending, elapsed, accounts, lateness, files: paths, unwritten }
+        Finished { ending, elapsed, accounts, lamport, lateness, links, files: paths, unwritten }
     }
 
     fn paths(&self, files: &[FileEntry]) -> Vec<PathBuf> {
@@ -218,7 +222,7 @@ where
     if scenario.is_virtual() {
         Ok(sim::run(scenario, plan, workload, &stop, observer))
     } else {
-        live::run(scenario, plan, workload, stop, observer)
+        live::run(scenario, plan, None, workload, stop, observer)
     }
 }
 

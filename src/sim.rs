@@ -29,6 +29,7 @@ use crate::id::VmId;
 use crate::log::LogError;
 use crate::panics;
 use crate::scenario::Scenario;
+use crate::tally::largest_lamport;
 use crate::workload::Workload;
 
 /// Into how many parts the machines are cut. Threads share out whole parts, and a part has a log of
@@ -164,5 +165,6 @@ fn conclude<W: Workload>(scenario: &Scenario, shards: Vec<Shard<W>>, exchange: E
             }
         }
     }
-    Outcome { ending, began: None, elapsed, accounts, files, lateness: None }
+    let lamport = largest_lamport(&accounts);
+    Outcome { ending, began: None, elapsed, accounts, files, lamport, lateness: None, links: None }
 }

@@ -49,7 +49,7 @@ where
         || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     System::with_tokio_rt(runtime).block_on(async {
         let plan = Plan { threads: 1, layout, folder: folder.to_owned() };
-        conduct(vec![Arbiter::current()], scenario, &plan, workload, stop, observer).await
+        conduct(vec![Arbiter::current()], scenario, &plan, None, workload, stop, observer).await
     })
 }
 
@@ -68,7 +68,7 @@ fn run(settings: &str, layout: Layout) -> (Outcome, Run) {
         Choice::ClientServer => run_paused(&scenario, layout, folder.path(), ClientServer::new, stop),
     };
     assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
-    write_summary(folder.path().join(SUMMARY), &outcome.accounts).unwrap();
+    write_summary(folder.path().join(SUMMARY), &outcome.accounts, outcome.lamport).unwrap();
     let manifest = Manifest {
         status: Status::Complete,
         settings: scenario.settings(),

@@ -52,7 +52,7 @@ fn run(scenario: &Scenario, threads: usize, layout: Layout, folder: &Path) -> Ou
 }
 
 fn finish(scenario: &Scenario, outcome: &Outcome, folder: &Path) {
-    let summary = write_summary(folder.join(SUMMARY), &outcome.accounts).unwrap();
+    let summary = write_summary(folder.join(SUMMARY), &outcome.accounts, outcome.lamport).unwrap();
     let manifest = Manifest {
         status: Status::Complete,
         settings: scenario.settings(),
@@ -72,10 +72,10 @@ fn run_live(scenario: &Scenario, folder: &Path) -> Outcome {
         let (plan, here) = (plan(1, Layout::PerVm, folder), vec![Arbiter::current()]);
         match scenario.workload() {
             Choice::ScaleModel => {
-                live::conduct(here, scenario, &plan, scale_model(scenario), stop, &mut Unwatched).await
+                live::conduct(here, scenario, &plan, None, scale_model(scenario), stop, &mut Unwatched).await
             }
             Choice::ClientServer => {
-                live::conduct(here, scenario, &plan, ClientServer::new, stop, &mut Unwatched).await
+                live::conduct(here, scenario, &plan, None, ClientServer::new, stop, &mut Unwatched).await
             }
         }
     });

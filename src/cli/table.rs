@@ -9,7 +9,7 @@ use crate::driver::Ending;
 use crate::run::Finished;
 use crate::scenario::Scenario;
 use crate::series::FinishedSeries;
-use crate::tally::{Account, largest_lamport};
+use crate::tally::Account;
 
 /// The most machines that have a row each.
 const MOST_ROWS: usize = 100;
@@ -50,7 +50,7 @@ impl fmt::Display for Summary<'_> {
             vms => format!("{} machines", grouped(vms.into())),
         };
         writeln!(f, "{vms}, {:.1} s, seed {}: {ended}\n", finished.elapsed.as_secs_f64(), scenario.seed().0)?;
-        writeln!(f, "{}", machines(&finished.accounts))?;
+        writeln!(f, "{}", machines(&finished.accounts, finished.lamport))?;
         let hidden = finished.accounts.len() - shown(&finished.accounts).len();
         if hidden > 0 {
             writeln!(f, "and {} more machines, all in the summary", grouped(hidden as u64))?;
@@ -87,9 +87,8 @@ fn empty_table() -> Table {
     table
 }
 
-fn machines(accounts: &[Account]) -> Table {
+fn machines(accounts: &[Account], lamport: u64) -> Table {
     let mut table = empty_table();
-    let largest = largest_lamport(accounts);
     for account in shown(accounts) {
         let tally = &account.tally;
         table.add_row([
@@ -100,7 +99,7 @@ fn machines(accounts: &[Account]) -> Table {
             tally.sends.to_string(),
             tally.receives.to_string(),
             account.lamport.to_string(),
-            account.drift(largest).to_string(),
+            account.drift(lamport).to_string(),
             format!("{:.2}", account.mean_jump()),
             tally.largest_jump.to_string(),
             format!("{:.2}", tally.mean_queue()),
@@ -136,7 +135,7 @@ impl fmt::Display for SeriesSummary<'_> {
             let accounts = series
                 .runs
                 .iter()
-                .filter_map(|(.., run)| Some((run.accounts.get(vm)?, largest_lamport(&run.accounts))));
+                .filter_map(|(.., run)| Some((run.accounts.get(vm)?, run.lamport)));
             let measures: Vec<[f64; 12]> =
                 accounts.map(|(account, largest)| measures(account, largest)).collect();
             let cells = (0..12).map(|column| spread(measures.iter().map(|row| row[column])));

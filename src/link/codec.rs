@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::session;
 use super::wire::{Reader, put_number, put_text};
 use crate::clock::{HybridStamp, Stamp, VectorStamp};
 use crate::event::{Message, MessageId};
@@ -47,9 +48,23 @@ struct Latest(Vec<Vec<u64>>);
 #[error("a parcel whose messages make no sense")]
 pub struct CodecError;
 
-/// Whether a message can travel: what it carries is not too long for any reader.
+/// Whether a message can travel: neither what it carries nor its stamp is too long for a parcel.
 pub fn fits(message: &Message) -> bool {
-    message.payload.as_ref().is_none_or(|payload| payload.len() <= LONGEST_PAYLOAD)
+    payload_bytes(message) <= LONGEST_PAYLOAD && most_bytes(message) <= session::LONGEST_PAYLOAD
+}
+
+/// The most bytes that a message can take.
+pub fn most_bytes(message: &Message) -> usize {
+    // Flags and ten numbers of at most ten bytes; and for each entry of a vector its difference and, as a
+    // rule, one byte of the gap before it.
+    const NUMBERS: usize = 120;
+    const ENTRY: usize = 11;
+    let entries = message.stamp.vector().map_or(0, |vector| vector.entries().len());
+    NUMBERS + payload_bytes(message) + ENTRY * entries
+}
+
+fn payload_bytes(message: &Message) -> usize {
+    message.payload.as_ref().map_or(0, |payload| payload.len())
 }
 
 impl Encoder {

@@ -84,10 +84,12 @@ pub enum GreetingError {
     #[error("it does not speak clocklab's protocol")]
     NotClocklab,
     /// It speaks another version of the protocol.
-    #[error("it speaks version {theirs} of the protocol, and this process version {PROTOCOL}")]
+    #[error("it speaks version {theirs} of the protocol, and this process version {ours}")]
     Protocol {
         /// Its version.
         theirs: u32,
+        /// Ours.
+        ours: u32,
     },
     /// It belongs to another run.
     #[error("it belongs to run {theirs}, and this process to run {ours}")]
@@ -118,7 +120,7 @@ pub enum GreetingError {
         ours: u32,
     },
     /// It is not the node that should be there, or has been given this process's own number.
-    #[error("it is node {theirs}, and speaks to node {to}; this process is node {ours}")]
+    #[error("node {theirs} wanted to speak to node {to}, and met node {ours}: the nodes' numbers do not fit their addresses")]
     Node {
         /// Its number.
         theirs: u32,
@@ -127,6 +129,9 @@ pub enum GreetingError {
         /// Our number.
         ours: u32,
     },
+    /// The run is over where it wants to join it.
+    #[error("the run has ended")]
+    Ended,
     /// There is another connection between the two, or will be.
     #[error("another connection between the two is in use")]
     Superfluous,
@@ -144,6 +149,17 @@ impl GreetingError {
     /// Whether the two will never belong together, as they are.
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::NotClocklab | Self::Superfluous | Self::Refused { is_final: false, .. })
+    }
+
+    /// The same as the other end sees it.
+    fn mirrored(&self) -> Self {
+        match self.clone() {
+            Self::Protocol { theirs, ours } => Self::Protocol { theirs: ours, ours: theirs },
+            Self::Run { theirs, ours } => Self::Run { theirs: ours, ours: theirs },
+            Self::Scenario { key, theirs, ours } => Self::Scenario { key, theirs: ours, ours: theirs },
+            Self::Nodes { theirs, ours } => Self::Nodes { theirs: ours, ours: theirs },
+            same => same,
+        }
     }
 }
 
@@ -166,7 +182,7 @@ pub fn put_hello(hello: &Hello, out: &mut Vec<u8>) {
 
 /// Appends the body of a refusal.
 pub fn put_refusal(reason: &GreetingError, out: &mut Vec<u8>) {
-    let mut text = reason.to_string();
+    let mut text = reason.mirrored().to_string();
     text.truncate(text.floor_char_boundary(LONGEST_REASON));
     out.push(REFUSAL);
     out.push(u8::from(reason.is_final()));
@@ -189,7 +205,7 @@ pub fn read(body: &[u8]) -> Result<Hello, GreetingError> {
     }
     let theirs = reader.small().ok_or(GreetingError::NotClocklab)?;
     if theirs != PROTOCOL {
-        return Err(GreetingError::Protocol { theirs });
+        return Err(GreetingError::Protocol { theirs, ours: PROTOCOL });
     }
     read_hello(reader).ok_or(GreetingError::NotClocklab)
 }
@@ -308,9 +324,9 @@ mod tests {
             &|h| h.from.scenario = "vms = 3\n".into(),
             "its seed is not set, and here it is 7: all nodes need the same settings and the same version",
         );
-        check(&|h| h.to = 2, "it is node 1, and speaks to node 2; this process is node 0");
-        check(&|h| h.from.node = 0, "it is node 0, and speaks to node 0; this process is node 0");
-        check(&|h| h.from.node = 3, "it is node 3, and speaks to node 0; this process is node 0");
+        check(&|h| h.to = 2, "node 1 wanted to speak to node 2, and met node 0: the nodes' numbers do not fit their addresses");
+        check(&|h| h.from.node = 0, "node 0 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses");
+        check(&|h| h.from.node = 3, "node 3 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses");
     }
 
     #[test]
@@ -344,7 +360,7 @@ mod tests {
     fn another_version_is_told_from_another_program() {
         let mut other = body(&hello());
         other[9] = 2;
-        assert_eq!(read(&other), Err(GreetingError::Protocol { theirs: 2 }));
+        assert_eq!(read(&other), Err(GreetingError::Protocol { theirs: 2, ours: PROTOCOL }));
         other[1] = b'C';
         assert_eq!(read(&other), Err(GreetingError::NotClocklab));
     }
@@ -353,7 +369,7 @@ mod tests {
     fn a_refusal_tells_its_reason_and_nothing_that_moves_a_cursor() {
         let mut out = Vec::new();
         put_refusal(&GreetingError::Run { theirs: "\x1b[2Jx".into(), ours: "y".into() }, &mut out);
-        let reason = "it belongs to run [2Jx, and this process to run y".to_owned();
+        let reason = "it belongs to run y, and this process to run [2Jx".to_owned();
         assert_eq!(read(&out), Err(GreetingError::Refused { reason, is_final: true }));
         out.clear();
         put_refusal(&GreetingError::Superfluous, &mut out);

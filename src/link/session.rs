@@ -12,12 +12,14 @@ use std::collections::VecDeque;
 use super::frame;
 use super::greeting::{Hello, Identity};
 use super::wire::{Reader, put_number};
+use super::word::Word;
 use crate::time::Nanos;
 
 /// Kinds of a frame's body in a session; a greeting's kinds are others.
 const PARCEL: u8 = 3;
 const ACKNOWLEDGEMENT: u8 = 4;
 const END: u8 = 5;
+const WORD: u8 = 6;
 
 /// An end that has nothing else to say says so this often.
 pub const HEARTBEAT: Nanos = Nanos::from_secs(1);
@@ -127,6 +129,8 @@ pub enum Arrival<'a> {
         /// Its content.
         payload: &'a [u8],
     },
+    /// What the other process has to say beside messages.
+    Word(Word),
     /// The other end will send no more parcels.
     End,
     /// Nothing for anybody but the session.
@@ -245,6 +249,16 @@ impl Session {
         Ok(())
     }
 
+    /// Takes a word, which has a place among the parcels and is short: there is always room for one.
+    ///
+    /// # Panics
+    ///
+    /// Where the session was told to end.
+    pub fn say(&mut self, word: Word) {
+        assert!(!self.ends, "a word after the end");
+        self.keep(WORD, 0, &word.payload());
+    }
+
     /// No parcel follows: the other end is told so behind all parcels.
     pub fn end(&mut self) {
         if !self.ends {
@@ -307,6 +321,10 @@ impl Session {
                 }
                 self.counts.received.add(messages);
                 Ok(arrival)
+            }
+            WORD => {
+                let word = Word::read(reader.0).ok_or(SessionError::Malformed)?;
+                Ok(if self.is_next(number)? { Arrival::Word(word) } else { Arrival::Nothing })
             }
             END if reader.is_empty() => {
                 if !self.is_next(number)? {

@@ -1,7 +1,6 @@
 //! What processes tell each other beside messages: when the run starts, and who leaves it.
 //!
-//! A word travels in a parcel of its own that counts no messages, so it arrives once and in its place among
-//! them.
+//! A word is numbered like a parcel, so it arrives once and in its place among the messages.
 
 use super::wire::{Reader, put_number};
 use crate::time::Nanos;
@@ -33,8 +32,8 @@ const START: u8 = 2;
 const FAREWELL: u8 = 3;
 
 impl Word {
-    /// The payload of the word's parcel.
-    pub fn payload(self) -> Vec<u8> {
+    /// The word as bytes.
+    pub(super) fn payload(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(12);
         let (kind, number) = match self {
             Self::Ready { elapsed } => (READY, elapsed.get()),
@@ -49,8 +48,8 @@ impl Word {
         out
     }
 
-    /// The word that a payload is; none where it is no word.
-    pub fn read(payload: &[u8]) -> Option<Self> {
+    /// The word that these bytes are; none where they are none.
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader(payload);
         let (kind, number) = (reader.byte()?, reader.number()?);
         let word = match kind {

@@ -1,7 +1,10 @@
 //! Where each machine lives: the sender of a message cannot tell whose actor takes it.
 
+use std::sync::Arc;
+
 use actix::{Message as ActixMessage, Recipient};
 
+use super::bridge::Outbound;
 use crate::event::Message;
 
 /// A message or a call on its way to the actor of the machine that it is for.
@@ -9,26 +12,38 @@ use crate::event::Message;
 #[rtype(result = "()")]
 pub(super) struct Deliver(pub(super) Message);
 
-/// The actors of all machines, by number.
+/// The actors of this process's machines, by number, and the way to all others.
 pub(super) struct Directory {
+    /// The number of the first machine of this process.
+    first: usize,
     recipients: Vec<Recipient<Deliver>>,
+    /// The machines of the whole run.
+    vms: u32,
+    elsewhere: Option<Arc<Outbound>>,
 }
 
 impl Directory {
-    pub(super) const fn new(recipients: Vec<Recipient<Deliver>>) -> Self {
-        Self { recipients }
+    pub(super) const fn new(
+        first: u32,
+        recipients: Vec<Recipient<Deliver>>,
+        vms: u32,
+        elsewhere: Option<Arc<Outbound>>,
+    ) -> Self {
+        Self { first: first as usize, recipients, vms, elsewhere }
     }
 
-    /// Puts the message into the mailbox of its machine's actor, behind all that this sender put there
-    /// before.
+    /// Puts the message into the mailbox of its machine's actor, or into the queue to its process, behind all
+    /// that this sender put there before.
     ///
     /// # Panics
     ///
     /// Where the workload has named a machine that the run does not have.
     pub(super) fn send(&self, message: Message) {
-        let Some(recipient) = self.recipients.get(message.to.index()) else {
-            panic!("the workload sends to machine {}, which this run does not have", message.to);
-        };
-        recipient.do_send(Deliver(message));
+        let place = message.to.index().wrapping_sub(self.first);
+        match (self.recipients.get(place), &self.elsewhere) {
+            (Some(recipient), _) => recipient.do_send(Deliver(message)),
+            (None, Some(elsewhere)) if message.to.0 < self.vms => elsewhere.push(message),
+            _ => panic!("the workload sends to machine {}, which this run does not have", message.to),
+        }
     }
 }

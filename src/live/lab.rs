@@ -1,12 +1,14 @@
 //! The lab: conducts a live run from the first actor to the last account.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient, System};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+use super::bridge::{self, Bridge, Finish, JoinError, Membership, News, Open, Outbound, Prepared};
 use super::directory::{Deliver, Directory};
 use super::pulse::Pulse;
 use super::shared::{Closing, Report, lateness_histogram};
@@ -18,8 +20,12 @@ use crate::driver::{Ending, Failure, LatenessSpread, Outcome, Plan, shares};
 use crate::id::VmId;
 use crate::panics;
 use crate::scenario::Scenario;
+use crate::tally::largest_lamport;
 use crate::time::Nanos;
 use crate::workload::Workload;
+
+/// A process's bridge to the others of its run, and the arbiter that is its own.
+pub type Abroad = (ArbiterHandle, Membership);
 
 /// Why a live run could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +42,8 @@ pub enum LiveError {
     },
 }
 
-/// Runs a scenario live, its machines spread over arbiters of their own, and waits until it has ended.
+/// Runs a scenario live, its machines spread over arbiters of their own, and waits until it has ended. With a
+/// membership it runs the machines of one process of a distributed run.
 ///
 /// # Errors
 ///
@@ -44,6 +51,7 @@ pub enum LiveError {
 pub fn run<W, F>(
     scenario: &Scenario,
     plan: &Plan,
+    membership: Option<Membership>,
     workload: F,
     stop: Stop,
     observer: &mut dyn Observer,
@@ -53,10 +61,13 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     System::new().block_on(async {
-        let arbiters = start_arbiters(plan.threads.min(scenario.vms() as usize))?;
-        let handles = arbiters.iter().map(Arbiter::handle).collect();
-        let outcome = conduct(handles, scenario, plan, workload, stop, observer).await;
-        for arbiter in arbiters {
+        let machines = membership.as_ref().map_or(scenario.vms(), |place| place.share().len() as u32);
+        let sites = plan.threads.min(machines as usize);
+        let mut arbiters = start_arbiters(sites + usize::from(membership.is_some()))?;
+        let mut handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
+        let abroad = membership.and_then(|membership| Some((handles.pop()?, membership)));
+        let outcome = conduct(handles, scenario, plan, abroad, workload, stop, observer).await;
+        for arbiter in arbiters.drain(..) {
             arbiter.stop();
             // A thread that panicked has told so through its site.
             let _ = arbiter.join();
@@ -78,6 +89,7 @@ pub async fn conduct<W, F>(
     arbiters: Vec<ArbiterHandle>,
     scenario: &Scenario,
     plan: &Plan,
+    abroad: Option<Abroad>,
     workload: F,
     stop: Stop,
     observer: &mut dyn Observer,
@@ -87,17 +99,32 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     panics::remember();
-    let mut lab = Lab::open(&arbiters, scenario, plan, Arc::new(workload), stop);
-    if let Some(directory) = lab.wait_until_ready().await {
-        lab.begin(directory);
+    let mut lab = Lab::open(&arbiters, scenario, plan, abroad, Arc::new(workload), stop);
+    if let Some((recipients, logged)) = lab.wait_until_ready().await
+        && let Some(from) = lab.wait_until_all_start(logged, observer).await
+    {
+        lab.begin(recipients, from);
         lab.wait_until_quiet(observer).await;
     }
-    lab.close().await
+    let elapsed = lab.elapsed();
+    lab.take_leave(observer).await;
+    lab.close(elapsed).await
+}
+
+/// The way to the other processes of a run.
+struct Border {
+    bridge: Option<Addr<Bridge>>,
+    outbound: Arc<Outbound>,
+    news: UnboundedReceiver<News>,
+    closing: Option<bridge::Closing>,
 }
 
 /// A run under way.
 struct Lab<W: Workload> {
     vms: u32,
+    /// The machines of this process.
+    machines: Range<u32>,
+    border: Option<Border>,
     duration: Nanos,
     sites: Vec<Addr<Site<W>>>,
     pulses: Vec<Arc<Pulse>>,
@@ -117,11 +144,17 @@ impl<W: Workload> Lab<W> {
         arbiters: &[ArbiterHandle],
         scenario: &Scenario,
         plan: &Plan,
+        abroad: Option<Abroad>,
         workload: MakeWorkload<W>,
         stop: Stop,
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
-        let shares = shares(scenario.vms(), arbiters.len());
+        let machines = abroad.as_ref().map_or(0..scenario.vms(), |(_, membership)| membership.share());
+        let shares = shares(machines.len() as u32, arbiters.len());
+        let shares: Vec<Range<u32>> = shares
+            .into_iter()
+            .map(|share| machines.start + share.start..machines.start + share.end)
+            .collect();
         let theatre = Arc::<Theatre>::default();
         let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
         let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
@@ -138,10 +171,13 @@ impl<W: Workload> Lab<W> {
             };
             Site::start_in_arbiter(arbiter, |_| Site::new(orders))
         });
-        Self {
+        let sites = sites.collect();
+        let mut lab = Self {
             vms: scenario.vms(),
+            machines,
+            border: None,
             duration: scenario.duration(),
-            sites: sites.collect(),
+            sites,
             pulses,
             reports,
             stop,
@@ -150,17 +186,40 @@ impl<W: Workload> Lab<W> {
             ending: Ending::Complete,
             quiet: 0,
             closings: Vec::new(),
+        };
+        if let Some(abroad) = abroad {
+            lab.border = Some(lab.open_border(abroad));
         }
+        lab
     }
 
-    /// Waits for every site to make its machines; none where one of them cannot, or the run was asked
-    /// to stop before.
-    async fn wait_until_ready(&mut self) -> Option<Directory> {
+    fn open_border(&mut self, (arbiter, membership): Abroad) -> Border {
+        let (sender, news) = mpsc::unbounded_channel();
+        let outbound = Arc::<Outbound>::default();
+        // Where the lab has gone, there is nobody to tell.
+        let tell = Box::new(move |news| drop(sender.send(news)));
+        let bridge = match Bridge::start_in(&arbiter, membership, Arc::clone(&outbound), tell) {
+            Ok(bridge) => Some(bridge),
+            Err(error) => {
+                self.ending.fail(error.into());
+                None
+            }
+        };
+        Border { bridge, outbound, news, closing: None }
+    }
+
+    /// Waits for every site to make its machines, and tells how far their logs go; none where one of them
+    /// cannot, or the run was asked to stop before.
+    async fn wait_until_ready(&mut self) -> Option<(Vec<Recipient<Deliver>>, Nanos)> {
         let mut recipients: Vec<Vec<Recipient<Deliver>>> = self.sites.iter().map(|_| Vec::new()).collect();
+        let mut logged = Nanos::ZERO;
         for _ in 0..self.sites.len() {
             tokio::select! {
                 report = self.reports.recv() => match report? {
-                    Report::Ready { site, recipients: its } => recipients[site] = its,
+                    Report::Ready { site, recipients: its, elapsed } => {
+                        recipients[site] = its;
+                        logged = logged.max(elapsed);
+                    }
                     other => self.take(other),
                 },
                 () = self.stop.wait() => self.ending.interrupt(),
@@ -170,17 +229,48 @@ impl<W: Workload> Lab<W> {
                 return None;
             }
         }
-        Some(Directory::new(recipients.into_iter().flatten().collect()))
+        Some((recipients.into_iter().flatten().collect(), logged))
+    }
+
+    /// Waits until all processes of the run are ready, and tells how far the run has come by then; none where
+    /// it does not start. A run of one process starts at once.
+    async fn wait_until_all_start(&mut self, logged: Nanos, observer: &mut dyn Observer) -> Option<Nanos> {
+        let Some(border) = &mut self.border else { return Some(logged) };
+        if let Some(bridge) = &border.bridge {
+            bridge.do_send(Prepared { elapsed: logged });
+        }
+        while matches!(self.ending, Ending::Complete) {
+            tokio::select! {
+                news = border.news.recv() => match news? {
+                    News::Start { elapsed } => return Some(elapsed),
+                    other => border.take(other, &mut self.ending, observer),
+                },
+                () = self.stop.wait() => self.ending.interrupt(),
+            }
+        }
+        self.theatre.halt();
+        None
     }
 
     /// Starts the run's clock. It starts a little later than now, so that every actor is awake by then.
-    fn begin(&mut self, directory: Directory) {
+    fn begin(&mut self, recipients: Vec<Recipient<Deliver>>, from: Nanos) {
         // Whole milliseconds, as the timers count them.
-        let delay = Duration::from_millis(1 + u64::from(self.vms) / 1000);
-        let timebase = Timebase::starting_in(delay);
-        self.theatre.open(Stage { directory, timebase });
+        let delay = Duration::from_millis(1 + recipients.len() as u64 / 1000);
+        let timebase = Timebase::resuming(from, delay);
+        let elsewhere = self.border.as_ref().map(|border| Arc::clone(&border.outbound));
+        let directory = Directory::new(self.machines.start, recipients, self.vms, elsewhere);
+        self.theatre.open(Stage { directory, timebase, from });
         self.timebase = Some(timebase);
         self.sites.iter().for_each(|site| site.do_send(Begin));
+        if let Some(bridge) = self.border.as_ref().and_then(|border| border.bridge.as_ref()) {
+            let theatre = Arc::clone(&self.theatre);
+            let deliver = move |message| {
+                if let Some(stage) = theatre.stage() {
+                    stage.directory.send(message);
+                }
+            };
+            bridge.do_send(Open(Box::new(deliver)));
+        }
     }
 
     /// Waits until no machine will tick again: all ticks are made, or the run was asked to stop, or
@@ -192,6 +282,9 @@ impl<W: Workload> Lab<W> {
         while self.quiet < self.sites.len() {
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take(report),
+                Some(news) = Border::next(self.border.as_mut()) => {
+                    Border::take_into(self.border.as_mut(), news, &mut self.ending, observer);
+                }
                 () = self.stop.wait(), if !halted => self.ending.interrupt(),
                 _ = looks.tick() => observer.progress(&self.progress()),
             }
@@ -204,28 +297,56 @@ impl<W: Workload> Lab<W> {
         observer.progress(&self.progress());
     }
 
+    /// Tells the other processes that no machine of this one will tick again, and waits until they have said
+    /// the same, unless this one leaves early. By then all messages from there are in mailboxes.
+    async fn take_leave(&mut self, observer: &mut dyn Observer) {
+        let lamport = self.pulses.iter().map(|pulse| pulse.lamport()).max().unwrap_or(0);
+        let Some(Border { bridge: Some(bridge), .. }) = &self.border else { return };
+        let bridge = bridge.clone();
+        let finish = |early| bridge.do_send(Finish { lamport, early });
+        let mut is_early = !matches!(self.ending, Ending::Complete);
+        finish(is_early);
+        while self.border.as_ref().is_some_and(|border| border.closing.is_none() && bridge.connected()) {
+            tokio::select! {
+                Some(news) = Border::next(self.border.as_mut()) => {
+                    Border::take_into(self.border.as_mut(), news, &mut self.ending, observer);
+                }
+                () = self.stop.wait(), if !is_early => {
+                    self.ending.interrupt();
+                    is_early = true;
+                    finish(true);
+                }
+            }
+        }
+        bridge.do_send(bridge::Stop);
+    }
+
     /// Has every machine hand in its account. All messages are in their mailboxes by now, ahead of
-    /// the request.
-    async fn close(mut self) -> Outcome {
+    /// the request. The last tick of this process was made by then.
+    async fn close(mut self, quiet: Nanos) -> Outcome {
         let elapsed = match self.ending {
             // Nothing can happen between the last tick and the end.
-            Ending::Complete => self.elapsed().max(self.duration),
-            Ending::Interrupted | Ending::Failed(_) => self.elapsed(),
+            Ending::Complete => quiet.max(self.duration),
+            Ending::Interrupted | Ending::Failed(_) => quiet,
         };
-        self.sites.iter().for_each(|site| site.do_send(Close { ended: elapsed }));
+        let ended = self.elapsed().max(elapsed);
+        self.sites.iter().for_each(|site| site.do_send(Close { ended }));
         while self.closings.len() < self.sites.len() {
             match self.reports.recv().await {
                 Some(report) => self.take(report),
                 None => break,
             }
         }
+        let closing = self.border.and_then(|border| border.closing);
         let mut outcome = Outcome {
             ending: self.ending,
             began: self.timebase.map(|timebase| timebase.time_of_day()),
             elapsed,
-            accounts: Vec::with_capacity(self.vms as usize),
+            accounts: Vec::with_capacity(self.machines.len()),
             files: Vec::new(),
+            lamport: closing.as_ref().map_or(0, |closing| closing.lamport),
             lateness: None,
+            links: None,
         };
         let mut lateness = lateness_histogram();
         self.closings.sort_unstable_by_key(|closing| closing.site);
@@ -235,6 +356,11 @@ impl<W: Workload> Lab<W> {
             lateness.add(&closing.lateness).expect("the same bounds");
         }
         outcome.accounts.sort_unstable_by_key(|account| account.vm);
+        outcome.lamport = outcome.lamport.max(largest_lamport(&outcome.accounts));
+        if let Some(closing) = closing {
+            outcome.files.extend(closing.file);
+            outcome.links = Some(closing.report);
+        }
         outcome.lateness = Some(LatenessSpread::of(&lateness));
         outcome
     }
@@ -252,6 +378,7 @@ impl<W: Workload> Lab<W> {
         }
     }
 
+    /// Time since the run's start; zero before.
     fn elapsed(&self) -> Nanos {
         self.timebase.map(|timebase| timebase.elapsed()).unwrap_or_default()
     }
@@ -265,4 +392,39 @@ impl<W: Workload> Lab<W> {
             longest_queue: pulses.map(|pulse| pulse.longest_queue()).max().unwrap_or(0),
         }
     }
+}
+
+impl Border {
+    /// The next news; never where there is no border.
+    async fn next(border: Option<&mut Self>) -> Option<News> {
+        match border {
+            Some(border) => border.news.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn take_into(border: Option<&mut Self>, news: News, ending: &mut Ending, observer: &mut dyn Observer) {
+        if let Some(border) = border {
+            border.take(news, ending, observer);
+        }
+    }
+
+    fn take(&mut self, news: News, ending: &mut Ending, observer: &mut dyn Observer) {
+        match news {
+            News::Notice(text) => observer.notice(&text),
+            // It has started.
+            News::Start { .. } => {}
+            News::NotJoined(error) => ending.fail(not_joined(&error)),
+            News::Over(closing) => self.closing = Some(*closing),
+            News::LogFailed(error) => ending.fail(error.into()),
+            News::Panicked(message) => {
+                ending.fail(Failure::BridgePanicked { message });
+                self.closing.get_or_insert_default();
+            }
+        }
+    }
+}
+
+fn not_joined(error: &JoinError) -> Failure {
+    Failure::NotJoined { message: error.to_string() }
 }

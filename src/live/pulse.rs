@@ -11,6 +11,7 @@ pub(super) struct Pulse {
     events: AtomicU64,
     messages: AtomicU64,
     longest_queue: AtomicU64,
+    lamport: AtomicU64,
 }
 
 impl Pulse {
@@ -20,10 +21,8 @@ impl Pulse {
         if let Kind::Send(sent) = record.kind {
             self.messages.store(self.messages.load(Relaxed) + sent.to.len() as u64, Relaxed);
         }
-        let queue = u64::from(record.queue);
-        if queue > self.longest_queue.load(Relaxed) {
-            self.longest_queue.store(queue, Relaxed);
-        }
+        raise(&self.longest_queue, u64::from(record.queue));
+        raise(&self.lamport, record.clocks.lamport);
     }
 
     pub(super) fn events(&self) -> u64 {
@@ -36,5 +35,16 @@ impl Pulse {
 
     pub(super) fn longest_queue(&self) -> u64 {
         self.longest_queue.load(Relaxed)
+    }
+
+    /// The largest Lamport clock.
+    pub(super) fn lamport(&self) -> u64 {
+        self.lamport.load(Relaxed)
+    }
+}
+
+fn raise(most: &AtomicU64, value: u64) {
+    if value > most.load(Relaxed) {
+        most.store(value, Relaxed);
     }
 }

@@ -23,8 +23,8 @@ use crate::vm::Store;
 
 /// What a site tells the lab.
 pub(super) enum Report {
-    /// Its machines are made; these are their actors, by number.
-    Ready { site: usize, recipients: Vec<Recipient<Deliver>> },
+    /// Its machines are made; these are their actors, by number, and how far their logs go.
+    Ready { site: usize, recipients: Vec<Recipient<Deliver>>, elapsed: Nanos },
     /// None of its machines will tick again.
     Quiet,
     /// All its machines have handed in their accounts, and its logs are closed.
@@ -125,6 +125,11 @@ impl Shared {
 
     pub(super) fn has_begun(&self) -> bool {
         self.theatre.stage().is_some()
+    }
+
+    /// How far the run had come when this process took part in it.
+    pub(super) fn from(&self) -> Nanos {
+        self.stage().from
     }
 
     pub(super) fn elapsed(&self) -> Nanos {

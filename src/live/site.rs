@@ -104,7 +104,7 @@ impl<W: Workload> Actor for Site<W> {
 
     fn started(&mut self, _: &mut Context<Self>) {
         let report = match self.prepare() {
-            Ok(recipients) => Report::Ready { site: self.orders.site, recipients },
+            Ok(recipients) => Report::Ready { site: self.orders.site, recipients, elapsed: Nanos::ZERO },
             Err(error) => Report::LogFailed(error),
         };
         self.shared.report(report);

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::Directory;
 use super::timebase::Timebase;
+use crate::time::Nanos;
 
 /// Who lives where, and when it is.
 pub(super) struct Stage {
     pub(super) directory: Directory,
     pub(super) timebase: Timebase,
+    /// How far the run had come when this process took part in it.
+    pub(super) from: Nanos,
 }
 
 /// The lab sets the stage, once, before it tells any site to begin: a machine may send to another

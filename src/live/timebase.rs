@@ -24,6 +24,24 @@ impl Timebase {
         Self { start: now + delay, time_of_day: delayed.unwrap_or(time_of_day) }
     }
 
+    /// A timebase whose run has come so far after that delay.
+    pub fn resuming(elapsed: Nanos, delay: Duration) -> Self {
+        let later = Self::starting_in(delay);
+        let ago = Duration::from(elapsed);
+        let time_of_day = SignedDuration::try_from(ago).ok().and_then(|ago| later.time_of_day.checked_sub(ago).ok());
+        Self {
+            // A machine that was started less than that ago has no such instant.
+            start: later.start.checked_sub(ago).unwrap_or(later.start),
+            time_of_day: time_of_day.unwrap_or(later.time_of_day),
+        }
+    }
+
+    /// The time of day now.
+    pub fn time_of_day_now() -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the timebase")]
+        Timestamp::now()
+    }
+
     /// How long ago the run started; zero before.
     pub fn elapsed(&self) -> Nanos {
         #[expect(clippy::disallowed_methods, reason = "this is the timebase")]

@@ -137,7 +137,8 @@ impl<W: Workload> Handler<Begin> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, _: Begin, context: &mut Context<Self>) {
-        let first = self.instant(self.schedule.due(1));
+        self.next = self.schedule.ticks_until(self.site.from()) + 1;
+        let first = self.instant(self.schedule.due(self.next));
         context.spawn(Ticker::new(tokio::time::sleep_until(first)));
     }
 }

@@ -36,14 +36,14 @@ const COLUMNS: [&str; 23] = [
     "lateness_max_ms",
 ];
 
-/// Writes the summary of a run's machines.
+/// Writes the summary of a run's machines, or of those of one process. `lamport` is the largest final Lamport
+/// clock of all, from which drift is measured.
 ///
 /// # Errors
 ///
 /// Where the file is there already or cannot be written.
-pub fn write_summary(path: PathBuf, accounts: &[Account]) -> Result<FileEntry, LogError> {
-    let largest = largest_lamport(accounts);
-    write(path, &[], accounts.iter().map(|account| row(account, largest)))
+pub fn write_summary(path: PathBuf, accounts: &[Account], lamport: u64) -> Result<FileEntry, LogError> {
+    write(path, &[], accounts.iter().map(|account| row(account, lamport)))
 }
 
 /// Writes the summaries of several runs as one table, each row with its run and the run's seed in front.
@@ -134,7 +134,7 @@ mod tests {
                 lateness
             }),
         };
-        let entry = write_summary(path.clone(), &[account(0, 8), account(1, 6)]).unwrap();
+        let entry = write_summary(path.clone(), &[account(0, 8), account(1, 6)], 8).unwrap();
         assert_eq!((entry.name.as_str(), entry.rows), ("summary.csv", 2));
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),

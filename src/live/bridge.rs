@@ -1,0 +1,329 @@
+//! The bridge: the actor through which the machines of one process reach those of the others.
+//!
+//! It has an arbiter of its own. Machines hand their messages over in the [`Outbound`] queue; the bridge
+//! gives each to the [link](crate::link) to its recipient's process, which puts those that leave together
+//! into one frame. What arrives goes to the recipient's actor, which cannot tell where it came from.
+//!
+//! The bridge leads its process to the common start and to the common end as well. It tells what happens in
+//! [`News`], and writes all that its links do to `bridge_<node>.csv`.
+//!
+//! # When a process is slow, or away
+//!
+//! A machine's ticks are due when they are due, so a machine does not wait: its messages are kept for a process
+//! that is away, up to 32 MiB a link, and up to a million while the bridge itself is behind. What is beyond that
+//! is dropped, counted, and logged. A connection can wait, so there the operating system's own back-pressure
+//! holds: nothing is read faster than it is passed on. A call to a process that is away meets nobody, and is
+//! dropped: that is what the model says of it.
+
+mod connection;
+mod join;
+mod links;
+mod outbound;
+mod peer;
+mod tasks;
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message as ActixMessage};
+
+pub use self::join::{Asked, ask};
+use self::links::Links;
+pub use self::outbound::Outbound;
+use self::outbound::Wake;
+use super::Timebase;
+use crate::event::Message;
+use crate::link::greeting::Identity;
+use crate::link::seal::Key;
+use crate::driver::LinkReport;
+use crate::log::{BridgeLog, FileEntry, Happening, LogError};
+use crate::nodes;
+use crate::panics;
+use crate::time::Nanos;
+
+/// How long a connection may take to greet.
+const GREETING_TIME: Duration = Duration::from_secs(5);
+
+/// A process's place in a distributed run.
+#[derive(Debug)]
+pub struct Membership {
+    /// Which process of which run it is.
+    pub identity: Identity,
+    /// The addresses of all processes, by node.
+    pub addresses: Vec<String>,
+    /// Where the others reach this one.
+    pub listener: TcpListener,
+    /// The number of machines of the whole run.
+    pub vms: u32,
+    /// The key that all processes share, where the links are to be secret.
+    pub key: Option<Arc<Key>>,
+    /// How long the start waits for all processes.
+    pub join_timeout: Duration,
+    /// The bridge's log.
+    pub log: PathBuf,
+}
+
+impl Membership {
+    /// The machines of this process, by number.
+    pub fn share(&self) -> Range<u32> {
+        nodes::share(self.identity.nodes, self.identity.node, self.vms)
+    }
+}
+
+/// Takes a message that has arrived.
+pub type Deliver = Box<dyn FnMut(Message) + Send>;
+
+/// Takes news.
+pub type Tell = Box<dyn Fn(News) + Send>;
+
+/// What a bridge has to tell.
+#[derive(Debug)]
+pub enum News {
+    /// Something that people should see now.
+    Notice(String),
+    /// The run starts now, or has come so far.
+    Start {
+        /// Time since the run's start.
+        elapsed: Nanos,
+    },
+    /// The run does not start.
+    NotJoined(JoinError),
+    /// All is said to everybody, and the bridge's log is closed.
+    Over(Box<Closing>),
+    /// The bridge's log cannot be written.
+    LogFailed(LogError),
+    /// The bridge has panicked.
+    Panicked(String),
+}
+
+/// What a bridge leaves.
+#[derive(Debug, Default)]
+pub struct Closing {
+    /// What its links have done.
+    pub report: LinkReport,
+    /// Its log.
+    pub file: Option<FileEntry>,
+    /// The largest Lamport clock of the others' machines, as far as they have told.
+    pub lamport: u64,
+}
+
+/// Why a process cannot take part in a run.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Not all came in time.
+    #[error("the run did not start within {seconds} s{}", Missing(missing))]
+    Missing {
+        /// The nodes that are missing, their addresses, and why.
+        missing: Vec<(u32, String, String)>,
+        /// How long it was waited for them.
+        seconds: f64,
+    },
+    /// The process does not belong to the run.
+    #[error("node {node} ({address}) does not let this process join: {reason}")]
+    Refused {
+        /// The node that refused.
+        node: u32,
+        /// Its address.
+        address: String,
+        /// The difference.
+        reason: String,
+    },
+    /// The bridge's sockets cannot be used.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+struct Missing<'a>(&'a [(u32, String, String)]);
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (node, address, reason) in self.0 {
+            write!(f, "; node {node} ({address}) is missing: {reason}")?;
+        }
+        if self.0.is_empty() {
+            write!(f, ": all nodes are there, and no start signal came from node 0")?;
+        }
+        Ok(())
+    }
+}
+
+/// The machines of this process are ready to start.
+#[derive(Clone, Copy, Debug, ActixMessage)]
+#[rtype(result = "()")]
+pub struct Prepared {
+    /// How far their logs go; zero in a new run.
+    pub elapsed: Nanos,
+}
+
+/// The machines tick from now on.
+#[derive(ActixMessage)]
+#[rtype(result = "()")]
+pub struct Open(pub Deliver);
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").finish_non_exhaustive()
+    }
+}
+
+/// The machines of this process make no more ticks, and all their messages are handed over.
+#[derive(Clone, Copy, Debug, ActixMessage)]
+#[rtype(result = "()")]
+pub struct Finish {
+    /// Their largest Lamport clock.
+    pub lamport: u64,
+    /// Whether the process leaves before the run's end.
+    pub early: bool,
+}
+
+/// That process is dead and will not come back.
+#[derive(Clone, Copy, Debug, ActixMessage)]
+#[rtype(result = "()")]
+pub struct Gone {
+    /// Its number.
+    pub node: u32,
+}
+
+/// The bridge of a process.
+pub struct Bridge {
+    links: Rc<Links>,
+    outbound: Arc<Outbound>,
+    batch: Vec<Message>,
+    has_ended: bool,
+}
+
+impl Bridge {
+    /// Starts the bridge of a process on that arbiter: it listens and dials at once.
+    ///
+    /// # Errors
+    ///
+    /// Where its log cannot be made.
+    pub fn start_in(
+        arbiter: &ArbiterHandle,
+        membership: Membership,
+        outbound: Arc<Outbound>,
+        tell: Tell,
+    ) -> Result<Addr<Self>, LogError> {
+        let log = BridgeLog::create(membership.log.clone())?;
+        Ok(Self::start_in_arbiter(arbiter, move |context| {
+            let clock = Timebase::starting_in(Duration::ZERO);
+            let links = Rc::new(Links::new(&membership, log, clock, tell));
+            outbound.wakes(actix::AsyncContext::address(context).recipient());
+            let bridge = Self { links, outbound, batch: Vec::new(), has_ended: false };
+            bridge.open_links(membership);
+            bridge
+        }))
+    }
+
+    fn open_links(&self, membership: Membership) {
+        let links = &self.links;
+        let address =
+            membership.listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        let listener = membership.listener.set_nonblocking(true);
+        match listener.and_then(|()| tokio::net::TcpListener::from_std(membership.listener)) {
+            Ok(listener) => {
+                links.note(Happening::Listen, None, &address, "");
+                tasks::start(links, tasks::listen(Rc::clone(links), listener));
+            }
+            Err(source) => links.tell(News::NotJoined(JoinError::Listen { address, source })),
+        }
+        for place in &links.places {
+            tasks::start(links, tasks::dial(Rc::clone(links), Rc::clone(place)));
+        }
+        tasks::start(links, tasks::muster(Rc::clone(links), membership.join_timeout));
+    }
+
+    fn forward(&mut self) {
+        let dropped = self.outbound.take(&mut self.batch);
+        self.links.forward(self.batch.drain(..), dropped);
+    }
+}
+
+impl Actor for Bridge {
+    type Context = Context<Self>;
+}
+
+impl Handler<Wake> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+        self.forward();
+    }
+}
+
+impl Handler<Prepared> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, Prepared { elapsed }: Prepared, _: &mut Context<Self>) {
+        self.links.prepared(elapsed);
+    }
+}
+
+impl Handler<Open> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, Open(deliver): Open, _: &mut Context<Self>) {
+        self.links.open(deliver);
+    }
+}
+
+impl Handler<Gone> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, Gone { node }: Gone, _: &mut Context<Self>) {
+        if let Some(place) = self.links.place(node) {
+            self.links.give_up(place, "its process has died");
+        }
+    }
+}
+
+impl Handler<Finish> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, Finish { lamport, early }: Finish, _: &mut Context<Self>) {
+        self.forward();
+        self.links.finish(lamport, early);
+        if !std::mem::replace(&mut self.has_ended, true) {
+            tasks::start(&self.links, tasks::end(Rc::clone(&self.links)));
+        }
+    }
+}
+
+/// The run is over for this process, and its last word is said.
+#[derive(Clone, Copy, Debug, ActixMessage)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+impl Handler<Stop> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, context: &mut Context<Self>) {
+        context.stop();
+    }
+}
+
+/// A bridge that goes before it was told that the run is over has panicked.
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.links.tell(News::Panicked(panics::latest()));
+        }
+    }
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").field("node", &self.links.own.node).finish_non_exhaustive()
+    }
+}

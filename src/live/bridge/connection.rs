@@ -1,0 +1,237 @@
+//! One TCP connection: bytes in and out, sealed where there is a key, cut into frames.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+
+use crate::link::codec::CodecError;
+use crate::link::frame::{self, FrameError, Frames};
+use crate::link::greeting::{self, GreetingError, Hello};
+use crate::link::seal::{Key, Seal, SealError};
+use crate::link::session::SessionError;
+
+/// How much is read at once, and about how much is written at once.
+const PIECE: usize = 256 * 1024;
+
+/// Why a connection is of no use, or of no use any more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// The operating system's reason.
+    #[error("{}", io_reason(.0))]
+    Io(#[from] io::Error),
+    #[error("the other end closed the connection")]
+    Closed,
+    #[error("the other end closed the connection without a word; does it have another cluster key, or none?")]
+    Unanswered,
+    #[error("no greeting came within {} s", super::GREETING_TIME.as_secs())]
+    Slow,
+    #[error("it does not speak clocklab's protocol: {0}")]
+    NoGreeting(FrameError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Greeting(#[from] GreetingError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error("a message that is none of this link's")]
+    Astray,
+    #[error("another connection took its place")]
+    Replaced,
+    /// Both ends have said all; no fault at all.
+    #[error("all is said")]
+    Over,
+}
+
+impl Fault {
+    /// Whether nobody listens at that address.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+}
+
+/// The reason without the number that goes with it.
+fn io_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// A connection.
+pub(super) struct Connection {
+    stream: TcpStream,
+    seal: Seal,
+    frames: Frames,
+    buffer: Box<[u8]>,
+    /// What came out of the seal, for the frames.
+    plain: Vec<u8>,
+    /// Bytes for the wire, and how many of them are written.
+    out: Vec<u8>,
+    written: usize,
+    /// Bytes that passed and are not counted yet.
+    traffic: (u64, u64),
+}
+
+impl Connection {
+    /// A connection that this process has dialled.
+    pub(super) fn dialled(stream: TcpStream, key: Option<&Key>) -> Self {
+        Self::new(stream, key.map_or_else(Seal::open, Seal::dialling))
+    }
+
+    /// A connection that the other end has dialled.
+    pub(super) fn accepted(stream: TcpStream, key: Option<&Key>) -> Self {
+        Self::new(stream, key.map_or_else(Seal::open, Seal::accepting))
+    }
+
+    fn new(stream: TcpStream, seal: Seal) -> Self {
+        // Where it cannot be had, small frames just take longer.
+        let _ = stream.set_nodelay(true);
+        let mut frames = Frames::default();
+        frames.limit(greeting::LONGEST);
+        // Until the two have greeted each other, little is kept for a connection.
+        let buffer = vec![0; 4096].into();
+        let (plain, out) = (Vec::new(), Vec::new());
+        Self { stream, seal, frames, buffer, plain, out, written: 0, traffic: (0, 0) }
+    }
+
+    /// The two have greeted each other: from now on long frames may come.
+    pub(super) fn open_up(&mut self) {
+        self.frames.limit(frame::LONGEST);
+        self.buffer = vec![0; PIECE].into();
+    }
+
+    /// Writes a frame, all of it.
+    pub(super) async fn say(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Fault> {
+        let mut frame = Vec::new();
+        frame::put(&mut frame, write);
+        self.queue(&frame)?;
+        self.flush().await
+    }
+
+    /// Waits for the hello of the other end.
+    pub(super) async fn hear(&mut self) -> Result<Hello, Fault> {
+        self.seal.handshake(&mut self.out)?;
+        self.flush().await?;
+        loop {
+            match self.frames.pop() {
+                Ok(Some(body)) => return Ok(greeting::read(body)?),
+                Ok(None) => {}
+                Err(error) => return Err(Fault::NoGreeting(error)),
+            }
+            self.stream.readable().await?;
+            match self.read() {
+                Err(Fault::Closed) => return Err(Fault::Unanswered),
+                read => read?,
+            }
+            self.seal.handshake(&mut self.out)?;
+            self.flush().await?;
+        }
+    }
+
+    /// Waits until the two ends have agreed on keys, where there are any.
+    pub(super) async fn agree(&mut self) -> Result<(), Fault> {
+        loop {
+            self.seal.handshake(&mut self.out)?;
+            self.flush().await?;
+            if self.seal.is_ready() {
+                return Ok(());
+            }
+            self.stream.readable().await?;
+            match self.read() {
+                Err(Fault::Closed) => return Err(Fault::Unanswered),
+                read => read?,
+            }
+        }
+    }
+
+    /// Seals a piece of plain text for the wire.
+    pub(super) fn queue(&mut self, plain: &[u8]) -> Result<(), Fault> {
+        Ok(self.seal.put(plain, &mut self.out)?)
+    }
+
+    /// Whether there is little enough to be written that more may be queued.
+    pub(super) fn takes_more(&self) -> bool {
+        self.out.len() - self.written < PIECE
+    }
+
+    /// Writes as much as the operating system takes now.
+    pub(super) fn write(&mut self) -> Result<(), Fault> {
+        while self.written < self.out.len() {
+            match self.stream.try_write(&self.out[self.written..]) {
+                Ok(count) => {
+                    self.written += count;
+                    self.traffic.0 += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Fault> {
+        loop {
+            self.write()?;
+            if self.out.is_empty() {
+                return Ok(());
+            }
+            self.stream.writable().await?;
+        }
+    }
+
+    /// Waits until there is something to read, or room for what is to be written.
+    pub(super) async fn ready(&self) -> Result<bool, Fault> {
+        let interest =
+            if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+        let ready = self.stream.ready(interest).await?;
+        Ok(ready.is_readable() || ready.is_read_closed())
+    }
+
+    /// Reads as much as there is now, up to a piece.
+    pub(super) fn read(&mut self) -> Result<(), Fault> {
+        let count = match self.stream.try_read(&mut self.buffer) {
+            Ok(0) => return Err(Fault::Closed),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.traffic.1 += count as u64;
+        self.plain.clear();
+        self.seal.push(&self.buffer[..count], &mut self.plain)?;
+        self.frames.push(&self.plain);
+        Ok(())
+    }
+
+    /// The body of the next frame that is whole.
+    pub(super) fn body(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        self.frames.pop()
+    }
+
+    /// The bytes written and read since the last time.
+    pub(super) fn take_traffic(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.traffic)
+    }
+
+    /// Closes the own direction and waits a moment for the other end to close its own, so that nothing is
+    /// cut off on the way.
+    pub(super) async fn close(mut self) {
+        const MOMENT: Duration = Duration::from_secs(1);
+        let until_closed = async {
+            let _ = self.stream.shutdown().await;
+            while self.stream.readable().await.is_ok()
+                && self.stream.try_read(&mut self.buffer).map_or_else(would_block, |count| count > 0)
+            {}
+        };
+        let _ = tokio::time::timeout(MOMENT, until_closed).await;
+    }
+}
+
+fn would_block(error: io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}

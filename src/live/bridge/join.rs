@@ -1,0 +1,78 @@
+//! Asking node 0 for what only it decides: the run's name and its seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{sleep_until, timeout};
+
+use super::connection::{Connection, Fault};
+use super::{GREETING_TIME, JoinError};
+use crate::control::Observer;
+use crate::id::VmId;
+use crate::link::dialer::Dialer;
+use crate::link::greeting::{self, Hello, Identity};
+use crate::link::seal::Key;
+use crate::live::Timebase;
+use crate::seed::{Purpose, Seed};
+use crate::time::Nanos;
+
+/// What node 0 has told.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The run's name.
+    pub run: Arc<str>,
+    /// The lines of its scenario, with its seed.
+    pub scenario: Arc<str>,
+}
+
+/// Asks node 0 until it answers. `own` has no name of a run, and may have no seed in its scenario.
+///
+/// # Errors
+///
+/// Where node 0 refuses, or does not answer in time.
+pub async fn ask(
+    own: &Identity,
+    address: &str,
+    key: Option<&Key>,
+    join_timeout: Duration,
+    observer: &mut dyn Observer,
+) -> Result<Asked, JoinError> {
+    let clock = Timebase::starting_in(Duration::ZERO);
+    let deadline = Nanos::from(join_timeout);
+    let mut dialer = Dialer::new(Seed(own.incarnation).stream(VmId(0), Purpose::Network));
+    let mut told = String::new();
+    loop {
+        sleep_until(clock.instant(dialer.due().min(deadline))).await;
+        let fault = match timeout(GREETING_TIME, ask_once(own, address, key)).await {
+            Ok(Ok(asked)) => return Ok(asked),
+            Ok(Err(fault)) => fault,
+            Err(_elapsed) => Fault::Slow,
+        };
+        let reason = fault.to_string();
+        if matches!(&fault, Fault::Greeting(error) if error.is_final()) {
+            return Err(JoinError::Refused { node: 0, address: address.to_owned(), reason });
+        }
+        if clock.elapsed() >= deadline {
+            let missing = vec![(0, address.to_owned(), reason)];
+            return Err(JoinError::Missing { missing, seconds: join_timeout.as_secs_f64() });
+        }
+        if clock.elapsed() >= Nanos::from_secs(1) && told != reason {
+            observer.notice(&format!("waiting for node 0 ({address}): {reason}"));
+            told = reason;
+        }
+        dialer.failed(clock.elapsed());
+    }
+}
+
+async fn ask_once(own: &Identity, address: &str, key: Option<&Key>) -> Result<Asked, Fault> {
+    let stream = TcpStream::connect(address).await?;
+    let mut connection = Connection::dialled(stream, key);
+    connection.agree().await?;
+    let hello = Hello { from: own.clone(), to: 0, knows: 0, received: 0, turn: 1 };
+    connection.say(|out| greeting::put_hello(&hello, out)).await?;
+    let answer = connection.hear().await?;
+    greeting::check(own, &answer)?;
+    connection.close().await;
+    Ok(Asked { run: answer.from.run, scenario: answer.from.scenario })
+}

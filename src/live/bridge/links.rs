@@ -1,0 +1,504 @@
+//! All links of a bridge: who is there, when the run starts, where messages go, and when all is said.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::connection::Fault;
+use super::peer::{Away, Peer, Standing};
+use super::{Closing, Deliver, Membership, News, Tell};
+use crate::driver::LinkReport;
+use crate::event::Message;
+use crate::id::VmId;
+use crate::link::greeting::{self, GreetingError, Hello, Identity};
+use crate::link::seal::Key;
+use crate::link::session::Attached;
+use crate::link::word::Word;
+use crate::live::Timebase;
+use crate::log::{BridgeLog, BridgeRow, Happening, LogError, Traffic};
+use crate::nodes;
+use crate::time::Nanos;
+
+/// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
+const MOST_REFUSALS: u64 = 1000;
+/// Messages that are kept for machines which do not tick yet; beyond, the links are not read.
+const MOST_EARLY: usize = 100_000;
+
+/// One other process, and those who wait for news of it.
+pub(super) struct Place {
+    pub(super) node: u32,
+    pub(super) address: String,
+    pub(super) peer: RefCell<Peer>,
+    /// There is something to write, or to look at, for the conversation with it.
+    pub(super) to_write: Notify,
+    /// There is no connection in use any more.
+    pub(super) freed: Notify,
+}
+
+/// All links of a process.
+pub(super) struct Links {
+    pub(super) own: Identity,
+    vms: u32,
+    share: Range<u32>,
+    pub(super) key: Option<Arc<Key>>,
+    pub(super) clock: Timebase,
+    pub(super) places: Vec<Rc<Place>>,
+    log: RefCell<Option<BridgeLog>>,
+    refusals: Cell<u64>,
+    tell: Tell,
+    muster: RefCell<Muster>,
+    delivery: RefCell<Delivery>,
+    turn: Cell<u64>,
+    connections: Cell<u64>,
+    ending: Cell<Option<Ending>>,
+    /// The largest Lamport clock that others have told of.
+    lamport: Cell<u64>,
+    /// Messages dropped before it was looked for whom they were.
+    overflow: Cell<u64>,
+    warnings: RefCell<Vec<String>>,
+    /// Something has happened that those who wait for the start or the end should look at.
+    pub(super) changed: Notify,
+}
+
+/// The process makes no more ticks.
+#[derive(Clone, Copy)]
+pub(super) struct Ending {
+    /// Whether it does not wait for the others.
+    pub(super) early: bool,
+    pub(super) since: Nanos,
+}
+
+/// What is known on the way to the common start.
+#[derive(Default)]
+struct Muster {
+    /// How far the own logs go, once the own machines are ready.
+    prepared: Option<Nanos>,
+    /// The same of the others, at node 0.
+    ready: BTreeMap<u32, Nanos>,
+    /// The incarnation of node 0 that was told that this process is ready.
+    told: u64,
+    /// How far the run had come when, as the start signal said.
+    signal: Option<(Nanos, Nanos)>,
+    has_started: bool,
+}
+
+/// Where arrived messages go.
+enum Delivery {
+    /// The machines do not tick yet.
+    Early(Vec<Message>),
+    Open(Deliver),
+}
+
+impl Links {
+    pub(super) fn new(membership: &Membership, log: BridgeLog, clock: Timebase, tell: Tell) -> Self {
+        let Membership { identity, addresses, vms, key, .. } = membership;
+        let others = (0..identity.nodes).zip(addresses).filter(|(node, _)| *node != identity.node);
+        let places = others.map(|(node, address)| {
+            let peer = RefCell::new(Peer::new(identity, node, *vms));
+            let (to_write, freed) = (Notify::new(), Notify::new());
+            Rc::new(Place { node, address: address.clone(), peer, to_write, freed })
+        });
+        Self {
+            own: identity.clone(),
+            vms: *vms,
+            share: membership.share(),
+            key: key.clone(),
+            clock,
+            places: places.collect(),
+            log: RefCell::new(Some(log)),
+            refusals: Cell::new(0),
+            tell,
+            muster: RefCell::default(),
+            delivery: RefCell::new(Delivery::Early(Vec::new())),
+            turn: Cell::new(0),
+            connections: Cell::new(0),
+            ending: Cell::new(None),
+            lamport: Cell::new(0),
+            overflow: Cell::new(0),
+            warnings: RefCell::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.clock.elapsed()
+    }
+
+    pub(super) fn place(&self, node: u32) -> Option<&Rc<Place>> {
+        // The own place is left out.
+        let index = if node < self.own.node { node } else { node.checked_sub(1)? };
+        self.places.get(index as usize).filter(|place| place.node == node)
+    }
+
+    pub(super) fn next_connection(&self) -> u64 {
+        self.connections.update(|count| count + 1);
+        self.connections.get()
+    }
+
+    /// What to say to that process when a connection opens.
+    pub(super) fn hello(&self, place: &Place) -> Hello {
+        self.turn.update(|turn| turn + 1);
+        place.peer.borrow().session.hello(self.turn.get())
+    }
+
+    /// Makes sure that a hello comes from a process of this run, which is still to be spoken to.
+    pub(super) fn check(&self, hello: &Hello) -> Result<&Rc<Place>, GreetingError> {
+        greeting::check(&self.own, hello)?;
+        let Some(place) = self.place(hello.from.node) else {
+            return Err(GreetingError::NotClocklab);
+        };
+        let known = place.peer.borrow().session.known();
+        let is_another = known != 0 && known != hello.from.incarnation;
+        if self.ending.get().is_some() && is_another {
+            return Err(GreetingError::Ended);
+        }
+        Ok(place)
+    }
+
+    // ---- the way to the start ----
+
+    /// The own machines are ready to start, or to go on from there.
+    pub(super) fn prepared(&self, elapsed: Nanos) {
+        self.muster.borrow_mut().prepared = Some(elapsed);
+        self.advance();
+    }
+
+    pub(super) fn has_started(&self) -> bool {
+        self.muster.borrow().has_started
+    }
+
+    /// How far the run has come; none before the start.
+    fn elapsed(&self) -> Option<Nanos> {
+        let (elapsed, at) = self.muster.borrow().signal?;
+        Some(elapsed.plus(self.now().minus(at)))
+    }
+
+    /// Does what is possible now on the way to the start. All links come first; then every process tells node 0
+    /// that it is ready, and node 0 gives the signal. One that was started again finds the others under way,
+    /// and each of them tells it how far the run has come.
+    fn advance(&self) {
+        self.changed.notify_waiters();
+        let mut muster = self.muster.borrow_mut();
+        let Some(own) = muster.prepared.filter(|_| !muster.has_started) else { return };
+        if let Some((elapsed, at)) = muster.signal {
+            muster.has_started = true;
+            drop(muster);
+            return self.start(own.max(elapsed.plus(self.now().minus(at))));
+        }
+        if self.places.iter().any(|place| place.peer.borrow().standing != Standing::Here) {
+            return;
+        }
+        if let Some(first) = self.place(0) {
+            let known = first.peer.borrow().session.known();
+            if std::mem::replace(&mut muster.told, known) != known {
+                self.say(first, Word::Ready { elapsed: own });
+            }
+        } else if muster.ready.len() == self.places.len() {
+            let elapsed = muster.ready.values().copied().fold(own, Nanos::max);
+            muster.signal = Some((elapsed, self.now()));
+            muster.has_started = true;
+            drop(muster);
+            self.places.iter().for_each(|place| self.say(place, Word::Start { elapsed }));
+            self.start(elapsed);
+        }
+    }
+
+    fn start(&self, elapsed: Nanos) {
+        self.note(Happening::Start, None, "", "");
+        self.tell(News::Start { elapsed });
+    }
+
+    /// Those that are missing for the start, each with the reason.
+    pub(super) fn missing(&self) -> Vec<(u32, String, String)> {
+        let muster = self.muster.borrow();
+        let missing = self.places.iter().filter_map(|place| {
+            let peer = place.peer.borrow();
+            let reason = match peer.standing {
+                Standing::Here if peer.in_use.is_none() => peer.away.reason.clone(),
+                Standing::Here if self.own.node == 0 && !muster.ready.contains_key(&place.node) => {
+                    "it is not ready: it misses another node, or still prepares".into()
+                }
+                Standing::Here => return None,
+                _ => peer.away.reason.clone(),
+            };
+            Some((place.node, place.address.clone(), reason))
+        });
+        missing.collect()
+    }
+
+    // ---- what connections bring ----
+
+    /// A connection to that process is in use.
+    pub(super) fn attached(&self, place: &Place, address: &str, attached: Attached, how: Happening) {
+        let resent = place.peer.borrow().session.to_resend().messages;
+        match attached {
+            Attached::New => self.note(how, Some(place), address, ""),
+            Attached::Resumed => {
+                self.note(Happening::Back, Some(place), address, "");
+                self.notice(format!("{} is back", self.name(place)));
+            }
+            Attached::Restarted(lost) => {
+                let reason = format!("{} messages are lost with the process before it", lost.messages);
+                self.note(Happening::Restarted, Some(place), address, &reason);
+                self.muster.borrow_mut().ready.remove(&place.node);
+                if self.has_started() {
+                    self.warn(format!("{} was started again; {reason}", self.name(place)));
+                }
+            }
+        }
+        if resent > 0 {
+            let reason = format!("{resent} messages that may not have arrived");
+            self.note(Happening::Resent, Some(place), address, &reason);
+        }
+        if attached != Attached::Resumed
+            && let Some(elapsed) = self.elapsed()
+        {
+            self.say(place, Word::Start { elapsed });
+        }
+        self.advance();
+    }
+
+    /// The connection in use is lost.
+    pub(super) fn detached(&self, place: &Place, address: &str, fault: &Fault) {
+        let away = Away { since: self.now(), reason: fault.to_string(), is_refused: fault.is_refusal() };
+        place.peer.borrow_mut().detach(away);
+        place.freed.notify_waiters();
+        if !matches!(fault, Fault::Over) {
+            self.note(Happening::Lost, Some(place), address, &fault.to_string());
+            if place.peer.borrow().standing == Standing::Here && self.ending.get().is_none() {
+                self.notice(format!("lost the connection to {}: {fault}", self.name(place)));
+            }
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// A word of another process.
+    pub(super) fn heard(&self, place: &Place, word: Word) {
+        match word {
+            Word::Ready { elapsed } => {
+                self.muster.borrow_mut().ready.insert(place.node, elapsed);
+                self.advance();
+            }
+            Word::Start { elapsed } => {
+                let now = self.now();
+                self.muster.borrow_mut().signal.get_or_insert((elapsed, now));
+                self.advance();
+            }
+            Word::Farewell { lamport, early } => {
+                self.lamport.set(self.lamport.get().max(lamport));
+                if early && self.ending.get().is_none() {
+                    self.left(place);
+                }
+            }
+        }
+    }
+
+    /// The process leaves before the end: it is told that nothing follows from here.
+    fn left(&self, place: &Place) {
+        {
+            let mut peer = place.peer.borrow_mut();
+            peer.flush();
+            peer.session.end();
+            peer.standing = Standing::Left;
+            peer.away = Away { since: self.now(), reason: "it has left".into(), is_refused: false };
+        }
+        place.to_write.notify_one();
+        self.note(Happening::Left, Some(place), "", "");
+        self.warn(format!("{} has left the run", self.name(place)));
+    }
+
+    /// A message for a machine of this process. Tells whether it belongs here.
+    pub(super) fn deliver(&self, place: &Place, message: Message) -> bool {
+        let VmId(to) = message.to;
+        if !self.share.contains(&to)
+            || nodes::node_of(message.id.sender, self.own.nodes, self.vms) != place.node
+        {
+            return false;
+        }
+        match &mut *self.delivery.borrow_mut() {
+            Delivery::Early(messages) => messages.push(message),
+            Delivery::Open(deliver) => deliver(message),
+        }
+        true
+    }
+
+    /// Whether messages that arrive have somewhere to go.
+    pub(super) fn can_deliver(&self) -> bool {
+        match &*self.delivery.borrow() {
+            Delivery::Early(messages) => messages.len() < MOST_EARLY,
+            Delivery::Open(_) => true,
+        }
+    }
+
+    /// The machines tick: messages go to them from now on.
+    pub(super) fn open(&self, mut deliver: Deliver) {
+        let mut delivery = self.delivery.borrow_mut();
+        if let Delivery::Early(messages) = &mut *delivery {
+            messages.drain(..).for_each(&mut deliver);
+        }
+        *delivery = Delivery::Open(deliver);
+        drop(delivery);
+        self.places.iter().for_each(|place| place.to_write.notify_one());
+    }
+
+    // ---- what machines send ----
+
+    /// Takes messages for machines elsewhere, and sees to it that they leave.
+    pub(super) fn forward(&self, messages: impl Iterator<Item = Message>, dropped: u64) {
+        self.overflow.update(|sum| sum + dropped);
+        if dropped > 0 {
+            let reason = format!("{dropped} messages: the machines sent more than the bridge could take");
+            self.note(Happening::Dropped, None, "", &reason);
+        }
+        for message in messages {
+            let node = nodes::node_of(message.to, self.own.nodes, self.vms);
+            if let Some(place) = self.place(node) {
+                place.peer.borrow_mut().put(&message);
+            }
+        }
+        for place in &self.places {
+            let untold = {
+                let mut peer = place.peer.borrow_mut();
+                peer.flush();
+                if peer.session.has_to_write() {
+                    place.to_write.notify_one();
+                }
+                peer.take_untold()
+            };
+            if untold > 0 {
+                let reason = format!("{untold} messages: the process is gone, or too many wait for it");
+                self.note(Happening::Dropped, Some(place), "", &reason);
+            }
+        }
+    }
+
+    fn say(&self, place: &Place, word: Word) {
+        place.peer.borrow_mut().say(word);
+        place.to_write.notify_one();
+    }
+
+    // ---- the way to the end ----
+
+    /// No machine of this process ticks again. Whoever is there is told so behind all messages.
+    pub(super) fn finish(&self, lamport: u64, early: bool) {
+        let was = self.ending.replace(Some(Ending { early, since: self.now() }));
+        self.changed.notify_waiters();
+        if was.is_some() {
+            return;
+        }
+        for place in &self.places {
+            let mut peer = place.peer.borrow_mut();
+            match peer.standing {
+                Standing::Here => {
+                    peer.say(Word::Farewell { lamport, early });
+                    peer.session.end();
+                }
+                Standing::Expected => peer.standing = Standing::Gone,
+                Standing::Left | Standing::Gone => {}
+            }
+            place.to_write.notify_one();
+        }
+    }
+
+    pub(super) const fn ending(&self) -> Option<Ending> {
+        self.ending.get()
+    }
+
+    /// The process is not waited for any longer.
+    pub(super) fn give_up(&self, place: &Place, why: &str) {
+        let lost = place.peer.borrow_mut().give_up(Standing::Gone).messages;
+        place.to_write.notify_one();
+        let reason = format!("{why}; {lost} messages to it may not have arrived");
+        self.note(Happening::Gone, Some(place), "", &reason);
+        self.warn(format!("{} is gone: {reason}", self.name(place)));
+        self.changed.notify_waiters();
+    }
+
+    /// All is said: closes the log.
+    pub(super) fn close(&self) -> Closing {
+        let overflow = Traffic { dropped: self.overflow.get(), ..Traffic::default() };
+        let mut total = overflow;
+        for place in &self.places {
+            total = total.plus(place.peer.borrow().traffic());
+            self.note(Happening::Total, Some(place), "", "");
+        }
+        let refused = self.refusals.get();
+        let unlogged = refused.saturating_sub(MOST_REFUSALS);
+        let reason = format!("{refused} connections refused, {unlogged} of them without a row");
+        self.row(Happening::Total, None, "", if unlogged > 0 { &reason } else { "" }, Some(total));
+        if total.dropped > 0 {
+            let text = format!("{} messages were dropped on their way to other processes", total.dropped);
+            self.warnings.borrow_mut().push(text);
+        }
+        let file = self.log.take().and_then(|log| match log.finish() {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                self.tell(News::LogFailed(error));
+                None
+            }
+        });
+        let warnings = self.warnings.take();
+        Closing { report: LinkReport { traffic: total, warnings }, file, lamport: self.lamport.get() }
+    }
+
+    // ---- what people and the log are told ----
+
+    /// How people call another process.
+    fn name(&self, place: &Place) -> String {
+        format!("node {} ({})", place.node, place.address)
+    }
+
+    pub(super) fn tell(&self, news: News) {
+        (self.tell)(news);
+    }
+
+    pub(super) fn notice(&self, text: String) {
+        self.tell(News::Notice(text));
+    }
+
+    /// Something that the run's end should tell of again.
+    fn warn(&self, text: String) {
+        self.warnings.borrow_mut().push(text.clone());
+        self.notice(text);
+    }
+
+    /// A connection was refused here.
+    pub(super) fn refused(&self, address: &str, reason: &str) {
+        self.refusals.update(|count| count + 1);
+        if self.refusals.get() <= MOST_REFUSALS {
+            self.note(Happening::Refuse, None, address, reason);
+        }
+    }
+
+    /// Writes a row, with the link's counters where it is about one.
+    pub(super) fn note(&self, what: Happening, place: Option<&Place>, address: &str, reason: &str) {
+        let address = if address.is_empty() { place.map_or("", |place| &place.address) } else { address };
+        self.row(what, place, address, reason, place.map(|place| place.peer.borrow().traffic()));
+    }
+
+    fn row(
+        &self,
+        what: Happening,
+        place: Option<&Place>,
+        address: &str,
+        reason: &str,
+        traffic: Option<Traffic>,
+    ) {
+        let (elapsed, time) = (self.elapsed(), Timebase::time_of_day_now());
+        let row = BridgeRow { elapsed, time, what, peer: place.map(|place| place.node), address, reason, traffic };
+        let written = self.log.borrow_mut().as_mut().map(|log| log.write(&row));
+        if let Some(Err(error)) = written {
+            self.log_failed(error);
+        }
+    }
+
+    fn log_failed(&self, error: LogError) {
+        // Once is enough.
+        self.log.take();
+        self.tell(News::LogFailed(error));
+    }
+}

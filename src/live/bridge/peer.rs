@@ -1,0 +1,238 @@
+//! What this process knows of another one: the session with it, its codec, and how it stands. No sockets.
+
+use crate::event::Message;
+use crate::link::codec::{self, Decoder, Encoder};
+use crate::link::dialer;
+use crate::link::greeting::{GreetingError, Hello, Identity};
+use crate::link::session::{Amount, Attached, Counts, LONGEST_PAYLOAD, Session, SessionError};
+use crate::link::word::Word;
+use crate::log::Traffic;
+use crate::time::Nanos;
+
+/// The most bytes that a link keeps until they are acknowledged.
+const MOST_KEPT: usize = 32 << 20;
+/// A parcel of this size is closed, and the next one begun.
+const PARCEL: usize = 32 * 1024;
+
+/// How another process stands towards the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has not been heard of yet.
+    Expected,
+    /// It takes part.
+    Here,
+    /// It has left before the run's end.
+    Left,
+    /// It is not waited for any longer.
+    Gone,
+}
+
+/// A link that has no connection.
+#[derive(Clone, Debug)]
+pub(super) struct Away {
+    pub(super) since: Nanos,
+    pub(super) reason: String,
+    /// Whether nobody listens at its address.
+    pub(super) is_refused: bool,
+}
+
+/// Another process of the run.
+#[derive(Debug)]
+pub(super) struct Peer {
+    own: Identity,
+    node: u32,
+    vms: u32,
+    pub(super) session: Session,
+    encoder: Encoder,
+    pub(super) decoder: Decoder,
+    parcel: Vec<u8>,
+    messages: u32,
+    pub(super) standing: Standing,
+    pub(super) away: Away,
+    /// The number of the connection in use.
+    pub(super) in_use: Option<u64>,
+    /// Whether an own hello over a connection dialled here is not answered yet.
+    pub(super) is_asking: bool,
+    /// The latest of its hellos.
+    turn: u64,
+    /// What passed in sessions that were ended early.
+    past: Counts,
+    bytes: (u64, u64),
+    dropped: u64,
+    /// Messages dropped that no row tells of yet.
+    untold: u64,
+}
+
+impl Peer {
+    pub(super) fn new(own: &Identity, node: u32, vms: u32) -> Self {
+        Self {
+            session: Session::new(own.clone(), node, MOST_KEPT),
+            own: own.clone(),
+            node,
+            vms,
+            encoder: Encoder::default(),
+            decoder: Decoder::new(vms),
+            parcel: Vec::new(),
+            messages: 0,
+            standing: Standing::Expected,
+            away: Away { since: Nanos::ZERO, reason: "it has not answered".into(), is_refused: false },
+            in_use: None,
+            is_asking: false,
+            turn: 0,
+            past: Counts::default(),
+            bytes: (0, 0),
+            dropped: 0,
+            untold: 0,
+        }
+    }
+
+    /// Whether the connection over which this hello came is the one to use.
+    ///
+    /// The later hello counts: who dials has lost the connection before. Where both dial at once, both find
+    /// the same connection to be the one that stays.
+    pub(super) fn admit(&mut self, hello: &Hello, dialled_here: bool) -> Result<(), GreetingError> {
+        let is_known = hello.from.incarnation == self.session.known();
+        let is_late = is_known && hello.turn <= self.turn;
+        let yields = !dialled_here && self.is_asking && dialler_wins(self.own.node, self.node);
+        if is_late || yields {
+            return Err(GreetingError::Superfluous);
+        }
+        self.turn = hello.turn;
+        Ok(())
+    }
+
+    /// The connection of that number is in use from now on.
+    pub(super) fn attach(
+        &mut self,
+        hello: &Hello,
+        connection: u64,
+        now: Nanos,
+    ) -> Result<Attached, SessionError> {
+        let is_another = self.session.known() != hello.from.incarnation;
+        if self.standing == Standing::Left && is_another {
+            self.renew();
+        }
+        let attached = self.session.attach(hello, now)?;
+        if attached != Attached::Resumed {
+            (self.encoder, self.decoder) = (Encoder::default(), Decoder::new(self.vms));
+        }
+        self.standing = Standing::Here;
+        self.in_use = Some(connection);
+        Ok(attached)
+    }
+
+    /// Starts another session, since the one so far has been ended.
+    fn renew(&mut self) {
+        self.session.give_up();
+        self.past = plus(self.past, self.session.counts());
+        self.session = Session::new(self.own.clone(), self.node, MOST_KEPT);
+    }
+
+    /// The connection in use is lost.
+    pub(super) fn detach(&mut self, away: Away) {
+        self.session.detach();
+        self.in_use = None;
+        self.away = away;
+    }
+
+    /// Adds a message to the parcel that is being filled. A call to a process that is not there meets nobody;
+    /// a message is kept for it, as long as there is room.
+    pub(super) fn put(&mut self, message: &Message) {
+        let is_there = self.standing == Standing::Here && self.session.is_attached();
+        if message.is_call && !is_there {
+            return;
+        }
+        let most = codec::most_bytes(message);
+        let is_expected = matches!(self.standing, Standing::Expected | Standing::Here);
+        if !is_expected || !codec::fits(message) || !self.session.has_room(self.parcel.len() + most) {
+            self.drop_messages(u64::from(!message.is_call));
+            return;
+        }
+        if self.parcel.len() + most > LONGEST_PAYLOAD {
+            self.flush();
+        }
+        self.encoder.put(message, &mut self.parcel);
+        self.messages += u32::from(!message.is_call);
+        if self.parcel.len() >= PARCEL {
+            self.flush();
+        }
+    }
+
+    fn drop_messages(&mut self, count: u64) {
+        self.dropped += count;
+        self.untold += count;
+    }
+
+    /// Gives the parcel to the session.
+    pub(super) fn flush(&mut self) {
+        if !self.parcel.is_empty() {
+            // Room was made sure of, message by message.
+            let sent = self.session.send(self.messages, &self.parcel);
+            debug_assert!(sent.is_ok(), "there was room");
+            self.parcel.clear();
+            self.messages = 0;
+        }
+    }
+
+    /// Says a word behind all messages so far.
+    pub(super) fn say(&mut self, word: Word) {
+        self.flush();
+        self.session.say(word);
+    }
+
+    /// The process does not come back, or is not waited for: what it has not acknowledged is lost.
+    pub(super) fn give_up(&mut self, standing: Standing) -> Amount {
+        self.flush();
+        self.standing = standing;
+        self.in_use = None;
+        self.session.give_up()
+    }
+
+    /// Messages dropped since the last time this was asked.
+    pub(super) fn take_untold(&mut self) -> u64 {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// Counts bytes that passed.
+    pub(super) fn count_bytes(&mut self, (written, read): (u64, u64)) {
+        self.bytes.0 += written;
+        self.bytes.1 += read;
+    }
+
+    /// What has passed so far.
+    pub(super) fn traffic(&self) -> Traffic {
+        let counts = plus(self.past, self.session.counts());
+        Traffic {
+            messages_sent: counts.sent.messages,
+            frames_sent: counts.frames_written,
+            bytes_sent: self.bytes.0,
+            messages_received: counts.received.messages,
+            frames_received: counts.frames_read,
+            bytes_received: self.bytes.1,
+            resent: counts.resent.messages,
+            repeated: counts.repeated.messages,
+            lost: counts.lost.messages,
+            dropped: self.dropped,
+        }
+    }
+}
+
+const fn dialler_wins(own: u32, peer: u32) -> bool {
+    dialer::stays(own, peer, true)
+}
+
+fn plus(a: Counts, b: Counts) -> Counts {
+    let add = |a: Amount, b: Amount| Amount {
+        parcels: a.parcels + b.parcels,
+        messages: a.messages + b.messages,
+    };
+    Counts {
+        frames_written: a.frames_written + b.frames_written,
+        frames_read: a.frames_read + b.frames_read,
+        sent: add(a.sent, b.sent),
+        received: add(a.received, b.received),
+        resent: add(a.resent, b.resent),
+        repeated: add(a.repeated, b.repeated),
+        lost: add(a.lost, b.lost),
+    }
+}

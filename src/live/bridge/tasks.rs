@@ -1,0 +1,400 @@
+//! What a bridge does at the same time: it listens, dials, converses over each connection, and waits for the
+//! start and for the end.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::connection::{Connection, Fault};
+use super::links::{Links, Place};
+use super::peer::{Away, Standing};
+use super::{GREETING_TIME, JoinError, News};
+use crate::id::VmId;
+use crate::link::dialer::Dialer;
+use crate::link::greeting::{self, GreetingError, Hello};
+use crate::link::session::{Arrival, SILENCE};
+use crate::log::Happening;
+use crate::panics;
+use crate::seed::{Purpose, Seed};
+use crate::time::Nanos;
+
+/// The most connections at once that have not greeted.
+const MOST_STRANGERS: u32 = 64;
+/// How much plain text is made for the wire at once.
+const PIECE: usize = 128 * 1024;
+/// How long the end of a run waits for a process at whose address nobody listens.
+const REFUSED_TIME: Nanos = SILENCE;
+/// How long it waits for one that is away for any other reason.
+const AWAY_TIME: Nanos = Nanos::from_secs(30);
+/// How long a process that leaves early waits for the others' last words.
+const LEAVING_TIME: Nanos = Nanos::from_secs(2);
+
+/// Starts a task on this thread; a panic in it fails the run.
+pub(super) fn start(links: &Rc<Links>, task: impl Future<Output = ()> + 'static) {
+    struct Watch(Rc<Links>);
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                self.0.tell(News::Panicked(panics::latest()));
+            }
+        }
+    }
+    let watch = Watch(Rc::clone(links));
+    tokio::task::spawn_local(async move {
+        let _watch = watch;
+        task.await;
+    });
+}
+
+/// Accepts connections, each of which has a short time to greet.
+pub(super) async fn listen(links: Rc<Links>, listener: TcpListener) {
+    let strangers = Rc::new(Cell::new(0));
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) if strangers.get() < MOST_STRANGERS => {
+                strangers.update(|count| count + 1);
+                start(&links, receive(Rc::clone(&links), stream, from.to_string(), Rc::clone(&strangers)));
+            }
+            Ok((_, from)) => links.refused(&from.to_string(), "too many connections that have not greeted"),
+            Err(error) => {
+                // Out of files, or a connection that was gone before it was taken.
+                links.refused("", &format!("cannot accept a connection: {error}"));
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Greets who has dialled, and converses with it.
+async fn receive(links: Rc<Links>, stream: TcpStream, from: String, strangers: Rc<Cell<u32>>) {
+    let mut connection = Connection::accepted(stream, links.key.as_deref());
+    let greeted = timeout(GREETING_TIME, answer(&links, &mut connection, &from)).await;
+    strangers.update(|count| count - 1);
+    match greeted.unwrap_or(Err(Fault::Slow)) {
+        Ok(Some((place, number))) => converse_to_the_end(&links, &place, connection, number, &from).await,
+        // It only asked.
+        Ok(None) => connection.close().await,
+        Err(fault) => {
+            if let Fault::Greeting(reason) = &fault {
+                if !matches!(reason, GreetingError::Superfluous) {
+                    links.refused(&from, &fault.to_string());
+                    links.notice(format!("refused a connection from {from}: {fault}"));
+                }
+                let _ = timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(reason, out))).await;
+                connection.close().await;
+            } else {
+                links.refused(&from, &fault.to_string());
+            }
+        }
+    }
+}
+
+/// Hears the hello of who has dialled, and answers it; tells which connection to which process is in use now.
+async fn answer(
+    links: &Rc<Links>,
+    connection: &mut Connection,
+    from: &str,
+) -> Result<Option<(Rc<Place>, u64)>, Fault> {
+    let hello = connection.hear().await?;
+    let place = Rc::clone(links.check(&hello)?);
+    if hello.from.run.is_empty() {
+        let own = links.hello(&place);
+        connection.say(|out| greeting::put_hello(&own, out)).await?;
+        return Ok(None);
+    }
+    place.peer.borrow_mut().admit(&hello, false)?;
+    let number = attach(links, &place, &hello, from, Happening::Accept)?;
+    let own = links.hello(&place);
+    if let Err(fault) = connection.say(|out| greeting::put_hello(&own, out)).await {
+        lose(links, &place, number, from, &fault);
+        return Err(fault);
+    }
+    Ok(Some((place, number)))
+}
+
+fn attach(
+    links: &Rc<Links>,
+    place: &Rc<Place>,
+    hello: &Hello,
+    address: &str,
+    how: Happening,
+) -> Result<u64, Fault> {
+    let number = links.next_connection();
+    let attached = place.peer.borrow_mut().attach(hello, number, links.now())?;
+    // A conversation over an earlier connection finds that it is in use no more.
+    place.to_write.notify_one();
+    links.attached(place, address, attached, how);
+    Ok(number)
+}
+
+/// The connection of that number is lost, unless another one has taken its place.
+fn lose(links: &Rc<Links>, place: &Rc<Place>, number: u64, address: &str, fault: &Fault) {
+    if place.peer.borrow().in_use == Some(number) {
+        links.detached(place, address, fault);
+    }
+}
+
+/// Dials a process whenever there is no connection to it, for as long as it is to be spoken to.
+pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
+    let jitter = Seed(links.own.incarnation).stream(VmId(place.node), Purpose::Network);
+    let mut dialer = Dialer::new(jitter);
+    loop {
+        let is_free = {
+            let peer = place.peer.borrow();
+            let is_expected = match peer.standing {
+                Standing::Expected | Standing::Here => true,
+                Standing::Left => !links.has_started(),
+                Standing::Gone => false,
+            };
+            peer.in_use.is_none() && is_expected
+        };
+        if !is_free {
+            let freed = place.freed.notified();
+            // A standing may change without a word: look again now and then.
+            let _ = timeout(Duration::from_secs(1), freed).await;
+            continue;
+        }
+        sleep_until(links.clock.instant(dialer.due())).await;
+        match timeout(GREETING_TIME, greet(&links, &place)).await.unwrap_or(Err(Fault::Slow)) {
+            Ok((connection, number)) => {
+                dialer.succeeded();
+                converse_to_the_end(&links, &place, connection, number, &place.address).await;
+            }
+            Err(fault) => {
+                place.peer.borrow_mut().is_asking = false;
+                dialer.failed(links.now());
+                dialling_failed(&links, &place, &fault);
+            }
+        }
+    }
+}
+
+/// Dials, greets, and tells the connection that is in use now.
+async fn greet(links: &Rc<Links>, place: &Rc<Place>) -> Result<(Connection, u64), Fault> {
+    let stream = TcpStream::connect(&place.address).await?;
+    let mut connection = Connection::dialled(stream, links.key.as_deref());
+    connection.agree().await?;
+    if place.peer.borrow().in_use.is_some() {
+        return Err(Fault::Replaced);
+    }
+    let own = links.hello(place);
+    place.peer.borrow_mut().is_asking = true;
+    connection.say(|out| greeting::put_hello(&own, out)).await?;
+    let hello = connection.hear().await?;
+    place.peer.borrow_mut().is_asking = false;
+    let from = links.check(&hello)?;
+    if from.node != place.node {
+        return Err(GreetingError::Node { theirs: from.node, to: hello.to, ours: links.own.node }.into());
+    }
+    place.peer.borrow_mut().admit(&hello, true)?;
+    let number = attach(links, place, &hello, &place.address, Happening::Connect)?;
+    Ok((connection, number))
+}
+
+/// A row and a thought for why a process could not be reached; the same reason again is no news.
+fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
+    let is_superfluous = matches!(
+        fault,
+        Fault::Replaced
+            | Fault::Greeting(
+                GreetingError::Superfluous | GreetingError::Refused { is_final: false, .. }
+            )
+    );
+    let reason = fault.to_string();
+    let is_news = {
+        let mut peer = place.peer.borrow_mut();
+        if peer.in_use.is_some() || is_superfluous {
+            return;
+        }
+        let is_news = peer.away.reason != reason;
+        peer.away = Away { reason: reason.clone(), is_refused: fault.is_refusal(), ..peer.away.clone() };
+        is_news
+    };
+    if is_news {
+        links.note(Happening::Fail, Some(place), "", &reason);
+    }
+    let is_final = matches!(fault, Fault::Greeting(error) if error.is_final());
+    if is_final && place.node == 0 && !links.has_started() {
+        let (node, address) = (place.node, place.address.clone());
+        links.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
+    } else {
+        links.changed.notify_waiters();
+    }
+}
+
+/// Converses over a connection until it is lost or all is said.
+async fn converse_to_the_end(
+    links: &Rc<Links>,
+    place: &Rc<Place>,
+    mut connection: Connection,
+    number: u64,
+    address: &str,
+) {
+    connection.open_up();
+    let fault = match converse(links, place, &mut connection, number).await {
+        Ok(never) => match never {},
+        Err(fault) => fault,
+    };
+    place.peer.borrow_mut().count_bytes(connection.take_traffic());
+    let is_over = matches!(fault, Fault::Over);
+    if is_over {
+        connection.close().await;
+        links.note(Happening::End, Some(place), address, "");
+    }
+    lose(links, place, number, address, &fault);
+}
+
+/// Passes on what comes over a connection and writes what is to leave, for ever.
+async fn converse(
+    links: &Rc<Links>,
+    place: &Rc<Place>,
+    connection: &mut Connection,
+    number: u64,
+) -> Result<std::convert::Infallible, Fault> {
+    let mut plain = Vec::new();
+    let mut alarm = pin!(sleep_until(links.clock.instant(links.now())));
+    // The first bytes may have come with the hello.
+    take_in(links, place, connection)?;
+    loop {
+        let now = links.now();
+        let deadline = {
+            let mut peer = place.peer.borrow_mut();
+            if peer.in_use != Some(number) {
+                return Err(Fault::Replaced);
+            }
+            peer.session.check(now)?;
+            plain.clear();
+            if connection.takes_more() {
+                peer.session.write(now, PIECE, &mut plain);
+            }
+            peer.session.timeout().unwrap_or(now)
+        };
+        if !plain.is_empty() {
+            connection.queue(&plain)?;
+        }
+        connection.write()?;
+        {
+            let mut peer = place.peer.borrow_mut();
+            peer.count_bytes(connection.take_traffic());
+            let has_more = peer.session.has_to_write();
+            if has_more && connection.takes_more() {
+                continue;
+            }
+            if peer.session.is_over() && !has_more {
+                return Err(Fault::Over);
+            }
+        }
+        let deadline = links.clock.instant(deadline);
+        if alarm.is_elapsed() || alarm.deadline() > deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        let can_deliver = links.can_deliver();
+        tokio::select! {
+            biased;
+            readable = connection.ready(), if can_deliver => if readable? {
+                connection.read()?;
+                take_in(links, place, connection)?;
+            },
+            () = place.to_write.notified() => {}
+            () = alarm.as_mut() => {}
+        }
+    }
+}
+
+/// Passes on the frames that are whole.
+fn take_in(links: &Rc<Links>, place: &Rc<Place>, connection: &mut Connection) -> Result<(), Fault> {
+    let now = links.now();
+    while let Some(body) = connection.body()? {
+        let mut borrowed = place.peer.borrow_mut();
+        let peer = &mut *borrowed;
+        match peer.session.read(body, now)? {
+            Arrival::Parcel { payload, .. } => {
+                let mut is_astray = false;
+                peer.decoder.read(payload, |message| is_astray |= !links.deliver(place, message))?;
+                if is_astray {
+                    return Err(Fault::Astray);
+                }
+            }
+            Arrival::Word(word) => {
+                drop(borrowed);
+                links.heard(place, word);
+            }
+            Arrival::End => links.changed.notify_waiters(),
+            Arrival::Nothing => {}
+        }
+    }
+    Ok(())
+}
+
+/// Tells people for whom the start waits, and gives up when it has waited for too long.
+pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
+    let deadline = links.clock.instant(join_timeout.into());
+    let mut told = Vec::new();
+    let mut next_look = links.clock.instant(Nanos::from_secs(1));
+    while !links.has_started() && links.ending().is_none() {
+        tokio::select! {
+            () = links.changed.notified() => {}
+            () = sleep_until(next_look.min(deadline)) => {
+                next_look += Duration::from_secs(1);
+                let missing = links.missing();
+                if missing != told {
+                    for (node, address, reason) in &missing {
+                        links.notice(format!("waiting for node {node} ({address}): {reason}"));
+                    }
+                    told = missing;
+                }
+            }
+        }
+        if links.clock.elapsed() >= join_timeout.into() && !links.has_started() {
+            let missing = links.missing();
+            links.tell(News::NotJoined(JoinError::Missing { missing, seconds: join_timeout.as_secs_f64() }));
+            return;
+        }
+    }
+}
+
+/// Waits until all is said to everybody, or nobody is left to say it to; then closes.
+pub(super) async fn end(links: Rc<Links>) {
+    loop {
+        let mut is_over = true;
+        for place in &links.places {
+            is_over &= is_done(&links, place);
+        }
+        if is_over {
+            break;
+        }
+        let _ = timeout(Duration::from_millis(100), links.changed.notified()).await;
+    }
+    let closing = links.close();
+    links.tell(News::Over(Box::new(closing)));
+}
+
+/// Whether nothing is left to be said to that process; looks whether to wait for it any longer.
+fn is_done(links: &Rc<Links>, place: &Rc<Place>) -> bool {
+    let Some(ending) = links.ending() else { return false };
+    let now = links.now();
+    let why = {
+        let peer = place.peer.borrow();
+        let is_waited_for = matches!(peer.standing, Standing::Here | Standing::Left);
+        if !is_waited_for || peer.session.is_over() && peer.in_use.is_none() {
+            return true;
+        }
+        let (away, waited) = (now.minus(peer.away.since), now.minus(ending.since));
+        let reason = || format!("away for {:.0} s ({})", away.as_secs_f64(), peer.away.reason);
+        match peer.in_use {
+            Some(_) if ending.early && waited >= LEAVING_TIME => "no answer to the farewell".to_owned(),
+            Some(_) => return false,
+            None if ending.early => reason(),
+            None if peer.away.is_refused && away >= REFUSED_TIME => reason(),
+            None if away >= AWAY_TIME => reason(),
+            None => return false,
+        }
+    };
+    links.give_up(place, &why);
+    true
+}
