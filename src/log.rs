@@ -1,4 +1,4 @@
-//! What a run leaves behind: the CSV schema and its writer, the summary, the manifest, the folder.
+//! What a run leaves behind: the CSV schema, its writer and its reader, the summary, the manifest, the folder.
 //!
 //! Only this module knows the names of columns and files.
 
@@ -7,6 +7,7 @@ mod file;
 mod folder;
 mod layout;
 mod manifest;
+mod reader;
 mod row;
 mod summary;
 
@@ -15,7 +16,8 @@ pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{Drawn, Manifest, ManifestError, RunSection, Status, read_settings};
-pub use row::{COLUMNS, RowFormat};
+pub use reader::{EventKind, ReadError, Row, RowReader};
+pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
 
 use crate::id::VmId;
@@ -52,19 +54,27 @@ pub fn run_folder_name(run: u32) -> String {
 
 /// Whether a folder of that name is one of several runs.
 fn is_run_folder(name: &str) -> bool {
-    name.strip_prefix("run_").is_some_and(|k| !k.is_empty() && k.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_prefix("run_").is_some_and(is_digits)
+}
+
+/// Whether a file of that name is a log.
+fn is_log(name: &str) -> bool {
+    let numbered = |prefix, separator| {
+        let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv"));
+        middle.and_then(|text| text.split_once(separator)).is_some_and(|(a, b)| is_digits(a) && is_digits(b))
+    };
+    numbered("vm_", '_') || numbered("vms_", '-')
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
 fn is_run_file(name: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let one_number =
-        |prefix| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv")).is_some_and(digits);
-    let numbered = |prefix, separator| {
-        let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv"));
-        middle.and_then(|text| text.split_once(separator)).is_some_and(|(a, b)| digits(a) && digits(b))
-    };
-    let is_log = numbered("vm_", '_') || numbered("vms_", '-') || one_number("bridge_");
+        |prefix| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv")).is_some_and(is_digits);
+    let is_log = is_log(name) || one_number("bridge_");
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
     [SUMMARY, MANIFEST, RUNS].contains(&name) || is_log || is_draft

@@ -199,7 +199,8 @@ impl Write for NewFile {
     }
 }
 
-fn entry(path: &Path, rows: u64, bytes: u64, checksum: u32) -> FileEntry {
+/// What the manifest says of a file with so many rows and bytes.
+pub(super) fn entry(path: &Path, rows: u64, bytes: u64, checksum: u32) -> FileEntry {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     FileEntry { name, rows, bytes, crc32c: format!("{checksum:08x}") }
 }

@@ -29,6 +29,34 @@ pub const COLUMNS: [&str; 15] = [
     "payload",
 ];
 
+/// A column of a log; its number is its place among [`COLUMNS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is called as its column")]
+pub enum Column {
+    Vm,
+    Event,
+    Kind,
+    Elapsed,
+    SystemTime,
+    Lamport,
+    Vector,
+    Hlc,
+    Peers,
+    Message,
+    SenderLamport,
+    Queue,
+    Lost,
+    Duplicated,
+    Payload,
+}
+
+impl Column {
+    /// The column's name in the header.
+    pub const fn name(self) -> &'static str {
+        COLUMNS[self as usize]
+    }
+}
+
 /// The form of a log's rows: the schema, and the time of day at which the run started.
 #[derive(Clone, Debug)]
 pub struct RowFormat {
