@@ -63,6 +63,7 @@ fn machines(scenario: &Scenario) -> f64 {
         vec![Arbiter::current()],
         scenario,
         &plan,
+        None,
         Broadcast,
         stop,
         &mut Unwatched,

@@ -8,6 +8,7 @@ mod folder;
 mod layout;
 mod manifest;
 mod reader;
+mod recover;
 mod row;
 mod summary;
 
@@ -17,8 +18,11 @@ pub use folder::{FolderError, RunFolder};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{Drawn, Manifest, ManifestError, RunSection, Status, read_settings};
 pub use reader::{EventKind, ReadError, Row, RowReader};
+pub use recover::{Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
+
+use std::path::{Path, PathBuf};
 
 use crate::id::VmId;
 use crate::time::Rate;
@@ -31,6 +35,9 @@ pub const MANIFEST: &str = "run.toml";
 pub const RUNS: &str = "runs.csv";
 /// The folder to which earlier runs are moved.
 pub const PREVIOUS: &str = "previous";
+
+/// What the name of a log's torn last rows has after the log's own.
+const TORN: &str = ".torn";
 
 /// The name of one machine's own log.
 pub fn vm_log_name(vm: VmId, rate: Rate) -> String {
@@ -45,6 +52,13 @@ pub fn combined_log_name(first: VmId, last: VmId) -> String {
 /// The name of the log of the bridge of one process of a distributed run.
 pub fn bridge_log_name(node: u32) -> String {
     format!("bridge_{node}.csv")
+}
+
+/// Where the torn last rows of a log go when a run goes on with it: a file beside it.
+fn torn_name(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(TORN);
+    name.into()
 }
 
 /// The name of the folder of one of several runs.
@@ -74,7 +88,7 @@ fn is_digits(text: &str) -> bool {
 fn is_run_file(name: &str) -> bool {
     let one_number =
         |prefix| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv")).is_some_and(is_digits);
-    let is_log = is_log(name) || one_number("bridge_");
+    let is_log = is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || one_number("bridge_");
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
     [SUMMARY, MANIFEST, RUNS].contains(&name) || is_log || is_draft
@@ -92,6 +106,7 @@ mod tests {
             assert!(is_run_file(name), "{name}");
         }
         assert!(is_run_file("bridge_0.csv") && is_run_file(".run.toml.20260101T000000Z-1f"));
+        assert!(is_run_file("vm_0_6.csv.torn") && is_run_file("vms_0-9.csv.torn"));
         for name in [
             "notes.txt",
             "run.toml.new",
@@ -99,6 +114,8 @@ mod tests {
             "vm_notes.csv",
             "vm_1_.csv",
             "vm_1_2.csv.bak",
+            "summary.csv.torn",
+            ".torn",
             "vms_1_2.csv",
             "my summary.csv",
         ] {

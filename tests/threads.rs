@@ -38,7 +38,7 @@ fn a_panic_on_one_of_several_threads_ends_the_run_on_all() {
     let plan = Plan { threads: 4, layout: Layout::Nowhere, folder: "unused".into() };
     let (_stopper, stop) = Stop::new();
     let brittle = |vm: VmId| Brittle { other: VmId(7 - vm.0), left: if vm.0 == 5 { 20 } else { u32::MAX } };
-    let outcome = run(&scenario, &plan, brittle, stop, &mut Unwatched).unwrap();
+    let outcome = run(&scenario, &plan, None, brittle, stop, &mut Unwatched).unwrap();
     let Ending::Failed(failure) = outcome.ending else { panic!("{:?}", outcome.ending) };
     assert!(failure.to_string().starts_with("machine 5 panicked: one message too many"), "{failure}");
     assert_eq!(outcome.accounts.len(), 7);
@@ -55,9 +55,9 @@ fn short_and_busy_runs_on_many_threads_complete_and_account_for_every_message() 
         let plan = Plan { threads: 8, layout: Layout::Nowhere, folder: "unused".into() };
         let (_stopper, stop) = Stop::new();
         let outcome = if seed % 2 == 0 {
-            run(&scenario, &plan, |vm| ScaleModel::new(vm, 40, 3), stop, &mut Unwatched).unwrap()
+            run(&scenario, &plan, None, |vm| ScaleModel::new(vm, 40, 3), stop, &mut Unwatched).unwrap()
         } else {
-            run(&scenario, &plan, ClientServer::new, stop, &mut Unwatched).unwrap()
+            run(&scenario, &plan, None, ClientServer::new, stop, &mut Unwatched).unwrap()
         };
         assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
         let tallies = || outcome.accounts.iter().map(|account| &account.tally);

@@ -92,9 +92,23 @@ impl LogFile {
             Ok(file) => file,
             Err(source) => return Err(LogError::Create { path, source }),
         };
-        let mut log = Self { path, file, held: Vec::new(), held_rows: 0, bytes: 0, rows: 0, checksum: 0 };
-        header(&mut log.held);
-        log.flush()?;
+        Self::reopened(path, file, header, 0, (0, 0))
+    }
+
+    /// Goes on with a file that ends after that many rows and bytes with that checksum, and stands there. Where it
+    /// has no bytes, it gets its header.
+    pub(super) fn reopened(
+        path: PathBuf,
+        file: File,
+        header: impl FnOnce(&mut Vec<u8>),
+        rows: u64,
+        (bytes, checksum): (u64, u32),
+    ) -> Result<Self, LogError> {
+        let mut log = Self { path, file, held: Vec::new(), held_rows: 0, bytes, rows, checksum };
+        if bytes == 0 {
+            header(&mut log.held);
+            log.flush()?;
+        }
         Ok(log)
     }
 

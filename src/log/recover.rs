@@ -1,0 +1,303 @@
+//! What a log says of its machines up to its last whole row, so that a run can go on from there.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::reader::{EventKind, ReadError, Row, RowReader};
+use super::row::Column;
+use super::{FileEntry, LogError, LogFile, RowFormat, torn_name};
+use crate::clock::HybridStamp;
+use crate::id::VmId;
+use crate::tally::Tally;
+use crate::time::Nanos;
+
+/// What a log says of one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// What its events add up to.
+    pub tally: Tally,
+    /// Of the messages that it sent, those that the network lost.
+    pub lost: u64,
+    /// Of the messages that it sent, those that the network delivers twice.
+    pub duplicated: u64,
+    /// When its last event happened.
+    pub elapsed: Nanos,
+    /// Its Lamport clock.
+    pub lamport: u64,
+    /// Its vector clock's entries; none where it is not kept.
+    pub vector: Box<[u64]>,
+    /// Its hybrid clock, where it is kept.
+    pub hybrid: Option<HybridStamp>,
+}
+
+/// What a log says of its machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveredLog {
+    /// Each machine that has a row.
+    pub machines: BTreeMap<VmId, Recovered>,
+    /// What the manifest would say of the header and the whole rows.
+    pub entry: FileEntry,
+    /// The bytes of a torn last row.
+    pub torn: u64,
+}
+
+/// Why a log cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It cannot be opened for writing.
+    #[error("cannot open {} for writing: {source}", path.display())]
+    Open {
+        /// The log.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// Its header cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Its torn last row cannot be moved aside.
+    #[error("cannot move the torn last row of {} to {}: {source}; nothing was removed", log.display(), to.display())]
+    MoveTorn {
+        /// The log.
+        log: PathBuf,
+        /// Where the row was to go.
+        to: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// Reads what a log says of its machines, up to its last whole row.
+///
+/// # Errors
+///
+/// Where it cannot be read, a whole row of it is malformed, or a machine's events are not numbered one after
+/// the other.
+pub fn recover(path: &Path) -> Result<RecoveredLog, ReadError> {
+    recover_from(&mut RowReader::open(path)?)
+}
+
+fn recover_from<R: Read>(reader: &mut RowReader<R>) -> Result<RecoveredLog, ReadError> {
+    let mut machines = BTreeMap::<VmId, Recovered>::new();
+    while let Some(row) = reader.next_row()? {
+        let machine = machines.entry(row.vm).or_default();
+        let expected = machine.tally.events + 1;
+        if row.event != expected {
+            let (line, found) = (row.line, row.event.to_string());
+            let expected = format!("{expected}, the number of machine {}'s next event", row.vm);
+            let path = reader.path().to_owned();
+            return Err(ReadError::Cell { path, line, column: Column::Event, found, expected });
+        }
+        machine.add(row);
+    }
+    Ok(RecoveredLog { machines, entry: reader.entry(), torn: reader.torn() })
+}
+
+impl Recovered {
+    fn add(&mut self, row: &Row) {
+        self.tally.add(row.lamport.saturating_sub(self.lamport), row.queue.unwrap_or_default());
+        match row.kind {
+            EventKind::Internal => {}
+            EventKind::Send => {
+                self.tally.sends += 1;
+                self.tally.sent += row.peers.len() as u64;
+            }
+            EventKind::Receive => self.tally.receives += 1,
+        }
+        self.lost += row.lost.len() as u64;
+        self.duplicated += row.duplicated.len() as u64;
+        self.elapsed = row.elapsed;
+        self.lamport = row.lamport;
+        if self.vector.len() == row.vector.len() {
+            self.vector.copy_from_slice(&row.vector);
+        } else {
+            self.vector = row.vector.as_slice().into();
+        }
+        self.hybrid = row.hybrid;
+    }
+}
+
+impl LogFile {
+    /// Goes on with a log that is there, and tells what it says. A torn last row is moved to a file of its own
+    /// beside it, at the end of what that has already. An empty log, or one whose header is torn, gets its header.
+    ///
+    /// # Errors
+    ///
+    /// Where the log cannot be read or written; then nothing of it has been removed.
+    pub fn resume(path: PathBuf) -> Result<(Self, RecoveredLog), ResumeError> {
+        let mut reader = RowReader::open(&path)?;
+        let recovered = recover_from(&mut reader)?;
+        let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(source) => return Err(ResumeError::Open { path, source }),
+        };
+        let bytes = recovered.entry.bytes;
+        if recovered.torn > 0 {
+            let to = torn_name(&path);
+            if let Err(source) = move_torn(&mut file, bytes, &to) {
+                return Err(ResumeError::MoveTorn { log: path, to, source });
+            }
+        }
+        if let Err(source) = file.seek(SeekFrom::Start(bytes)) {
+            return Err(ResumeError::Open { path, source });
+        }
+        Ok((Self::reopened(path, file, RowFormat::header, recovered.entry.rows, reader.consumed())?, recovered))
+    }
+}
+
+/// Copies what follows the first `whole` bytes to another file's end, and only then cuts it off.
+fn move_torn(log: &mut File, whole: u64, to: &Path) -> io::Result<()> {
+    log.seek(SeekFrom::Start(whole))?;
+    let mut aside = OpenOptions::new().append(true).create(true).open(to)?;
+    io::copy(log, &mut aside)?;
+    aside.sync_all()?;
+    log.set_len(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::clock::Reading;
+    use crate::control::{Stop, Unwatched};
+    use crate::event::{Kind, Record};
+    use crate::log::{Layout};
+    use crate::scenario::{Scenario, Settings};
+    use crate::seed::Seed;
+    use crate::tally::Account;
+    use crate::{driver, sim, workload};
+
+    /// Makes a run with all clocks and all faults, and tells its accounts.
+    fn run(folder: &Path, layout: Layout, seed: u64) -> Vec<Account> {
+        let settings: Settings = toml::from_str(
+            "virtual-time = true\nvms = 7\nduration = 9\nlatency = \"1ms-900ms\"\nloss = 0.2\nduplicate = 0.2\nskew = \"1s\"",
+        )
+        .unwrap();
+        let scenario = Scenario::new(&settings, Seed(seed)).unwrap();
+        let plan = driver::Plan { threads: 1, layout, folder: folder.to_owned() };
+        let (_stopper, stop) = Stop::new();
+        let workload = |vm| workload::ScaleModel::new(vm, 7, 5);
+        let outcome = sim::run(&scenario, &plan, workload, &stop, &mut Unwatched);
+        for entry in &outcome.files {
+            let recovered = recover(&folder.join(&entry.name)).unwrap();
+            assert_eq!((&recovered.entry, recovered.torn), (entry, 0));
+        }
+        outcome.accounts
+    }
+
+    fn logs(folder: &Path) -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn a_log_says_what_the_run_knew_of_its_machines() {
+        for (layout, seed) in [(Layout::PerVm, 1), (Layout::Combined, 2), (Layout::Combined, 3)] {
+            let folder = tempfile::tempdir().unwrap();
+            let accounts = run(folder.path(), layout, seed);
+            let mut machines = BTreeMap::new();
+            logs(folder.path()).iter().for_each(|log| machines.extend(recover(log).unwrap().machines));
+            assert_eq!(machines.len(), 7);
+            for account in accounts {
+                let Recovered { tally, lost, duplicated, elapsed, lamport, vector, hybrid } =
+                    machines[&account.vm].clone();
+                assert_eq!(tally, account.tally);
+                assert_eq!((lost, duplicated), (account.lost, account.duplicated));
+                assert_eq!((lamport, vector, hybrid), (account.lamport, account.vector, account.hybrid));
+                assert!(Nanos::from_secs(7) < elapsed && elapsed <= Nanos::from_secs(9));
+            }
+        }
+    }
+
+    fn internal(event: u64) -> Record<'static> {
+        let clocks = Reading { lamport: event, vector: &[], hybrid: None };
+        Record { vm: VmId(0), event, elapsed: Nanos::new(event), clocks, queue: 0, kind: Kind::Internal }
+    }
+
+    fn append(log: &mut LogFile, events: std::ops::RangeInclusive<u64>) {
+        let mut format = RowFormat::new(Timestamp::UNIX_EPOCH);
+        events.for_each(|event| log.append(&internal(event), &mut format));
+    }
+
+    #[test]
+    fn a_log_cut_at_any_byte_goes_on_as_if_nothing_had_been() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        let mut log = LogFile::create(path.clone()).unwrap();
+        append(&mut log, 1..=3);
+        log.finish().unwrap();
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..=whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let torn_path = torn_name(&path);
+            let _ = fs::remove_file(&torn_path);
+            let (mut log, recovered) = LogFile::resume(path.clone()).unwrap();
+            let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count() as u64;
+            let events = recovered.machines.get(&VmId(0)).map_or(0, |machine| machine.tally.events);
+            assert_eq!((events, recovered.entry.rows), (lines.saturating_sub(1), lines.saturating_sub(1)));
+            let kept = usize::try_from(recovered.entry.bytes).unwrap();
+            assert_eq!(kept as u64 + recovered.torn, cut as u64);
+            assert_eq!(fs::read(&torn_path).unwrap_or_default(), &whole[kept..cut], "what is torn is kept");
+            append(&mut log, events + 1..=3);
+            let entry = log.finish().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole);
+            assert_eq!(recover(&path).unwrap().entry, entry, "rows, bytes and checksum go on");
+        }
+    }
+
+    #[test]
+    fn torn_rows_of_several_times_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        LogFile::create(path.clone()).unwrap().finish().unwrap();
+        for torn in ["0,1,in", "0,1,internal,", "0"] {
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text + torn).unwrap();
+            assert_eq!(LogFile::resume(path.clone()).unwrap().1.torn, torn.len() as u64);
+        }
+        assert_eq!(fs::read_to_string(torn_name(&path)).unwrap(), "0,1,in0,1,internal,0");
+    }
+
+    #[test]
+    fn a_log_with_a_gap_is_not_gone_on_with_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        let mut log = LogFile::create(path.clone()).unwrap();
+        append(&mut log, 1..=2);
+        append(&mut log, 4..=4);
+        log.finish().unwrap();
+        let text = fs::read_to_string(&path).unwrap() + "0,5,";
+        fs::write(&path, &text).unwrap();
+        let error = LogFile::resume(path.clone()).unwrap_err().to_string();
+        assert!(
+            error.ends_with(":4: column event: found '4', expected 3, the number of machine 0's next event"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_or_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = LogFile::resume(folder.path().join("vm_0_1.csv")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read ") && error.contains("vm_0_1.csv"), "{error}");
+        let path = folder.path().join("vm_1_1.csv");
+        LogFile::create(path.clone()).unwrap().finish().unwrap();
+        fs::create_dir(torn_name(&path)).unwrap();
+        let text = fs::read_to_string(&path).unwrap() + "torn";
+        fs::write(&path, &text).unwrap();
+        let error = LogFile::resume(path.clone()).unwrap_err().to_string();
+        assert!(
+            error.contains("cannot move the torn last row") && error.contains("nothing was removed"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
