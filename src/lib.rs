@@ -14,8 +14,9 @@
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
 //! - **The edge**: [`log`] is all that a run leaves in files, [`link`] the protocol between the processes of a
-//!   distributed run, without its sockets, [`driver`] what a driver takes and gives, [`control`] what passes
-//!   between a run and those who watch it.
+//!   distributed run, without its sockets, [`nodes`] where these processes are and which machines each of
+//!   them holds, [`driver`] what a driver takes and gives, [`control`] what passes between a run and those
+//!   who watch it.
 //! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor; [`sim`]
 //!   in virtual time, as fast as the processor allows.
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, [`fit`] tells before
@@ -80,6 +81,7 @@ pub mod link;
 pub mod live;
 pub mod log;
 pub mod network;
+pub mod nodes;
 mod panics;
 pub mod run;
 pub mod scenario;

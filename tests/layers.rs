@@ -11,7 +11,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("the shell", &["main", "cli"]),
     ("one run", &["series", "run", "fit"]),
     ("the drivers", &["live", "sim"]),
-    ("the edge", &["driver", "panics", "log", "link", "control"]),
+    ("the edge", &["driver", "panics", "log", "link", "nodes", "control"]),
     (
         "the core",
         &["scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text"],
