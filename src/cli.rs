@@ -15,11 +15,13 @@ use clap::Parser;
 use self::flags::Flags;
 use self::progress::Bar;
 use self::signals::Signals;
-use crate::control::{Observer, Stop, Unwatched};
+use crate::control::{Observer, Progress, Stop};
 use crate::driver::Ending;
+use crate::join::{self, Invitation, NodeError};
+use crate::live::bridge::Membership;
 use crate::log;
 use crate::run::{Prepared, Request, RunError, WriteError};
-use crate::scenario::{Runs, Scenario};
+use crate::scenario::{Runs, Scenario, Settings};
 use crate::seed::Seed;
 use crate::series::{self, Series};
 use crate::time::Nanos;
@@ -52,6 +54,12 @@ struct Fatal {
     is_usage: bool,
 }
 
+impl From<NodeError> for Fatal {
+    fn from(error: NodeError) -> Self {
+        Self { is_usage: error.is_usage(), message: error.to_string() }
+    }
+}
+
 impl From<RunError> for Fatal {
     fn from(error: RunError) -> Self {
         Self { is_usage: error.is_usage(), message: error.to_string() }
@@ -74,16 +82,38 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
     let drawn = Seed(rand::random::<u64>() >> 11);
-    let scenario = Scenario::new(&settings, drawn).map_err(usage)?;
-    let request = Request { output: flags.output, threads: settings.threads, log: settings.log };
+    let request = Request { output: flags.output.clone(), threads: settings.threads, log: settings.log };
 
     let (stopper, stop) = Stop::new();
     let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;
     let shell = Shell { quiet: flags.quiet, signals, stop };
+    if let Some(invitation) = invitation(&flags)? {
+        return shell.make_part(&invitation, settings, drawn, request);
+    }
+    let scenario = Scenario::new(&settings, drawn).map_err(usage)?;
     match settings.runs {
         Some(runs) => shell.make_series(scenario, runs, request),
-        None => shell.make_run(&scenario, &request),
+        None => shell.make_run(&scenario, None, &request),
     }
+}
+
+/// What the process is asked for as one of several.
+fn invitation(flags: &Flags) -> Result<Option<Invitation>, Fatal> {
+    let (Some(nodes), Some(choice)) = (&flags.nodes, flags.node) else { return Ok(None) };
+    let hostname = sysinfo::System::host_name().ok();
+    let node = choice
+        .resolve(|name| std::env::var(name).ok(), hostname.as_deref(), nodes.len())
+        .map_err(|error| usage(format_args!("invalid value '{choice}' for '--node': {error}")))?;
+    let join_timeout = flags.join_timeout.unwrap_or(Invitation::JOIN_TIMEOUT);
+    Ok(Some(Invitation {
+        nodes: nodes.clone(),
+        node,
+        listen: flags.listen.clone(),
+        key_file: flags.cluster_key_file.clone(),
+        goes_without_key: flags.no_cluster_key,
+        join_timeout: join_timeout.into(),
+        resume: flags.resume,
+    }))
 }
 
 /// What a run and a series have in common here.
@@ -94,13 +124,37 @@ struct Shell {
 }
 
 impl Shell {
-    fn make_run(self, scenario: &Scenario, request: &Request) -> Result<ExitCode, Fatal> {
-        let prepared = Prepared::new(scenario.clone(), request)?;
+    /// Makes this process's part of a distributed run.
+    fn make_part(
+        self,
+        invitation: &Invitation,
+        settings: Settings,
+        drawn: Seed,
+        mut request: Request,
+    ) -> Result<ExitCode, Fatal> {
+        let mut observer = Speaker { is_quiet: self.quiet };
+        let joined = join::join(invitation, settings, drawn, &mut request, self.stop.clone(), &mut observer)?;
+        match joined {
+            Some((scenario, membership)) => self.make_run(&scenario, Some(membership), &request),
+            None => Ok(self.conclude(&Ending::Interrupted, Nanos::ZERO, None)),
+        }
+    }
+
+    fn make_run(
+        self,
+        scenario: &Scenario,
+        membership: Option<Membership>,
+        request: &Request,
+    ) -> Result<ExitCode, Fatal> {
+        let prepared = Prepared::new(scenario.clone(), membership, request)?;
         self.tell_moved(prepared.moved());
         let mut observer = self.observer(scenario, scenario.duration());
         let finished = prepared.run(self.stop.clone(), &mut *observer)?;
         drop(observer);
         self.say(&table::Summary { scenario, finished: &finished })?;
+        for warning in finished.links.iter().flat_map(|links| &links.warnings) {
+            complain(&format_args!("warning: {warning}"));
+        }
         Ok(self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref()))
     }
 
@@ -127,7 +181,7 @@ impl Shell {
         if !self.quiet && io::stderr().is_terminal() {
             Box::new(Bar::new(duration, scenario.is_virtual()))
         } else {
-            Box::new(Unwatched)
+            Box::new(Speaker { is_quiet: self.quiet })
         }
     }
 
@@ -157,6 +211,21 @@ impl Shell {
             (Ending::Complete, None) => ExitCode::SUCCESS,
             (Ending::Interrupted, None) => self.signals.exit_code(),
             _ => ExitCode::from(FAILED),
+        }
+    }
+}
+
+/// Watches a run where there is no bar: only notices are told.
+struct Speaker {
+    is_quiet: bool,
+}
+
+impl Observer for Speaker {
+    fn progress(&mut self, _progress: &Progress) {}
+
+    fn notice(&mut self, text: &str) {
+        if !self.is_quiet {
+            complain(&text);
         }
     }
 }

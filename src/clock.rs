@@ -52,6 +52,12 @@ impl Clocks {
         Self { lamport: Lamport::default(), others: any.then(|| Box::new(Others { vector, hybrid })) }
     }
 
+    /// The same with the Lamport clock at that value.
+    #[must_use]
+    pub fn with_lamport(self, value: u64) -> Self {
+        Self { lamport: Lamport::at(value), ..self }
+    }
+
     /// The value of the Lamport clock.
     pub const fn lamport(&self) -> u64 {
         self.lamport.value()

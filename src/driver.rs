@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 
 use crate::id::VmId;
-use crate::log::{FileEntry, Layout, LogError, Traffic};
+use crate::log::{FileEntry, Layout, LogError, ResumeError, Traffic};
 use crate::tally::Account;
 use crate::time::Nanos;
 
@@ -111,6 +111,9 @@ pub enum Failure {
     /// A log could not be written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A log could not be gone on with.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
 }
 
 /// How late ticks ran, over all machines.

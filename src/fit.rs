@@ -51,27 +51,34 @@ pub enum DoesNotFit {
     },
 }
 
-/// Refuses so many runs if they need more than the machine has now, where their logs go to that folder,
-/// which may be still to be made. What the machine does not tell counts as without limit.
+/// Refuses so many runs if they need more than the machine has now, where so many of the run's machines are on
+/// it and their logs go to that folder, which may be still to be made. What the machine does not tell counts as
+/// without limit.
 ///
 /// # Errors
 ///
 /// With the estimate, and the flag that helps.
-pub fn check(scenario: &Scenario, layout: Layout, folder: &Path, runs: u32) -> Result<(), DoesNotFit> {
-    check_memory(scenario, available_memory().unwrap_or(u64::MAX))?;
+pub fn check(
+    scenario: &Scenario,
+    here: u32,
+    layout: Layout,
+    folder: &Path,
+    runs: u32,
+) -> Result<(), DoesNotFit> {
+    check_memory(scenario, here, available_memory().unwrap_or(u64::MAX))?;
     match layout {
         Layout::Nowhere => Ok(()),
         Layout::PerVm | Layout::Combined => {
-            check_disk(scenario, folder, runs, free_disk(folder).unwrap_or(u64::MAX))
+            check_disk(scenario, here, folder, runs, free_disk(folder).unwrap_or(u64::MAX))
         }
     }
 }
 
-fn check_memory(scenario: &Scenario, available: u64) -> Result<(), DoesNotFit> {
+fn check_memory(scenario: &Scenario, here: u32, available: u64) -> Result<(), DoesNotFit> {
     let vms = scenario.vms();
-    let vectors = scenario.vector_bytes();
+    let vectors = part(scenario.vector_bytes(), here, vms);
     let each = if scenario.is_virtual() { VIRTUAL_MACHINE_BYTES } else { LIVE_MACHINE_BYTES };
-    let machines = u64::from(vms) * each;
+    let machines = u64::from(here) * each;
     // Twice the vectors: the machines' own, and about as many in messages under way.
     let needed = machines.saturating_add(vectors.saturating_mul(2));
     let (why, help) = if vectors > machines {
@@ -85,9 +92,16 @@ fn check_memory(scenario: &Scenario, available: u64) -> Result<(), DoesNotFit> {
     if needed <= available { Ok(()) } else { Err(DoesNotFit::Memory { vms, needed, available, why, help }) }
 }
 
-fn check_disk(scenario: &Scenario, folder: &Path, runs: u32, available: u64) -> Result<(), DoesNotFit> {
-    let events = scenario.events();
-    let row = row_bytes(scenario, events);
+fn check_disk(
+    scenario: &Scenario,
+    here: u32,
+    folder: &Path,
+    runs: u32,
+    available: u64,
+) -> Result<(), DoesNotFit> {
+    let all = scenario.events();
+    let row = row_bytes(scenario, all);
+    let events = part(all, here, scenario.vms());
     let events = events.saturating_mul(runs.into());
     let needed = events.saturating_mul(row);
     if needed <= available {
@@ -130,6 +144,11 @@ fn row_bytes(scenario: &Scenario, events: u64) -> u64 {
     70 + hybrid + vector
 }
 
+/// What falls to so many of the machines.
+fn part(all: u64, here: u32, vms: u32) -> u64 {
+    u64::try_from(u128::from(all) * u128::from(here) / u128::from(vms)).unwrap_or(u64::MAX)
+}
+
 /// A number of bytes as people read it.
 struct Bytes(u64);
 
@@ -155,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_million_dense_vectors_are_refused_with_the_estimate_and_the_flag() {
-        let check = |clocks| check_memory(&scenario(1_000_000, clocks), 64_000_000_000);
+        let check = |clocks| check_memory(&scenario(1_000_000, clocks), 1_000_000, 64_000_000_000);
         assert_eq!(
             check("vector").unwrap_err().to_string(),
             "invalid value '1000000' for '--vms': so many machines need about 16003.1 GB of memory (dense vector clocks: \
@@ -166,7 +185,8 @@ mod tests {
 
     #[test]
     fn logs_beyond_the_free_disk_are_refused() {
-        let check = |clocks| check_disk(&scenario(3_000, clocks), Path::new("there"), 1, 5_000_000_000);
+        let check =
+            |clocks| check_disk(&scenario(3_000, clocks), 3_000, Path::new("there"), 1, 5_000_000_000);
         let error = check("vector").unwrap_err().to_string();
         assert!(error.starts_with("cannot log to there: "), "{error}");
         assert!(error.contains("of disk, and 5.0 GB are free there; leave vector clocks out"), "{error}");
@@ -176,9 +196,12 @@ mod tests {
     #[test]
     fn the_exercise_fits_in_very_little() {
         let exercise = scenario(3, "vector,hlc");
-        assert_eq!(check_memory(&exercise, 100_000), Ok(()));
-        assert_eq!(check_disk(&exercise, Path::new("."), 1, 100_000), Ok(()));
-        assert!(check_disk(&exercise, Path::new("."), 100, 100_000).is_err(), "a hundred runs of it do not");
+        assert_eq!(check_memory(&exercise, 3, 100_000), Ok(()));
+        assert_eq!(check_disk(&exercise, 3, Path::new("."), 1, 100_000), Ok(()));
+        assert!(
+            check_disk(&exercise, 3, Path::new("."), 100, 100_000).is_err(),
+            "a hundred runs of it do not"
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@
 //! let plan = Plan { threads: 1, layout: Layout::Nowhere, folder: "output".into() };
 //! let (_stopper, stop) = Stop::new();
 //! let ring = |vm: VmId| Ring { next: VmId((vm.0 + 1) % 3) };
-//! let outcome = live::run(&scenario, &plan, ring, stop, &mut Unwatched)?;
+//! let outcome = live::run(&scenario, &plan, None, ring, stop, &mut Unwatched)?;
 //! assert_eq!(outcome.accounts.iter().map(|account| account.tally.events).sum::<u64>(), 15);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -77,6 +77,7 @@ pub mod driver;
 pub mod event;
 pub mod fit;
 pub mod id;
+pub mod join;
 pub mod link;
 pub mod live;
 pub mod log;

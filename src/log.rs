@@ -16,7 +16,9 @@ pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use layout::{Layout, LayoutError};
-pub use manifest::{Drawn, Manifest, ManifestError, RunSection, Status, read_settings};
+pub use manifest::{
+    Drawn, Manifest, ManifestError, RunSection, Status, Unfinished, read_settings, read_unfinished,
+};
 pub use reader::{EventKind, ReadError, Row, RowReader};
 pub use recover::{Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};

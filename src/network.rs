@@ -140,6 +140,15 @@ impl Uplink {
         }
     }
 
+    /// The same going on after so many messages were lost, and so many delivered twice.
+    #[must_use]
+    pub fn after(mut self, lost: u64, duplicated: u64) -> Self {
+        if let Way::Drawn(line) = &mut self.0 {
+            (line.lost, line.duplicated) = (lost, duplicated);
+        }
+        self
+    }
+
     /// How many messages the network lost, and how many it delivers twice, so far.
     pub const fn faults(&self) -> (u64, u64) {
         match &self.0 {

@@ -9,6 +9,7 @@ use crate::control::{Observer, Stop};
 use crate::driver::{Ending, Failure, LatenessSpread, LinkReport, Outcome, Plan};
 use crate::fit::{self, DoesNotFit};
 use crate::id::VmId;
+use crate::live::bridge::Membership;
 use crate::live::{self, LiveError};
 use crate::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
@@ -56,6 +57,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Prepared {
     scenario: Scenario,
+    membership: Option<Membership>,
     layout: Layout,
     threads: Threads,
     folder: RunFolder,
@@ -104,23 +106,34 @@ pub enum WriteError {
 }
 
 impl Prepared {
-    /// Prepares a run: looks whether it fits, claims its folder, moves an earlier run aside.
+    /// Prepares a run, or this process's part of one: looks whether it fits, claims its folder, moves an earlier
+    /// run aside unless it is this one that goes on.
     ///
     /// # Errors
     ///
     /// Where the run does not fit or its folder cannot be had; then nothing has been overwritten.
-    pub fn new(scenario: Scenario, request: &Request) -> Result<Self, RunError> {
-        let layout = check(&scenario, request, 1)?;
+    pub fn new(
+        scenario: Scenario,
+        membership: Option<Membership>,
+        request: &Request,
+    ) -> Result<Self, RunError> {
+        let here = membership.as_ref().map_or(scenario.vms(), Membership::machines);
+        let layout = check(&scenario, here, request, 1)?;
         let threads = request.threads.unwrap_or_else(|| useful_threads(&scenario));
-        let folder = RunFolder::claim(&request.output)?;
+        let resumes = membership.as_ref().is_some_and(|membership| membership.resume);
+        let folder = if resumes { RunFolder::resume } else { RunFolder::claim }(&request.output)?;
         let mut settings = scenario.settings();
         settings.threads = Some(threads);
         settings.log = Some(layout.choice());
         let drawn = Drawn::of(&scenario);
-        let run = new_section(&scenario);
+        let mut run = new_section(&scenario);
+        if let Some(Membership { identity, .. }) = &membership {
+            run.id = identity.run.to_string();
+            (run.node, run.nodes) = (Some(identity.node), Some(identity.nodes));
+        }
         let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
         manifest.write(folder.path())?;
-        Ok(Self { scenario, layout, threads, folder, manifest })
+        Ok(Self { scenario, membership, layout, threads, folder, manifest })
     }
 
     /// Where the run that was found in the folder went.
@@ -139,7 +152,7 @@ impl Prepared {
             layout: self.layout,
             folder: self.folder.path().to_owned(),
         };
-        match choose_workload(&self.scenario, &plan, stop, observer) {
+        match choose_workload(&self.scenario, &plan, self.membership.take(), stop, observer) {
             Ok(outcome) => Ok(self.finish(outcome)),
             Err(error) => {
                 self.manifest.status = Status::Failed;
@@ -195,15 +208,17 @@ impl Prepared {
 fn choose_workload(
     scenario: &Scenario,
     plan: &Plan,
+    membership: Option<Membership>,
     stop: Stop,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, LiveError> {
     let (vms, sides) = (scenario.vms(), scenario.sides());
     match scenario.workload() {
         Choice::ScaleModel => {
-            drive(scenario, plan, move |vm| ScaleModel::new(vm, vms, sides), stop, observer)
+            let workload = move |vm| ScaleModel::new(vm, vms, sides);
+            drive(scenario, plan, membership, workload, stop, observer)
         }
-        Choice::ClientServer => drive(scenario, plan, ClientServer::new, stop, observer),
+        Choice::ClientServer => drive(scenario, plan, membership, ClientServer::new, stop, observer),
     }
 }
 
@@ -211,6 +226,7 @@ fn choose_workload(
 fn drive<W, F>(
     scenario: &Scenario,
     plan: &Plan,
+    membership: Option<Membership>,
     workload: F,
     stop: Stop,
     observer: &mut dyn Observer,
@@ -222,15 +238,20 @@ where
     if scenario.is_virtual() {
         Ok(sim::run(scenario, plan, workload, &stop, observer))
     } else {
-        live::run(scenario, plan, None, workload, stop, observer)
+        live::run(scenario, plan, membership, workload, stop, observer)
     }
 }
 
-/// Makes sure that so many runs fit this machine, and tells how their logs are laid out.
-pub(crate) fn check(scenario: &Scenario, request: &Request, runs: u32) -> Result<Layout, RunError> {
+/// Makes sure that so many runs fit this machine, each with so many of its machines here, and tells how their logs are laid out.
+pub(crate) fn check(
+    scenario: &Scenario,
+    here: u32,
+    request: &Request,
+    runs: u32,
+) -> Result<Layout, RunError> {
     let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-    let layout = Layout::choose(request.log, scenario.vms(), open_files)?;
-    fit::check(scenario, layout, &request.output, runs)?;
+    let layout = Layout::choose(request.log, here, open_files)?;
+    fit::check(scenario, here, layout, &request.output, runs)?;
     Ok(layout)
 }
 
@@ -271,6 +292,11 @@ fn useful_threads(scenario: &Scenario) -> Threads {
     let windows = scenario.duration().get() / scenario.lookahead().get().max(1);
     let useful = scenario.events() / windows.max(1) / TICKS_A_THREAD;
     Threads::new(u32::try_from(useful).unwrap_or(u32::MAX).clamp(1, cores.get())).unwrap_or(cores)
+}
+
+/// The name of a run that starts now.
+pub(crate) fn new_run_id() -> String {
+    run_id(now())
 }
 
 /// The name of a run among others: when it was started, and something that two runs of a second differ in.

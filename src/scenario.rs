@@ -18,6 +18,7 @@ use crate::clock::{Clocks, Hybrid, Vector};
 use crate::id::VmId;
 use crate::network::{Latency, Network, Partition, Probability, Uplink};
 use crate::seed::{Purpose, Seed};
+use crate::tally::Account;
 use crate::time::{Nanos, Schedule};
 use crate::vm::Vm;
 use crate::workload::{Choice, Workload};
@@ -221,6 +222,19 @@ impl Scenario {
         let hybrid = self.clocks.hybrid.then(|| Hybrid::new(self.skew(vm)));
         let uplink = Uplink::new(&self.network, self.seed.stream(vm, Purpose::Network));
         Vm::new(vm, workload, self.seed.stream(vm, Purpose::Workload), Clocks::new(vector, hybrid), uplink)
+    }
+
+    /// A machine that goes on where its account ends. What waited in its inbox is lost, and what it draws from
+    /// now on is not what it would have drawn: its streams died with its process.
+    pub fn machine_after<W: Workload>(&self, past: &Account, workload: W) -> Vm<W> {
+        let Account { vm, tally, lost, duplicated, lamport, .. } = past;
+        let vector = self.clocks.vector.then(|| Vector::at(*vm, self.vms(), &past.vector));
+        let hybrid =
+            self.clocks.hybrid.then(|| Hybrid::new(self.skew(*vm)).at(past.hybrid.unwrap_or_default()));
+        let seed = self.seed.after(tally.events);
+        let uplink = Uplink::new(&self.network, seed.stream(*vm, Purpose::Network)).after(*lost, *duplicated);
+        let clocks = Clocks::new(vector, hybrid).with_lamport(*lamport);
+        Vm::new(*vm, workload, seed.stream(*vm, Purpose::Workload), clocks, uplink).after(tally.clone())
     }
 
     /// How many events the run makes in all, one at each tick; at most the largest `u64`.

@@ -37,6 +37,12 @@ impl Seed {
         Self(scramble(scramble(self.0).wrapping_add(u64::from(k))) >> 11)
     }
 
+    /// The seed of what a machine draws after so many events where its streams of before are lost.
+    #[must_use]
+    pub fn after(self, events: u64) -> Self {
+        Self(scramble(scramble(self.0) ^ scramble(events)))
+    }
+
     /// The stream of one machine for one purpose.
     pub fn stream(self, vm: VmId, purpose: Purpose) -> Stream {
         // Both steps are bijections, so no two of a run's streams start from the same key.

@@ -48,7 +48,7 @@ impl Series {
     ///
     /// Where the runs do not fit, or the folder cannot be had.
     pub fn new(scenario: Scenario, runs: Runs, request: Request) -> Result<Self, RunError> {
-        check(&scenario, &request, runs.get())?;
+        check(&scenario, scenario.vms(), &request, runs.get())?;
         let folder = RunFolder::claim(&request.output)?;
         let mut settings = scenario.settings();
         settings.runs = Some(runs);
@@ -142,7 +142,7 @@ impl Series {
         let output = self.folder.path().join(run_folder_name(k));
         let request = Request { output, threads, log: self.request.log };
         let mut place = Place { board, index: k as usize - 1 };
-        let prepared = Prepared::new(self.scenario.with_seed(seed), &request);
+        let prepared = Prepared::new(self.scenario.with_seed(seed), None, &request);
         (seed, prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place)))
     }
 

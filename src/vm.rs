@@ -40,6 +40,12 @@ impl<W: Workload> Vm<W> {
         Self { id, workload, draws, clocks, tally: Tally::default(), inbox: Inbox::default(), uplink }
     }
 
+    /// The same machine, to go on after events that add up to that.
+    #[must_use]
+    pub fn after(self, tally: Tally) -> Self {
+        Self { tally, ..self }
+    }
+
     /// Makes the tick's one event, and adds the messages that it sends and the calls that it makes to
     /// the outbox.
     ///

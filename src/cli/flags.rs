@@ -6,6 +6,7 @@ use clap::builder::Styles;
 use clap::{ArgAction, Parser};
 
 use crate::network::{Latency, Partition, Probability};
+use crate::nodes::{NodeChoice, NodeList};
 use crate::scenario::{
     ClockList, Draw, LogChoice, Phase, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
 };
@@ -99,6 +100,48 @@ pub(super) struct Flags {
     /// No progress bar, no summary
     #[arg(long, help_heading = "The run")]
     pub(super) quiet: bool,
+
+    /// This process is one of several: the addresses of all, host:port,host:port,… in the order of their numbers
+    #[arg(
+        long,
+        value_name = "A,B,…",
+        allow_hyphen_values = true,
+        requires = "node",
+        conflicts_with = "runs"
+    )]
+    #[arg(help_heading = "Several hosts")]
+    pub(super) nodes: Option<NodeList>,
+    /// Which of them it is, from 0; auto: as mpirun, srun or Kubernetes tell
+    #[arg(
+        long,
+        value_name = "K",
+        allow_hyphen_values = true,
+        requires = "nodes",
+        help_heading = "Several hosts"
+    )]
+    pub(super) node: Option<NodeChoice>,
+    /// Where it listens, if not at its own address: 0.0.0.0:7000
+    #[arg(long, value_name = "ADDR", requires = "nodes", help_heading = "Several hosts")]
+    pub(super) listen: Option<String>,
+    /// How long the start waits for all of them [default: 60s]
+    #[arg(
+        long,
+        value_name = "D",
+        allow_hyphen_values = true,
+        requires = "nodes",
+        help_heading = "Several hosts"
+    )]
+    pub(super) join_timeout: Option<Nanos>,
+    /// File with a key that all of them share: the links are then authenticated and encrypted
+    #[arg(long, value_name = "F", requires = "nodes", conflicts_with = "no_cluster_key")]
+    #[arg(help_heading = "Several hosts")]
+    pub(super) cluster_key_file: Option<PathBuf>,
+    /// Go without a key over a network: whoever reaches the ports may read and forge messages
+    #[arg(long, requires = "nodes", help_heading = "Several hosts")]
+    pub(super) no_cluster_key: bool,
+    /// Go on with the run in the output folder where its logs end
+    #[arg(long, requires = "nodes", help_heading = "Several hosts")]
+    pub(super) resume: bool,
 
     /// Print this help
     #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Help")]

@@ -38,6 +38,10 @@ impl Observer for Bar {
             so_far
         });
     }
+
+    fn notice(&mut self, text: &str) {
+        self.bar.println(text);
+    }
 }
 
 impl Bar {

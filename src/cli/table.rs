@@ -132,10 +132,8 @@ impl fmt::Display for SeriesSummary<'_> {
         let mut table = empty_table();
         let shown = if vms > MOST_ROWS { FIRST_ROWS } else { vms };
         for vm in 0..shown {
-            let accounts = series
-                .runs
-                .iter()
-                .filter_map(|(.., run)| Some((run.accounts.get(vm)?, run.lamport)));
+            let accounts =
+                series.runs.iter().filter_map(|(.., run)| Some((run.accounts.get(vm)?, run.lamport)));
             let measures: Vec<[f64; 12]> =
                 accounts.map(|(account, largest)| measures(account, largest)).collect();
             let cells = (0..12).map(|column| spread(measures.iter().map(|row| row[column])));

@@ -20,6 +20,12 @@ impl Hybrid {
     pub const fn new(skew: i64) -> Self {
         Self { value: HybridStamp { l: Nanos::ZERO, c: 0 }, skew }
     }
+
+    /// The same clock going on from that value.
+    #[must_use]
+    pub const fn at(self, value: HybridStamp) -> Self {
+        Self { value, skew: self.skew }
+    }
 }
 
 /// A hybrid clock's value, ordered by `l` and then `c`. It is written `l.c`.

@@ -12,6 +12,11 @@ use crate::time::Nanos;
 pub struct Lamport(u64);
 
 impl Lamport {
+    /// A clock that goes on from that value.
+    pub const fn at(value: u64) -> Self {
+        Self(value)
+    }
+
     /// The clock's value.
     pub const fn value(self) -> u64 {
         self.0

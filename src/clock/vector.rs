@@ -25,6 +25,13 @@ impl Vector {
         Self { entries: vec![0; vms as usize].into(), own }
     }
 
+    /// The clock going on from those entries.
+    pub fn at(own: VmId, vms: u32, entries: &[u64]) -> Self {
+        let mut clock = Self::new(own, vms);
+        take_maximum(&mut clock.entries, entries);
+        clock
+    }
+
     /// The entries, one a machine.
     pub fn entries(&self) -> &[u64] {
         &self.entries

@@ -120,7 +120,9 @@ pub enum GreetingError {
         ours: u32,
     },
     /// It is not the node that should be there, or has been given this process's own number.
-    #[error("node {theirs} wanted to speak to node {to}, and met node {ours}: the nodes' numbers do not fit their addresses")]
+    #[error(
+        "node {theirs} wanted to speak to node {to}, and met node {ours}: the nodes' numbers do not fit their addresses"
+    )]
     Node {
         /// Its number.
         theirs: u32,
@@ -324,9 +326,18 @@ mod tests {
             &|h| h.from.scenario = "vms = 3\n".into(),
             "its seed is not set, and here it is 7: all nodes need the same settings and the same version",
         );
-        check(&|h| h.to = 2, "node 1 wanted to speak to node 2, and met node 0: the nodes' numbers do not fit their addresses");
-        check(&|h| h.from.node = 0, "node 0 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses");
-        check(&|h| h.from.node = 3, "node 3 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses");
+        check(
+            &|h| h.to = 2,
+            "node 1 wanted to speak to node 2, and met node 0: the nodes' numbers do not fit their addresses",
+        );
+        check(
+            &|h| h.from.node = 0,
+            "node 0 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses",
+        );
+        check(
+            &|h| h.from.node = 3,
+            "node 3 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses",
+        );
     }
 
     #[test]

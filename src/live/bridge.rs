@@ -33,15 +33,15 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message as ActixMessage};
 
-pub use self::join::{Asked, ask};
+pub use self::join::{Asked, ask, listen};
 use self::links::Links;
 pub use self::outbound::Outbound;
 use self::outbound::Wake;
 use super::Timebase;
+use crate::driver::LinkReport;
 use crate::event::Message;
 use crate::link::greeting::Identity;
 use crate::link::seal::Key;
-use crate::driver::LinkReport;
 use crate::log::{BridgeLog, FileEntry, Happening, LogError};
 use crate::nodes;
 use crate::panics;
@@ -67,12 +67,20 @@ pub struct Membership {
     pub join_timeout: Duration,
     /// The bridge's log.
     pub log: PathBuf,
+    /// Whether the process goes on where its logs end.
+    pub resume: bool,
 }
 
 impl Membership {
     /// The machines of this process, by number.
     pub fn share(&self) -> Range<u32> {
         nodes::share(self.identity.nodes, self.identity.node, self.vms)
+    }
+
+    /// How many they are.
+    pub fn machines(&self) -> u32 {
+        let share = self.share();
+        share.end - share.start
     }
 }
 
@@ -215,7 +223,8 @@ impl Bridge {
         outbound: Arc<Outbound>,
         tell: Tell,
     ) -> Result<Addr<Self>, LogError> {
-        let log = BridgeLog::create(membership.log.clone())?;
+        let path = membership.log.clone();
+        let log = if membership.resume { BridgeLog::resume(path) } else { BridgeLog::create(path) }?;
         Ok(Self::start_in_arbiter(arbiter, move |context| {
             let clock = Timebase::starting_in(Duration::ZERO);
             let links = Rc::new(Links::new(&membership, log, clock, tell));
@@ -228,8 +237,7 @@ impl Bridge {
 
     fn open_links(&self, membership: Membership) {
         let links = &self.links;
-        let address =
-            membership.listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        let address = membership.listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
         let listener = membership.listener.set_nonblocking(true);
         match listener.and_then(|()| tokio::net::TcpListener::from_std(membership.listener)) {
             Ok(listener) => {

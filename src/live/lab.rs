@@ -61,7 +61,7 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     System::new().block_on(async {
-        let machines = membership.as_ref().map_or(scenario.vms(), |place| place.share().len() as u32);
+        let machines = membership.as_ref().map_or(scenario.vms(), Membership::machines);
         let sites = plan.threads.min(machines as usize);
         let mut arbiters = start_arbiters(sites + usize::from(membership.is_some()))?;
         let mut handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
@@ -149,8 +149,9 @@ impl<W: Workload> Lab<W> {
         stop: Stop,
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
+        let resume = abroad.as_ref().is_some_and(|(_, membership)| membership.resume);
         let machines = abroad.as_ref().map_or(0..scenario.vms(), |(_, membership)| membership.share());
-        let shares = shares(machines.len() as u32, arbiters.len());
+        let shares = shares(machines.end - machines.start, arbiters.len());
         let shares: Vec<Range<u32>> = shares
             .into_iter()
             .map(|share| machines.start + share.start..machines.start + share.end)
@@ -167,6 +168,7 @@ impl<W: Workload> Lab<W> {
                 workload: Arc::clone(&workload),
                 theatre: Arc::clone(&theatre),
                 pulse: Arc::clone(&pulses[site]),
+                resume,
                 reports: sender.clone(),
             };
             Site::start_in_arbiter(arbiter, |_| Site::new(orders))
@@ -370,7 +372,7 @@ impl<W: Workload> Lab<W> {
             Report::Ready { .. } => {}
             Report::Quiet => self.quiet += 1,
             Report::Closed(closing) => self.closings.push(closing),
-            Report::LogFailed(error) => self.ending.fail(error.into()),
+            Report::Failed(failure) => self.ending.fail(failure),
             Report::Panicked { vm: Some(vm), message } => {
                 self.ending.fail(Failure::MachinePanicked { vm, message });
             }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::directory::Deliver;
 use super::pulse::Pulse;
 use super::stage::{Stage, Theatre};
+use crate::driver::Failure;
 use crate::event::{Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, RowFormat};
@@ -29,8 +30,8 @@ pub(super) enum Report {
     Quiet,
     /// All its machines have handed in their accounts, and its logs are closed.
     Closed(Closing),
-    /// A log could not be made or written.
-    LogFailed(LogError),
+    /// A log could not be made, gone on with or written.
+    Failed(Failure),
     /// An actor panicked; the machine's, or where there is none, the site's own.
     Panicked { vm: Option<VmId>, message: String },
 }
@@ -177,7 +178,7 @@ impl Shared {
     /// clocks in its machine's account may be one event ahead of the log.
     pub(super) fn log_failed(&self, error: LogError) {
         if self.theatre.halt() {
-            self.report(Report::LogFailed(error));
+            self.report(Report::Failed(error.into()));
         }
     }
 
@@ -221,7 +222,7 @@ impl Shared {
     fn close(&self, log: Option<LogFile>) {
         match log.map(LogFile::finish) {
             Some(Ok(entry)) => self.closing.borrow_mut().files.push(entry),
-            Some(Err(error)) => self.report(Report::LogFailed(error)),
+            Some(Err(error)) => self.report(Report::Failed(error.into())),
             None => {}
         }
     }

@@ -1,5 +1,6 @@
 //! A site: the actor that makes and leads one arbiter's share of the machines.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -13,8 +14,9 @@ use super::pulse::Pulse;
 use super::shared::{Report, Shared};
 use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
+use crate::driver::Failure;
 use crate::id::VmId;
-use crate::log::{Layout, LogError, LogFile, combined_log_name, vm_log_name};
+use crate::log::{Layout, LogFile, Recovered, combined_log_name, vm_log_name};
 use crate::panics;
 use crate::scenario::Scenario;
 use crate::time::Nanos;
@@ -35,6 +37,8 @@ pub(super) struct Orders<W> {
     pub(super) theatre: Arc<Theatre>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) reports: UnboundedSender<Report>,
+    /// Whether the machines go on where their logs end.
+    pub(super) resume: bool,
 }
 
 /// The actor that runs a site.
@@ -71,32 +75,51 @@ impl<W: Workload> Site<W> {
         Self { orders, machines: Vec::new(), shared, finished: false }
     }
 
-    /// Makes the machines with their logs, as long as the run is not halted.
-    fn prepare(&mut self) -> Result<Vec<Recipient<Deliver>>, LogError> {
-        let Orders { scenario, machines, layout, folder, workload, .. } = &self.orders;
+    /// Makes the machines with their logs, as long as the run is not halted, and tells how far the logs go.
+    fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Nanos), Failure> {
+        let Orders { scenario, machines, layout, folder, workload, resume, .. } = &self.orders;
+        let mut past = BTreeMap::new();
+        let mut log = |name: String| open_log(folder.join(name), *resume, &mut past);
         if *layout == Layout::Combined {
             let name = combined_log_name(VmId(machines.start), VmId(machines.end - 1));
-            self.shared.share(LogFile::create(folder.join(name))?);
+            self.shared.share(log(name)?);
         }
+        let logs = match layout {
+            Layout::PerVm => {
+                let name = |vm| vm_log_name(VmId(vm), scenario.schedule(VmId(vm)).rate());
+                machines.clone().map(|vm| log(name(vm)).map(Some)).collect::<Result<Vec<_>, _>>()?
+            }
+            Layout::Combined | Layout::Nowhere => machines.clone().map(|_| None).collect(),
+        };
         let mut recipients = Vec::with_capacity(machines.len());
-        for vm in machines.clone().map(VmId) {
+        for (vm, log) in machines.clone().map(VmId).zip(logs) {
             if self.shared.has_halted() {
                 break;
             }
             let schedule = scenario.schedule(vm);
-            let log = match layout {
-                Layout::PerVm => Some(LogFile::create(folder.join(vm_log_name(vm, schedule.rate())))?),
-                Layout::Combined | Layout::Nowhere => None,
+            let machine = match past.get(&vm) {
+                Some(past) => scenario.machine_after(&past.account(vm, schedule.rate()), workload(vm)),
+                None => scenario.machine(vm, workload(vm)),
             };
-            let machine = scenario.machine(vm, workload(vm));
             let actor = VmActor::new(machine, schedule, scenario.duration(), log, Rc::clone(&self.shared));
             let address = actor.start();
             self.shared.one_is_made();
             recipients.push(address.clone().recipient());
             self.machines.push(address);
         }
-        Ok(recipients)
+        let logged = past.values().map(|past| past.elapsed).max().unwrap_or_default();
+        Ok((recipients, logged))
     }
+}
+
+/// Makes a log, or goes on with one that is there and adds what it says of its machines.
+fn open_log(path: PathBuf, resume: bool, past: &mut BTreeMap<VmId, Recovered>) -> Result<LogFile, Failure> {
+    if !(resume && path.exists()) {
+        return Ok(LogFile::create(path)?);
+    }
+    let (log, recovered) = LogFile::resume(path)?;
+    past.extend(recovered.machines);
+    Ok(log)
 }
 
 impl<W: Workload> Actor for Site<W> {
@@ -104,8 +127,8 @@ impl<W: Workload> Actor for Site<W> {
 
     fn started(&mut self, _: &mut Context<Self>) {
         let report = match self.prepare() {
-            Ok(recipients) => Report::Ready { site: self.orders.site, recipients, elapsed: Nanos::ZERO },
-            Err(error) => Report::LogFailed(error),
+            Ok((recipients, elapsed)) => Report::Ready { site: self.orders.site, recipients, elapsed },
+            Err(failure) => Report::Failed(failure),
         };
         self.shared.report(report);
     }

@@ -28,7 +28,8 @@ impl Timebase {
     pub fn resuming(elapsed: Nanos, delay: Duration) -> Self {
         let later = Self::starting_in(delay);
         let ago = Duration::from(elapsed);
-        let time_of_day = SignedDuration::try_from(ago).ok().and_then(|ago| later.time_of_day.checked_sub(ago).ok());
+        let time_of_day =
+            SignedDuration::try_from(ago).ok().and_then(|ago| later.time_of_day.checked_sub(ago).ok());
         Self {
             // A machine that was started less than that ago has no such instant.
             start: later.start.checked_sub(ago).unwrap_or(later.start),

@@ -1,5 +1,7 @@
 //! `bridge_<node>.csv`: what the links of one process of a distributed run did, one row a happening.
 
+use std::fs::{self, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -142,6 +144,32 @@ impl BridgeLog {
         LogFile::create_with(path, |out| put(&COLUMNS, out)).map(Self)
     }
 
+    /// Goes on with a log that is there, or makes a new one. A torn last row is cut off.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read or written.
+    pub fn resume(path: PathBuf) -> Result<Self, LogError> {
+        let content = match fs::read(&path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create(path),
+            Err(source) => return Err(LogError::Create { path, source }),
+        };
+        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let lines = content[..whole].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let opened = OpenOptions::new().write(true).open(&path).and_then(|mut file| {
+            file.set_len(whole as u64)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        });
+        let end = (whole as u64, crc32c::crc32c(&content[..whole]));
+        match opened {
+            Ok(file) => LogFile::reopened(path, file, |out| put(&COLUMNS, out), lines.saturating_sub(1), end)
+                .map(Self),
+            Err(source) => Err(LogError::Create { path, source }),
+        }
+    }
+
     /// Writes a row.
     ///
     /// # Errors
@@ -191,6 +219,8 @@ fn put<T: AsRef<[u8]>>(fields: &[T], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -220,13 +250,20 @@ mod tests {
         };
         log.write(&lost).unwrap();
         assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
+            fs::read_to_string(&path).unwrap(),
             "elapsed_s,system_time,what,peer,address,reason,messages_sent,frames_sent,bytes_sent,messages_received,\
              frames_received,bytes_received,resent,repeated,lost,dropped\n\
              ,1970-01-01T00:00:00.000000Z,listen,,127.0.0.1:7000,,,,,,,,,,,\n\
              1.500000000,1970-01-01T00:00:00.000000Z,lost,2,127.0.0.1:7000,\"reset, as \"\"they\"\" say\",\
              7,0,0,0,0,0,0,0,2,0\n"
         );
-        assert_eq!(log.finish().unwrap().rows, 2);
+        drop(log);
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"torn").unwrap();
+        let mut log = BridgeLog::resume(path.clone()).unwrap();
+        log.write(&listen).unwrap();
+        let content = fs::read(&path).unwrap();
+        let entry = log.finish().unwrap();
+        assert_eq!((entry.rows, entry.bytes), (3, content.len() as u64));
+        assert_eq!(entry.crc32c, format!("{:08x}", crc32c::crc32c(&content)));
     }
 }

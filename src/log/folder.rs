@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::is_same_file;
-use super::{MANIFEST, PREVIOUS, is_run_file, is_run_folder, manifest};
+use super::{MANIFEST, PREVIOUS, SUMMARY, is_run_file, is_run_folder, manifest};
 
 /// A folder that this run alone writes to, empty of other runs.
 #[derive(Debug)]
@@ -63,17 +63,37 @@ impl RunFolder {
     ///
     /// Where the folder cannot be used, another run writes to it, or the earlier run cannot be moved.
     pub fn claim(path: &Path) -> Result<Self, FolderError> {
-        let unusable = |source| FolderError::Unusable { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(unusable)?;
-        let lock = File::open(path).map_err(unusable)?;
+        let mut folder = Self::lock(path)?;
+        let earlier = run_files(path).map_err(unusable(path))?;
+        folder.moved = if earlier.is_empty() { None } else { Some(move_aside(path, &earlier)?) };
+        Ok(folder)
+    }
+
+    /// Claims the folder with the run that it holds, to go on with that run. Its summary is taken away, since it
+    /// will be made again from the logs.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be used, or another run writes to it.
+    pub fn resume(path: &Path) -> Result<Self, FolderError> {
+        let folder = Self::lock(path)?;
+        let is_draft = |name: &String| name.starts_with('.');
+        let stale = run_files(path).map_err(unusable(path))?;
+        for name in stale.iter().filter(|name| *name == SUMMARY || is_draft(name)) {
+            fs::remove_file(path.join(name)).map_err(unusable(path))?;
+        }
+        Ok(folder)
+    }
+
+    fn lock(path: &Path) -> Result<Self, FolderError> {
+        fs::create_dir_all(path).map_err(unusable(path))?;
+        let lock = File::open(path).map_err(unusable(path))?;
         match lock.try_lock() {
             // A file system without locks is no reason not to run.
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse { path: path.to_owned() }),
         }
-        let earlier = run_files(path).map_err(unusable)?;
-        let moved = if earlier.is_empty() { None } else { Some(move_aside(path, &earlier)?) };
-        Ok(Self { path: path.to_owned(), moved, lock })
+        Ok(Self { path: path.to_owned(), moved: None, lock })
     }
 
     /// The folder's path.
@@ -97,6 +117,10 @@ impl RunFolder {
     pub fn moved(&self) -> Option<&Path> {
         self.moved.as_deref()
     }
+}
+
+fn unusable(path: &Path) -> impl Fn(io::Error) -> FolderError {
+    move |source| FolderError::Unusable { path: path.to_owned(), source }
 }
 
 /// The names of the files of a run in the folder, the manifest last.

@@ -70,6 +70,12 @@ pub struct RunSection {
     /// The largest lateness of a tick, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness_max_ms: Option<f64>,
+    /// Which node of a distributed run wrote this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<u32>,
+    /// The number of the run's nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<u32>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -113,6 +119,15 @@ impl Serialize for Drawn {
     }
 }
 
+/// A run that was not brought to its end, as its manifest tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    /// Its name.
+    pub id: String,
+    /// Its settings.
+    pub settings: Settings,
+}
+
 /// The manifest's own keys, which no setting has. The first tells a manifest from another scenario file.
 const OWN_KEYS: [&str; 4] = ["status", "run", "drawn", "files"];
 
@@ -134,6 +149,12 @@ pub enum ManifestError {
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
+    },
+    /// It tells of no run that could be gone on with.
+    #[error("{}: this run is complete, or has no id: there is nothing to resume", path.display())]
+    Finished {
+        /// The file.
+        path: PathBuf,
     },
     /// It is no TOML, or a setting in it is wrong.
     #[error("{}: {}", path.display(), source.to_string().trim_end())]
@@ -183,6 +204,24 @@ pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
         OWN_KEYS.iter().for_each(|key| drop(table.remove(*key)));
     }
     table.try_into().map_err(wrong)
+}
+
+/// Reads what is to be known of a run in order to go on with it.
+///
+/// # Errors
+///
+/// Where the folder has no manifest of a run, or that run is complete.
+pub fn read_unfinished(folder: &Path) -> Result<Unfinished, ManifestError> {
+    let path = folder.join(MANIFEST);
+    let settings = read_settings(&path)?;
+    let text =
+        fs::read_to_string(&path).map_err(|source| ManifestError::Read { path: path.clone(), source })?;
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let is_complete = table.get("status").and_then(toml::Value::as_str) == Some("complete");
+    match read_run_id(&path) {
+        Some(id) if !is_complete => Ok(Unfinished { id, settings }),
+        _ => Err(ManifestError::Finished { path }),
+    }
 }
 
 /// The id of the run whose manifest this is, where it names one that can name a folder.

@@ -10,8 +10,8 @@ use super::row::Column;
 use super::{FileEntry, LogError, LogFile, RowFormat, torn_name};
 use crate::clock::HybridStamp;
 use crate::id::VmId;
-use crate::tally::Tally;
-use crate::time::Nanos;
+use crate::tally::{Account, Tally};
+use crate::time::{Nanos, Rate};
 
 /// What a log says of one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,6 +99,23 @@ fn recover_from<R: Read>(reader: &mut RowReader<R>) -> Result<RecoveredLog, Read
 }
 
 impl Recovered {
+    /// The account of that machine as its log gives it: nothing is known of messages that waited, nor of lateness.
+    pub fn account(&self, vm: VmId, rate: Rate) -> Account {
+        Account {
+            vm,
+            rate,
+            tally: self.tally.clone(),
+            lost: self.lost,
+            duplicated: self.duplicated,
+            lamport: self.lamport,
+            vector: self.vector.clone(),
+            hybrid: self.hybrid,
+            waiting: 0,
+            in_flight: 0,
+            lateness: None,
+        }
+    }
+
     fn add(&mut self, row: &Row) {
         self.tally.add(row.lamport.saturating_sub(self.lamport), row.queue.unwrap_or_default());
         match row.kind {
@@ -146,7 +163,10 @@ impl LogFile {
         if let Err(source) = file.seek(SeekFrom::Start(bytes)) {
             return Err(ResumeError::Open { path, source });
         }
-        Ok((Self::reopened(path, file, RowFormat::header, recovered.entry.rows, reader.consumed())?, recovered))
+        Ok((
+            Self::reopened(path, file, RowFormat::header, recovered.entry.rows, reader.consumed())?,
+            recovered,
+        ))
     }
 }
 
@@ -169,10 +189,9 @@ mod tests {
     use crate::clock::Reading;
     use crate::control::{Stop, Unwatched};
     use crate::event::{Kind, Record};
-    use crate::log::{Layout};
+    use crate::log::Layout;
     use crate::scenario::{Scenario, Settings};
     use crate::seed::Seed;
-    use crate::tally::Account;
     use crate::{driver, sim, workload};
 
     /// Makes a run with all clocks and all faults, and tells its accounts.

@@ -226,7 +226,8 @@ impl Connection {
             let _ = self.stream.shutdown().await;
             while self.stream.readable().await.is_ok()
                 && self.stream.try_read(&mut self.buffer).map_or_else(would_block, |count| count > 0)
-            {}
+            {
+            }
         };
         let _ = tokio::time::timeout(MOMENT, until_closed).await;
     }

@@ -1,14 +1,16 @@
 //! Asking node 0 for what only it decides: the run's name and its seed.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::System;
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 
 use super::connection::{Connection, Fault};
 use super::{GREETING_TIME, JoinError};
-use crate::control::Observer;
+use crate::control::{Observer, Stop};
 use crate::id::VmId;
 use crate::link::dialer::Dialer;
 use crate::link::greeting::{self, Hello, Identity};
@@ -26,12 +28,38 @@ pub struct Asked {
     pub scenario: Arc<str>,
 }
 
-/// Asks node 0 until it answers. `own` has no name of a run, and may have no seed in its scenario.
+/// Takes a port.
+///
+/// # Errors
+///
+/// Where it cannot be had.
+pub fn listen(address: &str) -> Result<TcpListener, JoinError> {
+    TcpListener::bind(address).map_err(|source| JoinError::Listen { address: address.to_owned(), source })
+}
+
+/// Asks node 0 until it answers; none where the process is asked to stop before. `own` has no name of a run,
+/// and may have no seed in its scenario.
 ///
 /// # Errors
 ///
 /// Where node 0 refuses, or does not answer in time.
-pub async fn ask(
+pub fn ask(
+    own: &Identity,
+    address: &str,
+    key: Option<&Key>,
+    join_timeout: Duration,
+    mut stop: Stop,
+    observer: &mut dyn Observer,
+) -> Result<Option<Asked>, JoinError> {
+    System::new().block_on(async {
+        tokio::select! {
+            asked = ask_until_answered(own, address, key, join_timeout, observer) => asked.map(Some),
+            () = stop.wait() => Ok(None),
+        }
+    })
+}
+
+async fn ask_until_answered(
     own: &Identity,
     address: &str,
     key: Option<&Key>,

@@ -315,7 +315,7 @@ impl Links {
     pub(super) fn deliver(&self, place: &Place, message: Message) -> bool {
         let VmId(to) = message.to;
         if !self.share.contains(&to)
-            || nodes::node_of(message.id.sender, self.own.nodes, self.vms) != place.node
+            || nodes::node_of(message.id.sender.0, self.own.nodes, self.vms) != place.node
         {
             return false;
         }
@@ -355,7 +355,7 @@ impl Links {
             self.note(Happening::Dropped, None, "", &reason);
         }
         for message in messages {
-            let node = nodes::node_of(message.to, self.own.nodes, self.vms);
+            let node = nodes::node_of(message.to.0, self.own.nodes, self.vms);
             if let Some(place) = self.place(node) {
                 place.peer.borrow_mut().put(&message);
             }
@@ -489,7 +489,8 @@ impl Links {
         traffic: Option<Traffic>,
     ) {
         let (elapsed, time) = (self.elapsed(), Timebase::time_of_day_now());
-        let row = BridgeRow { elapsed, time, what, peer: place.map(|place| place.node), address, reason, traffic };
+        let row =
+            BridgeRow { elapsed, time, what, peer: place.map(|place| place.node), address, reason, traffic };
         let written = self.log.borrow_mut().as_mut().map(|log| log.write(&row));
         if let Some(Err(error)) = written {
             self.log_failed(error);

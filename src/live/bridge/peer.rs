@@ -222,10 +222,8 @@ const fn dialler_wins(own: u32, peer: u32) -> bool {
 }
 
 fn plus(a: Counts, b: Counts) -> Counts {
-    let add = |a: Amount, b: Amount| Amount {
-        parcels: a.parcels + b.parcels,
-        messages: a.messages + b.messages,
-    };
+    let add =
+        |a: Amount, b: Amount| Amount { parcels: a.parcels + b.parcels, messages: a.messages + b.messages };
     Counts {
         frames_written: a.frames_written + b.frames_written,
         frames_read: a.frames_read + b.frames_read,

@@ -85,7 +85,8 @@ async fn receive(links: Rc<Links>, stream: TcpStream, from: String, strangers: R
                     links.refused(&from, &fault.to_string());
                     links.notice(format!("refused a connection from {from}: {fault}"));
                 }
-                let _ = timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(reason, out))).await;
+                let _ =
+                    timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(reason, out))).await;
                 connection.close().await;
             } else {
                 links.refused(&from, &fault.to_string());
@@ -144,22 +145,17 @@ pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
     let jitter = Seed(links.own.incarnation).stream(VmId(place.node), Purpose::Network);
     let mut dialer = Dialer::new(jitter);
     loop {
-        let is_free = {
-            let peer = place.peer.borrow();
-            let is_expected = match peer.standing {
-                Standing::Expected | Standing::Here => true,
-                Standing::Left => !links.has_started(),
-                Standing::Gone => false,
-            };
-            peer.in_use.is_none() && is_expected
-        };
-        if !is_free {
+        if !is_to_be_dialled(&links, &place) {
             let freed = place.freed.notified();
             // A standing may change without a word: look again now and then.
             let _ = timeout(Duration::from_secs(1), freed).await;
             continue;
         }
-        sleep_until(links.clock.instant(dialer.due())).await;
+        if links.now() < dialer.due() {
+            sleep_until(links.clock.instant(dialer.due())).await;
+            // The other end may have dialled in the meantime.
+            continue;
+        }
         match timeout(GREETING_TIME, greet(&links, &place)).await.unwrap_or(Err(Fault::Slow)) {
             Ok((connection, number)) => {
                 dialer.succeeded();
@@ -172,6 +168,18 @@ pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
             }
         }
     }
+}
+
+/// Whether there is anything to say to the process, and no connection over which to say it.
+fn is_to_be_dialled(links: &Links, place: &Place) -> bool {
+    let peer = place.peer.borrow();
+    let is_expected = match peer.standing {
+        Standing::Expected => true,
+        Standing::Here => !peer.session.is_over(),
+        Standing::Left => !links.has_started(),
+        Standing::Gone => false,
+    };
+    peer.in_use.is_none() && is_expected
 }
 
 /// Dials, greets, and tells the connection that is in use now.
@@ -201,9 +209,7 @@ fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
     let is_superfluous = matches!(
         fault,
         Fault::Replaced
-            | Fault::Greeting(
-                GreetingError::Superfluous | GreetingError::Refused { is_final: false, .. }
-            )
+            | Fault::Greeting(GreetingError::Superfluous | GreetingError::Refused { is_final: false, .. })
     );
     let reason = fault.to_string();
     let is_news = {

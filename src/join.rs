@@ -1,0 +1,227 @@
+//! How a process becomes a node of a distributed run: where it listens, the key it shares, and the run's name
+//! and seed, which are node 0's to decide.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::control::{Observer, Stop};
+use crate::link::greeting::{Identity, scenario_lines, scenario_value};
+use crate::link::seal::{Key, KeyError};
+use crate::live::bridge::{self, Asked, JoinError, Membership};
+use crate::log::{self, bridge_log_name};
+use crate::nodes::NodeList;
+use crate::run::{Request, new_run_id};
+use crate::scenario::{Scenario, ScenarioError, SeedNumber, Settings};
+use crate::seed::Seed;
+use crate::time::Nanos;
+
+/// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
+const MOST_WITH_VECTORS: u32 = 65_536;
+
+/// What a process is asked for beside its run.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Where all nodes are.
+    pub nodes: NodeList,
+    /// Which of them this process is.
+    pub node: u32,
+    /// Where it listens, if not at its own address.
+    pub listen: Option<String>,
+    /// The file with the key that all nodes share.
+    pub key_file: Option<PathBuf>,
+    /// Whether the links may go without a key where others could listen.
+    pub goes_without_key: bool,
+    /// How long the start waits for all nodes.
+    pub join_timeout: Duration,
+    /// Whether the process goes on with the run in its folder.
+    pub resume: bool,
+}
+
+impl Invitation {
+    /// How long the start waits for all nodes where nothing else is asked for.
+    pub const JOIN_TIMEOUT: Nanos = Nanos::from_secs(60);
+}
+
+/// Why a process cannot become a node.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The other nodes do not let it, or are not there.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// A setting is wrong, or cannot be had in a distributed run.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// Others could read and forge what passes between the nodes.
+    #[error(
+        "invalid value '{nodes}' for '--nodes': not all of these addresses are this machine's own, so the links need a key that all \
+         nodes share: give --cluster-key-file FILE (openssl rand -hex 32 makes one), or say with --no-cluster-key that \
+         whoever reaches these ports may read and forge messages"
+    )]
+    NoKey {
+        /// The addresses.
+        nodes: String,
+    },
+    /// The key's file cannot be read.
+    #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The key's file holds no key.
+    #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// There is no run to go on with.
+    #[error(transparent)]
+    Resume(#[from] log::ManifestError),
+    /// The settings cannot be told to other nodes.
+    #[error("the settings cannot be written: {0}")]
+    Settings(#[from] toml::ser::Error),
+}
+
+impl NodeError {
+    /// Whether it is the arguments that are wrong, rather than the other nodes or the machine.
+    pub const fn is_usage(&self) -> bool {
+        !matches!(self, Self::Join(_) | Self::Settings(_))
+    }
+}
+
+/// Makes the process a node: takes its port, reads its key, and asks node 0 for the run's name and seed; gives
+/// the run's scenario. One that goes on takes the settings of the run in its folder. None where it was asked to stop before.
+///
+/// # Errors
+///
+/// Where one of these cannot be had.
+pub fn join(
+    invitation: &Invitation,
+    mut settings: Settings,
+    drawn: Seed,
+    request: &mut Request,
+    stop: Stop,
+    observer: &mut dyn Observer,
+) -> Result<Option<(Scenario, Membership)>, NodeError> {
+    let Invitation { nodes, node, .. } = invitation;
+    let key = read_key(invitation)?.map(Arc::new);
+    let unfinished = if invitation.resume { Some(log::read_unfinished(&request.output)?) } else { None };
+    let is_asking = *node != 0 && unfinished.is_none();
+    let mut run: Arc<str> = match &unfinished {
+        Some(unfinished) => unfinished.id.as_str().into(),
+        None if is_asking => "".into(),
+        None => new_run_id().into(),
+    };
+    if let Some(unfinished) = unfinished {
+        // The logs are laid out as they were.
+        request.threads = request.threads.or(unfinished.settings.threads);
+        request.log = request.log.or(unfinished.settings.log);
+        settings = settings.or(unfinished.settings);
+    }
+    // What is wrong by itself is told before anybody is asked.
+    let scenario = check(Scenario::new(&settings, drawn)?, nodes)?;
+    let addresses: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    let listener = bridge::listen(invitation.listen.as_ref().unwrap_or(&addresses[*node as usize]))?;
+    let mut identity = Identity {
+        run: Arc::clone(&run),
+        scenario: lines(&scenario, !is_asking || settings.seed.is_some())?,
+        nodes: nodes.len(),
+        node: *node,
+        incarnation: draw_incarnation(),
+    };
+    let mut scenario = scenario;
+    if is_asking {
+        let asked =
+            bridge::ask(&identity, &addresses[0], key.as_deref(), invitation.join_timeout, stop, observer)?;
+        let Some(Asked { run: name, scenario: theirs }) = asked else { return Ok(None) };
+        run = name;
+        let seed = scenario_value(&theirs, "seed").and_then(|seed| seed.trim_matches('"').parse().ok());
+        if let Some(SeedNumber(seed)) = seed {
+            scenario = scenario.with_seed(Seed(seed));
+        }
+        identity.scenario = lines(&scenario, true)?;
+    }
+    identity.run = run;
+    let membership = Membership {
+        vms: scenario.vms(),
+        log: request.output.join(bridge_log_name(*node)),
+        join_timeout: invitation.join_timeout,
+        resume: invitation.resume,
+        identity,
+        addresses,
+        listener,
+        key,
+    };
+    Ok(Some((scenario, membership)))
+}
+
+/// A membership's number that no other process has, and none before this one.
+pub(crate) fn draw_incarnation() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a name; nothing that happens in a run depends on it")]
+    rand::random::<u64>().max(1)
+}
+
+/// The lines by which nodes compare their scenarios; how a node's own machine is used is its own affair.
+pub(crate) fn lines(scenario: &Scenario, with_seed: bool) -> Result<Arc<str>, toml::ser::Error> {
+    let mut settings = scenario.settings();
+    if !with_seed {
+        settings.seed = None;
+    }
+    let text = toml::to_string(&settings)?;
+    Ok(scenario_lines(&format!("version = {}\n{text}", env!("CARGO_PKG_VERSION"))))
+}
+
+/// What a distributed run cannot have.
+fn check(scenario: Scenario, nodes: &NodeList) -> Result<Scenario, ScenarioError> {
+    check_distributed(&scenario, nodes.len(), "nodes", &nodes.to_string())?;
+    Ok(scenario)
+}
+
+/// Makes sure that so many processes can share the scenario; `setting` is the flag that asks for them.
+pub(crate) fn check_distributed(
+    scenario: &Scenario,
+    processes: u32,
+    setting: &'static str,
+    value: &str,
+) -> Result<(), ScenarioError> {
+    let wrong = |setting, value: String, allowed: String| Err(ScenarioError { setting, value, allowed });
+    let vms = scenario.vms();
+    if scenario.is_virtual() {
+        let allowed = "cannot go with --virtual-time, which has its machines in one process; --threads shares them there";
+        return wrong(setting, value.to_owned(), allowed.into());
+    }
+    if processes > vms {
+        let allowed = format!("must be at most the number of machines, {vms}: each process has one or more");
+        return wrong(setting, value.to_owned(), allowed);
+    }
+    if scenario.clocks().vector && vms > MOST_WITH_VECTORS {
+        let allowed = format!(
+            "must be at most {MOST_WITH_VECTORS} with vector clocks in several processes; leave them out with --clocks lamport,hlc"
+        );
+        return wrong("vms", vms.to_string(), allowed);
+    }
+    Ok(())
+}
+
+fn read_key(invitation: &Invitation) -> Result<Option<Key>, NodeError> {
+    let Some(path) = &invitation.key_file else {
+        let nodes = &invitation.nodes;
+        let is_open = nodes.is_loopback_only() || invitation.goes_without_key;
+        return if is_open { Ok(None) } else { Err(NodeError::NoKey { nodes: nodes.to_string() }) };
+    };
+    let content = read_start(path).map_err(|source| NodeError::KeyFile { path: path.clone(), source })?;
+    Key::new(&content).map(Some).map_err(|source| NodeError::Key { path: path.clone(), source })
+}
+
+/// Reads no more of a file than a key could have.
+fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(Key::LONGEST as u64 + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
