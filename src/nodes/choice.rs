@@ -32,9 +32,13 @@ const LAUNCHERS: [Launcher; 5] = [
     Launcher { rank: "PMIX_RANK", sizes: &[] },
     Launcher { rank: "PMI_RANK", sizes: &["PMI_SIZE"] },
     // A step may have fewer tasks than its job.
-    Launcher { rank: "SLURM_PROCID", sizes: &["SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"] },
+    Launcher { rank: SLURM_RANK, sizes: &[SLURM_STEP_SIZE, "SLURM_NTASKS"] },
     Launcher { rank: "JOB_COMPLETION_INDEX", sizes: &[] },
 ];
+
+const SLURM_RANK: &str = "SLURM_PROCID";
+const SLURM_STEP_SIZE: &str = "SLURM_STEP_NUM_TASKS";
+const SLURM_JOB: &str = "SLURM_JOB_ID";
 
 /// Has the pod's name where its manifest says so.
 const POD_NAME: &str = "POD_NAME";
@@ -73,6 +77,9 @@ pub enum NodeError {
         /// The number of nodes.
         nodes: u32,
     },
+    /// The process was started by a job's script and not by `srun`; Slurm calls the script itself task 0.
+    #[error("this is a batch script of Slurm, and none of its tasks: srun starts the nodes")]
+    BatchScript,
     /// No launcher has left a number.
     #[error(
         "nothing tells which node this is: there is no OMPI_COMM_WORLD_RANK, PMIX_RANK or PMI_RANK (mpirun), no SLURM_PROCID (srun), \
@@ -116,6 +123,9 @@ pub fn from_launcher(
     let var = |name: &str| var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     for launcher in &LAUNCHERS {
         let Some(rank) = number(launcher.rank, var)? else { continue };
+        if launcher.rank == SLURM_RANK && nodes > 1 && is_batch_script(var) {
+            return Err(NodeError::BatchScript);
+        }
         for variable in launcher.sizes {
             let Some(processes) = number(variable, var)? else { continue };
             if processes != u64::from(nodes) {
@@ -135,6 +145,11 @@ pub fn from_launcher(
         }
     }
     Err(NodeError::NotFound)
+}
+
+/// Whether a process in a job of Slurm is in none of its steps.
+fn is_batch_script(var: impl Fn(&str) -> Option<String>) -> bool {
+    var(SLURM_JOB).is_some() && var(SLURM_STEP_SIZE).is_none()
 }
 
 fn number(variable: &'static str, var: impl Fn(&str) -> Option<String>) -> Result<Option<u64>, NodeError> {
@@ -207,6 +222,15 @@ mod tests {
     const MPICH: &str =
         "HYDI_CONTROL_FD=7 MPI_LOCALNRANKS=2 MPI_LOCALRANKID=1 PMI_RANK=1 PMI_FD=8 PMI_SIZE=2";
 
+    /// What `srun -n 3 env` prints for the last process, Slurm 22.05.8.
+    const SLURM: &str =
+        "SLURM_JOB_ID=1 SLURM_NPROCS=3 SLURM_NTASKS=3 SLURM_PROCID=2 SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=3";
+    /// What `env` prints in the script of a job of two tasks.
+    const SLURM_SCRIPT: &str = "SLURM_JOB_ID=2 SLURM_NPROCS=2 SLURM_NTASKS=2 SLURM_PROCID=0";
+    /// What `mpiexec -n 2 env` of MPICH leaves of Slurm's for each process when such a script calls it.
+    const SLURM_AROUND_MPICH: &str =
+        "SLURM_JOB_ID=2 SLURM_NPROCS=1 SLURM_NTASKS=2 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1";
+
     #[test]
     fn launchers_tell_the_node() {
         let check = |environment: &str, nodes, node| assert_eq!(resolve(environment, None, nodes), Ok(node));
@@ -214,7 +238,9 @@ mod tests {
         check(MPICH, 2, 1);
         check("PMIX_RANK=1", 3, 1);
         check("PMI_RANK=0", 3, 0);
+        check(SLURM, 3, 2);
         check("SLURM_PROCID=2 SLURM_NTASKS=3", 3, 2);
+        check("SLURM_PROCID=0", 3, 0);
         check("JOB_COMPLETION_INDEX=4 HOSTNAME=lab-4", 5, 4);
         check("POD_NAME=clock-lab-2", 3, 2);
         check("HOSTNAME=lab-2 KUBERNETES_SERVICE_HOST=10.0.0.1", 3, 2);
@@ -228,7 +254,8 @@ mod tests {
             4,
             3,
         );
-        check("SLURM_PROCID=0 SLURM_NTASKS=2 PMI_RANK=3 PMI_SIZE=4", 4, 3);
+        check(&format!("{SLURM_SCRIPT} {OPEN_MPI}"), 3, 2);
+        check(&format!("{SLURM_AROUND_MPICH} {MPICH}"), 2, 1);
         check("SLURM_PROCID=1 SLURM_NTASKS=2 JOB_COMPLETION_INDEX=0 POD_NAME=lab-0", 2, 1);
         check("SLURM_PROCID=1 SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=2", 2, 1);
         check("JOB_COMPLETION_INDEX=1 POD_NAME=lab-0", 2, 1);
@@ -246,6 +273,12 @@ mod tests {
         for hostname in ["lab", "2", "lab-", "lab-x2", "lab-+2", "lab-7d9f8-x2x4z", ""] {
             check(pod, hostname, Err(NodeError::NotFound));
         }
+    }
+
+    #[test]
+    fn a_script_of_slurm_is_no_node_of_several() {
+        assert_eq!(resolve(SLURM_SCRIPT, None, 2), Err(NodeError::BatchScript));
+        assert_eq!(resolve("SLURM_JOB_ID=2 SLURM_PROCID=0 SLURM_NTASKS=1", None, 1), Ok(0));
     }
 
     #[test]
