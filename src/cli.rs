@@ -6,7 +6,7 @@ mod signals;
 mod table;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -25,6 +25,7 @@ use crate::scenario::{Runs, Scenario, Settings};
 use crate::seed::Seed;
 use crate::series::{self, Series};
 use crate::time::Nanos;
+use crate::worker;
 
 /// The run or the check has failed.
 const FAILED: u8 = 1;
@@ -75,6 +76,10 @@ fn failed(what: &str, error: &io::Error) -> Fatal {
 }
 
 fn run(flags: Flags) -> Result<ExitCode, Fatal> {
+    if flags.worker {
+        let told = worker::work(BufReader::new(io::stdin()), &mut io::stdout());
+        return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
+    }
     let mut settings = flags.settings();
     if let Some(path) = &flags.scenario {
         settings = settings.or(log::read_settings(path).map_err(usage)?);
@@ -82,7 +87,16 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
     let drawn = Seed(rand::random::<u64>() >> 11);
-    let request = Request { output: flags.output.clone(), threads: settings.threads, log: settings.log };
+    let request = Request {
+        output: flags.output.clone(),
+        threads: settings.threads,
+        log: settings.log,
+        processes: settings.processes.filter(|_| flags.nodes.is_none()),
+        restarts: flags.resume,
+    };
+    if flags.resume && flags.nodes.is_none() && request.processes.is_none() {
+        return Err(usage("--resume goes with --nodes and --node, or with --processes"));
+    }
 
     let (stopper, stop) = Stop::new();
     let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;

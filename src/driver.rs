@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::VmId;
 use crate::log::{FileEntry, Layout, LogError, ResumeError, Traffic};
@@ -38,13 +39,13 @@ pub struct Outcome {
     /// The largest final Lamport clock of the run's machines, those of other processes as well.
     pub lamport: u64,
     /// How late its ticks were, where that was in real time.
-    pub lateness: Option<LatenessSpread>,
+    pub lateness: Option<LatenessCounts>,
     /// What its links to other processes have done, where there are any.
     pub links: Option<LinkReport>,
 }
 
 /// What the links of a process to the others of its run have done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkReport {
     /// What has passed over them.
     pub traffic: Traffic,
@@ -84,6 +85,14 @@ pub enum Failure {
     #[error("the bridge panicked: {message}")]
     BridgePanicked {
         /// What the panic said, and where.
+        message: String,
+    },
+    /// A process of the run failed.
+    #[error("node {node}: {message}")]
+    Process {
+        /// Its number.
+        node: u32,
+        /// Why.
         message: String,
     },
     /// The run could not be joined.
@@ -142,15 +151,54 @@ impl Ending {
     }
 }
 
-impl LatenessSpread {
-    pub(crate) fn of(micros: &Histogram<u64>) -> Self {
+/// How often ticks were how late: counts in microseconds, up to an hour, with three digits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatenessCounts(Histogram<u64>);
+
+impl Default for LatenessCounts {
+    fn default() -> Self {
+        Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds"))
+    }
+}
+
+impl LatenessCounts {
+    /// Adds a tick that was so late.
+    pub(crate) fn add(&mut self, late: Nanos) {
+        self.0.saturating_record(late.get() / 1000);
+    }
+
+    /// Adds the ticks of others.
+    pub(crate) fn merge(&mut self, others: &Self) {
+        self.0.add(&others.0).expect("the same bounds");
+    }
+
+    /// The measures that people look at.
+    pub fn spread(&self) -> LatenessSpread {
         #[expect(clippy::cast_precision_loss, reason = "microseconds of at most an hour")]
         let ms = |micros: u64| micros as f64 / 1000.0;
-        Self {
-            p50_ms: ms(micros.value_at_quantile(0.5)),
-            p99_ms: ms(micros.value_at_quantile(0.99)),
-            max_ms: ms(micros.max()),
+        LatenessSpread {
+            p50_ms: ms(self.0.value_at_quantile(0.5)),
+            p99_ms: ms(self.0.value_at_quantile(0.99)),
+            max_ms: ms(self.0.max()),
         }
+    }
+}
+
+/// As pairs of a value and its count.
+impl Serialize for LatenessCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = self.0.iter_recorded();
+        serializer.collect_seq(counts.map(|step| (step.value_iterated_to(), step.count_at_value())))
+    }
+}
+
+impl<'de> Deserialize<'de> for LatenessCounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut counts = Self::default();
+        for (micros, count) in Vec::<(u64, u64)>::deserialize(deserializer)? {
+            counts.0.saturating_record_n(micros, count);
+        }
+        Ok(counts)
     }
 }
 

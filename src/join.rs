@@ -13,13 +13,10 @@ use crate::link::seal::{Key, KeyError};
 use crate::live::bridge::{self, Asked, JoinError, Membership};
 use crate::log::{self, bridge_log_name};
 use crate::nodes::NodeList;
-use crate::run::{Request, new_run_id};
+use crate::run::{self, Request, new_run_id};
 use crate::scenario::{Scenario, ScenarioError, SeedNumber, Settings};
 use crate::seed::Seed;
 use crate::time::Nanos;
-
-/// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
-const MOST_WITH_VECTORS: u32 = 65_536;
 
 /// What a process is asked for beside its run.
 #[derive(Clone, Debug)]
@@ -113,7 +110,7 @@ pub fn join(
     let key = read_key(invitation)?.map(Arc::new);
     let unfinished = if invitation.resume { Some(log::read_unfinished(&request.output)?) } else { None };
     let is_asking = *node != 0 && unfinished.is_none();
-    let mut run: Arc<str> = match &unfinished {
+    let mut name: Arc<str> = match &unfinished {
         Some(unfinished) => unfinished.id.as_str().into(),
         None if is_asking => "".into(),
         None => new_run_id().into(),
@@ -125,34 +122,35 @@ pub fn join(
         settings = settings.or(unfinished.settings);
     }
     // What is wrong by itself is told before anybody is asked.
-    let scenario = check(Scenario::new(&settings, drawn)?, nodes)?;
+    let mut scenario = Scenario::new(&settings, drawn)?;
+    run::check_distributed(&scenario, nodes.len(), "nodes", &nodes.to_string())?;
     let addresses: Vec<String> = nodes.iter().map(ToString::to_string).collect();
     let listener = bridge::listen(invitation.listen.as_ref().unwrap_or(&addresses[*node as usize]))?;
     let mut identity = Identity {
-        run: Arc::clone(&run),
+        run: Arc::clone(&name),
         scenario: lines(&scenario, !is_asking || settings.seed.is_some())?,
         nodes: nodes.len(),
         node: *node,
         incarnation: draw_incarnation(),
     };
-    let mut scenario = scenario;
     if is_asking {
         let asked =
             bridge::ask(&identity, &addresses[0], key.as_deref(), invitation.join_timeout, stop, observer)?;
-        let Some(Asked { run: name, scenario: theirs }) = asked else { return Ok(None) };
-        run = name;
+        let Some(Asked { run, scenario: theirs }) = asked else { return Ok(None) };
+        name = run;
         let seed = scenario_value(&theirs, "seed").and_then(|seed| seed.trim_matches('"').parse().ok());
         if let Some(SeedNumber(seed)) = seed {
             scenario = scenario.with_seed(Seed(seed));
         }
         identity.scenario = lines(&scenario, true)?;
     }
-    identity.run = run;
+    identity.run = name;
     let membership = Membership {
         vms: scenario.vms(),
         log: request.output.join(bridge_log_name(*node)),
         join_timeout: invitation.join_timeout,
         resume: invitation.resume,
+        deaths: None,
         identity,
         addresses,
         listener,
@@ -175,38 +173,6 @@ pub(crate) fn lines(scenario: &Scenario, with_seed: bool) -> Result<Arc<str>, to
     }
     let text = toml::to_string(&settings)?;
     Ok(scenario_lines(&format!("version = {}\n{text}", env!("CARGO_PKG_VERSION"))))
-}
-
-/// What a distributed run cannot have.
-fn check(scenario: Scenario, nodes: &NodeList) -> Result<Scenario, ScenarioError> {
-    check_distributed(&scenario, nodes.len(), "nodes", &nodes.to_string())?;
-    Ok(scenario)
-}
-
-/// Makes sure that so many processes can share the scenario; `setting` is the flag that asks for them.
-pub(crate) fn check_distributed(
-    scenario: &Scenario,
-    processes: u32,
-    setting: &'static str,
-    value: &str,
-) -> Result<(), ScenarioError> {
-    let wrong = |setting, value: String, allowed: String| Err(ScenarioError { setting, value, allowed });
-    let vms = scenario.vms();
-    if scenario.is_virtual() {
-        let allowed = "cannot go with --virtual-time, which has its machines in one process; --threads shares them there";
-        return wrong(setting, value.to_owned(), allowed.into());
-    }
-    if processes > vms {
-        let allowed = format!("must be at most the number of machines, {vms}: each process has one or more");
-        return wrong(setting, value.to_owned(), allowed);
-    }
-    if scenario.clocks().vector && vms > MOST_WITH_VECTORS {
-        let allowed = format!(
-            "must be at most {MOST_WITH_VECTORS} with vector clocks in several processes; leave them out with --clocks lamport,hlc"
-        );
-        return wrong("vms", vms.to_string(), allowed);
-    }
-    Ok(())
 }
 
 fn read_key(invitation: &Invitation) -> Result<Option<Key>, NodeError> {

@@ -24,6 +24,8 @@ pub use recover::{Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
 
+use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::id::VmId;
@@ -49,6 +51,24 @@ pub fn vm_log_name(vm: VmId, rate: Rate) -> String {
 /// The name of a log shared by the machines from `first` to `last`.
 pub fn combined_log_name(first: VmId, last: VmId) -> String {
     format!("vms_{first}-{last}.csv")
+}
+
+/// The logs in a folder of those machines, by their first.
+pub fn logs_of(folder: &Path, machines: Range<u32>) -> Vec<PathBuf> {
+    let first = |name: &str| -> Option<u32> {
+        let numbers = name.strip_suffix(".csv")?;
+        let (first, _) = match numbers.strip_prefix("vm_") {
+            Some(one) => one.split_once('_')?,
+            None => numbers.strip_prefix("vms_")?.split_once('-')?,
+        };
+        first.parse().ok()
+    };
+    let names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let logs = names.filter_map(|name| Some((first(&name)?, name)));
+    let mut logs: Vec<_> = logs.filter(|(first, _)| machines.contains(first)).collect();
+    logs.sort_unstable();
+    logs.into_iter().map(|(_, name)| folder.join(name)).collect()
 }
 
 /// The name of the log of the bridge of one process of a distributed run.

@@ -8,6 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::control::{Observer, Stop};
 use crate::driver::{Ending, Failure, LatenessSpread, LinkReport, Outcome, Plan};
 use crate::fit::{self, DoesNotFit};
+use crate::fleet::{self, Fleet, FleetError};
 use crate::id::VmId;
 use crate::live::bridge::Membership;
 use crate::live::{self, LiveError};
@@ -15,11 +16,14 @@ use crate::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
     RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
-use crate::scenario::{LogChoice, Scenario, Threads};
+use crate::scenario::{LogChoice, Processes, Scenario, ScenarioError, Threads};
 use crate::sim;
 use crate::tally::Account;
 use crate::time::Nanos;
 use crate::workload::{Choice, ClientServer, ScaleModel, Workload};
+
+/// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
+const MOST_WITH_VECTORS: u32 = 65_536;
 
 /// What a run is asked for beside its scenario.
 #[derive(Clone, Debug)]
@@ -30,6 +34,10 @@ pub struct Request {
     pub threads: Option<Threads>,
     /// Where events are logged; where nothing is asked for, what suits the number of machines.
     pub log: Option<LogChoice>,
+    /// The processes that share the run; this one alone where nothing is asked for.
+    pub processes: Option<Processes>,
+    /// Whether a process that dies is started again.
+    pub restarts: bool,
 }
 
 /// A run that is over.
@@ -58,6 +66,7 @@ pub struct Finished {
 pub struct Prepared {
     scenario: Scenario,
     membership: Option<Membership>,
+    fleet: Option<Fleet>,
     layout: Layout,
     threads: Threads,
     folder: RunFolder,
@@ -82,12 +91,18 @@ pub enum RunError {
     /// Its threads cannot be had.
     #[error(transparent)]
     Live(#[from] LiveError),
+    /// Its processes cannot be had.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// It cannot be shared among processes.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
 }
 
 impl RunError {
     /// Whether it is the arguments that are wrong, rather than the machine.
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::DoesNotFit(DoesNotFit::Memory { .. }) | Self::Layout(_))
+        matches!(self, Self::DoesNotFit(DoesNotFit::Memory { .. }) | Self::Layout(_) | Self::Scenario(_))
     }
 }
 
@@ -117,6 +132,9 @@ impl Prepared {
         membership: Option<Membership>,
         request: &Request,
     ) -> Result<Self, RunError> {
+        if let Some(processes) = request.processes {
+            check_distributed(&scenario, processes.get(), "processes", &processes.to_string())?;
+        }
         let here = membership.as_ref().map_or(scenario.vms(), Membership::machines);
         let layout = check(&scenario, here, request, 1)?;
         let threads = request.threads.unwrap_or_else(|| useful_threads(&scenario));
@@ -125,6 +143,7 @@ impl Prepared {
         let mut settings = scenario.settings();
         settings.threads = Some(threads);
         settings.log = Some(layout.choice());
+        settings.processes = request.processes;
         let drawn = Drawn::of(&scenario);
         let mut run = new_section(&scenario);
         if let Some(Membership { identity, .. }) = &membership {
@@ -133,7 +152,13 @@ impl Prepared {
         }
         let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
         manifest.write(folder.path())?;
-        Ok(Self { scenario, membership, layout, threads, folder, manifest })
+        let id = manifest.run.id.clone();
+        let fleet = request.processes.map(|processes| Fleet {
+            run: id,
+            processes: processes.get(),
+            restarts: request.restarts,
+        });
+        Ok(Self { scenario, membership, fleet, layout, threads, folder, manifest })
     }
 
     /// Where the run that was found in the folder went.
@@ -152,14 +177,19 @@ impl Prepared {
             layout: self.layout,
             folder: self.folder.path().to_owned(),
         };
-        match choose_workload(&self.scenario, &plan, self.membership.take(), stop, observer) {
+        let outcome = match &self.fleet {
+            Some(fleet) => fleet::run(fleet, &self.scenario, &plan, &stop, observer).map_err(RunError::from),
+            None => choose_workload(&self.scenario, &plan, self.membership.take(), stop, observer)
+                .map_err(RunError::from),
+        };
+        match outcome {
             Ok(outcome) => Ok(self.finish(outcome)),
             Err(error) => {
                 self.manifest.status = Status::Failed;
                 self.manifest.run.failure = Some(error.to_string());
                 // The first error is the one to tell.
                 let _ = self.manifest.write(self.folder.path());
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -167,6 +197,7 @@ impl Prepared {
     /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
     fn finish(mut self, outcome: Outcome) -> Finished {
         let Outcome { mut ending, began, elapsed, accounts, mut files, lamport, lateness, links } = outcome;
+        let lateness = lateness.map(|counts| counts.spread());
         if let Err(error) = self.folder.check() {
             let (files, unwritten) = (self.paths(&files), Some(error.into()));
             return Finished { ending, elapsed, accounts, lamport, lateness, links, files, unwritten };
@@ -205,7 +236,7 @@ impl Prepared {
 }
 
 /// Hands the run to its driver with the workload that it asks for: each is a run of its own type.
-fn choose_workload(
+pub(crate) fn choose_workload(
     scenario: &Scenario,
     plan: &Plan,
     membership: Option<Membership>,
@@ -265,6 +296,32 @@ pub(crate) fn new_section(scenario: &Scenario) -> RunSection {
         started: rfc3339(now),
         ..RunSection::default()
     }
+}
+
+/// Makes sure that so many processes can share the scenario; `setting` is the flag that asks for them.
+pub(crate) fn check_distributed(
+    scenario: &Scenario,
+    processes: u32,
+    setting: &'static str,
+    value: &str,
+) -> Result<(), ScenarioError> {
+    let wrong = |setting, value: String, allowed: String| Err(ScenarioError { setting, value, allowed });
+    let vms = scenario.vms();
+    if scenario.is_virtual() {
+        let allowed = "cannot go with --virtual-time, which has its machines in one process; --threads shares them there";
+        return wrong(setting, value.to_owned(), allowed.into());
+    }
+    if processes > vms {
+        let allowed = format!("must be at most the number of machines, {vms}: each process has one or more");
+        return wrong(setting, value.to_owned(), allowed);
+    }
+    if scenario.clocks().vector && vms > MOST_WITH_VECTORS {
+        let allowed = format!(
+            "must be at most {MOST_WITH_VECTORS} with vector clocks in several processes; leave them out with --clocks lamport,hlc"
+        );
+        return wrong("vms", vms.to_string(), allowed);
+    }
+    Ok(())
 }
 
 pub(crate) const fn status(ending: &Ending) -> Status {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
 pub use rates::{ParseRatesError, Rates};
-pub use settings::{Draw, ParseSeedError, Runs, SeedNumber, Settings, Threads, VmCount};
+pub use settings::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Settings, Threads, VmCount};
 
 use crate::clock::{Clocks, Hybrid, Vector};
 use crate::id::VmId;
@@ -149,6 +149,7 @@ impl Scenario {
             partition: self.partition.clone(),
             runs: None,
             threads: None,
+            processes: None,
             log: None,
         }
     }

@@ -54,6 +54,7 @@ impl Series {
         settings.runs = Some(runs);
         settings.threads = request.threads;
         settings.log = request.log;
+        settings.processes = request.processes;
         let run = new_section(&scenario);
         let manifest =
             Manifest { status: Status::Running, settings, run, drawn: Drawn::default(), files: Vec::new() };
@@ -140,7 +141,7 @@ impl Series {
     ) -> (Seed, Result<Finished, RunError>) {
         let seed = self.scenario.seed().of_run(k);
         let output = self.folder.path().join(run_folder_name(k));
-        let request = Request { output, threads, log: self.request.log };
+        let request = Request { output, threads, ..self.request.clone() };
         let mut place = Place { board, index: k as usize - 1 };
         let prepared = Prepared::new(self.scenario.with_seed(seed), None, &request);
         (seed, prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place)))

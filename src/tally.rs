@@ -1,5 +1,7 @@
 //! What a machine's events add up to: the measures that a run keeps as it goes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::HybridStamp;
 use crate::id::VmId;
 use crate::time::{Nanos, Rate};
@@ -7,7 +9,7 @@ use crate::time::{Nanos, Rate};
 /// Counts and extremes over the events of one machine.
 ///
 /// Every machine carries one through its run: it holds nothing that follows from the rest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// All events.
     pub events: u64,
@@ -50,7 +52,7 @@ impl Tally {
 }
 
 /// The final account of one machine: what its summary row says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The machine.
     pub vm: VmId,
@@ -94,7 +96,7 @@ pub fn largest_lamport(accounts: &[Account]) -> u64 {
 }
 
 /// How long after they were due a machine's ticks ran.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lateness {
     sum: Nanos,
     max: Nanos,

@@ -7,6 +7,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::as_text;
 
 /// Nanoseconds in a second.
@@ -159,7 +161,7 @@ fn parse_fraction(digits: &str, unit: u64) -> Result<u128, ParseTimeError> {
 as_text!(Nanos);
 
 /// How many times a second a machine ticks: a whole number from 1 to [`Rate::FASTEST`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rate(NonZeroU32);
 
 impl Rate {

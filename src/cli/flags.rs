@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser};
 use crate::network::{Latency, Partition, Probability};
 use crate::nodes::{NodeChoice, NodeList};
 use crate::scenario::{
-    ClockList, Draw, LogChoice, Phase, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
+    ClockList, Draw, LogChoice, Phase, Processes, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
 };
 use crate::time::Nanos;
 use crate::workload::Choice;
@@ -97,6 +97,10 @@ pub(super) struct Flags {
     /// Worker threads [default: the cores; in virtual time fewer where there is little to share]
     #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "The run")]
     threads: Option<Threads>,
+    /// Processes of this machine that share the machines, bridged over TCP [default: one process]
+    #[arg(long, value_name = "P", allow_hyphen_values = true, conflicts_with = "nodes")]
+    #[arg(help_heading = "Several processes and hosts")]
+    processes: Option<Processes>,
     /// No progress bar, no summary
     #[arg(long, help_heading = "The run")]
     pub(super) quiet: bool,
@@ -109,7 +113,7 @@ pub(super) struct Flags {
         requires = "node",
         conflicts_with = "runs"
     )]
-    #[arg(help_heading = "Several hosts")]
+    #[arg(help_heading = "Several processes and hosts")]
     pub(super) nodes: Option<NodeList>,
     /// Which of them it is, from 0; auto: as mpirun, srun or Kubernetes tell
     #[arg(
@@ -117,11 +121,11 @@ pub(super) struct Flags {
         value_name = "K",
         allow_hyphen_values = true,
         requires = "nodes",
-        help_heading = "Several hosts"
+        help_heading = "Several processes and hosts"
     )]
     pub(super) node: Option<NodeChoice>,
     /// Where it listens, if not at its own address: 0.0.0.0:7000
-    #[arg(long, value_name = "ADDR", requires = "nodes", help_heading = "Several hosts")]
+    #[arg(long, value_name = "ADDR", requires = "nodes", help_heading = "Several processes and hosts")]
     pub(super) listen: Option<String>,
     /// How long the start waits for all of them [default: 60s]
     #[arg(
@@ -129,19 +133,24 @@ pub(super) struct Flags {
         value_name = "D",
         allow_hyphen_values = true,
         requires = "nodes",
-        help_heading = "Several hosts"
+        help_heading = "Several processes and hosts"
     )]
     pub(super) join_timeout: Option<Nanos>,
     /// File with a key that all of them share: the links are then authenticated and encrypted
     #[arg(long, value_name = "F", requires = "nodes", conflicts_with = "no_cluster_key")]
-    #[arg(help_heading = "Several hosts")]
+    #[arg(help_heading = "Several processes and hosts")]
     pub(super) cluster_key_file: Option<PathBuf>,
     /// Go without a key over a network: whoever reaches the ports may read and forge messages
-    #[arg(long, requires = "nodes", help_heading = "Several hosts")]
+    #[arg(long, requires = "nodes", help_heading = "Several processes and hosts")]
     pub(super) no_cluster_key: bool,
-    /// Go on with the run in the output folder where its logs end
-    #[arg(long, requires = "nodes", help_heading = "Several hosts")]
+    /// With --node: go on with the run in the output folder where its logs end. With --processes: start a process
+    /// that dies again, to do so
+    #[arg(long, help_heading = "Several processes and hosts")]
     pub(super) resume: bool,
+
+    /// What a process of a run in several is started with
+    #[arg(long, hide = true)]
+    pub(super) worker: bool,
 
     /// Print this help
     #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Help")]
@@ -172,6 +181,7 @@ impl Flags {
             partition: self.partition.clone(),
             runs: self.runs,
             threads: self.threads,
+            processes: self.processes,
             log: self.log,
         }
     }
@@ -205,10 +215,10 @@ mod tests {
     fn every_flag_sets_its_own_setting() {
         let line = "clocklab --virtual-time --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned \
                     --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
-                    --runs 5 --threads 3 --log none";
+                    --runs 5 --threads 3 --processes 2 --log none";
         let expected = "virtual-time = true\nvms = 4\nduration = \"5s\"\nrates = \"2-3\"\nseed = 9\nworkload = \"scale-model\"\ndraw = 7\n\
                         phase = \"aligned\"\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\nloss = 0.25\n\
-                        duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nruns = 5\nthreads = 3\nlog = \"none\"\n";
+                        duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nruns = 5\nthreads = 3\nprocesses = 2\nlog = \"none\"\n";
         let settings = Flags::parse_from(line.split_whitespace()).settings();
         assert_eq!(toml::to_string(&settings).unwrap(), expected);
         assert_eq!(settings.clone().or(Settings::default()), settings);

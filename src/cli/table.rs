@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::driver::Ending;
+use crate::log::Traffic;
 use crate::run::Finished;
 use crate::scenario::Scenario;
 use crate::series::FinishedSeries;
@@ -45,9 +46,11 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, finished } = self;
         let ended = ended(&finished.ending);
-        let vms = match scenario.vms() {
+        let (here, all) = (finished.accounts.len() as u64, u64::from(scenario.vms()));
+        let vms = match all {
             1 => "1 machine".to_owned(),
-            vms => format!("{} machines", grouped(vms.into())),
+            _ if 0 < here && here < all => format!("{} of {} machines", grouped(here), grouped(all)),
+            _ => format!("{} machines", grouped(all)),
         };
         writeln!(f, "{vms}, {:.1} s, seed {}: {ended}\n", finished.elapsed.as_secs_f64(), scenario.seed().0)?;
         writeln!(f, "{}", machines(&finished.accounts, finished.lamport))?;
@@ -59,6 +62,9 @@ impl fmt::Display for Summary<'_> {
         if let Some(late) = &finished.lateness {
             let (p50, p99, max) = (late.p50_ms, late.p99_ms, late.max_ms);
             writeln!(f, "lateness of ticks: median {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms")?;
+        }
+        if let Some(links) = &finished.links {
+            writeln!(f, "{}", between_processes(&links.traffic))?;
         }
         write_paths(f, &finished.files)
     }
@@ -192,6 +198,21 @@ fn messages(accounts: &[Account]) -> String {
         sum(|account| account.in_flight),
         sum(|account| account.lost),
         sum(|account| account.duplicated),
+    )
+}
+
+/// What left for other processes. What arrived from them is what they sent.
+fn between_processes(traffic: &Traffic) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]
+    let each = traffic.bytes_sent as f64 / traffic.messages_sent.max(1) as f64;
+    format!(
+        "between processes: {} messages sent in {} frames and {} bytes ({each:.1} a message); {} sent again, {} lost, {} dropped",
+        grouped(traffic.messages_sent),
+        grouped(traffic.frames_sent),
+        grouped(traffic.bytes_sent),
+        grouped(traffic.resent),
+        grouped(traffic.lost),
+        grouped(traffic.dropped),
     )
 }
 

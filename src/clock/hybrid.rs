@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Clock;
 use crate::time::Nanos;
 
@@ -29,7 +31,7 @@ impl Hybrid {
 }
 
 /// A hybrid clock's value, ordered by `l` and then `c`. It is written `l.c`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HybridStamp {
     /// The largest physical clock heard of, in nanoseconds since the run's start.
     pub l: Nanos,

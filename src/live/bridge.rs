@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message as ActixMessage};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use self::join::{Asked, ask, listen};
 use self::links::Links;
@@ -69,6 +70,8 @@ pub struct Membership {
     pub log: PathBuf,
     /// Whether the process goes on where its logs end.
     pub resume: bool,
+    /// Nodes of which somebody knows that they are dead and will not come back.
+    pub deaths: Option<UnboundedReceiver<u32>>,
 }
 
 impl Membership {
@@ -195,14 +198,6 @@ pub struct Finish {
     pub early: bool,
 }
 
-/// That process is dead and will not come back.
-#[derive(Clone, Copy, Debug, ActixMessage)]
-#[rtype(result = "()")]
-pub struct Gone {
-    /// Its number.
-    pub node: u32,
-}
-
 /// The bridge of a process.
 pub struct Bridge {
     links: Rc<Links>,
@@ -235,7 +230,7 @@ impl Bridge {
         }))
     }
 
-    fn open_links(&self, membership: Membership) {
+    fn open_links(&self, mut membership: Membership) {
         let links = &self.links;
         let address = membership.listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
         let listener = membership.listener.set_nonblocking(true);
@@ -245,6 +240,9 @@ impl Bridge {
                 tasks::start(links, tasks::listen(Rc::clone(links), listener));
             }
             Err(source) => links.tell(News::NotJoined(JoinError::Listen { address, source })),
+        }
+        if let Some(deaths) = membership.deaths.take() {
+            tasks::start(links, tasks::bury(Rc::clone(links), deaths));
         }
         for place in &links.places {
             tasks::start(links, tasks::dial(Rc::clone(links), Rc::clone(place)));
@@ -283,16 +281,6 @@ impl Handler<Open> for Bridge {
 
     fn handle(&mut self, Open(deliver): Open, _: &mut Context<Self>) {
         self.links.open(deliver);
-    }
-}
-
-impl Handler<Gone> for Bridge {
-    type Result = ();
-
-    fn handle(&mut self, Gone { node }: Gone, _: &mut Context<Self>) {
-        if let Some(place) = self.links.place(node) {
-            self.links.give_up(place, "its process has died");
-        }
     }
 }
 

@@ -11,12 +11,12 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::bridge::{self, Bridge, Finish, JoinError, Membership, News, Open, Outbound, Prepared};
 use super::directory::{Deliver, Directory};
 use super::pulse::Pulse;
-use super::shared::{Closing, Report, lateness_histogram};
+use super::shared::{Closing, Report};
 use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
 use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
-use crate::driver::{Ending, Failure, LatenessSpread, Outcome, Plan, shares};
+use crate::driver::{Ending, Failure, LatenessCounts, Outcome, Plan, shares};
 use crate::id::VmId;
 use crate::panics;
 use crate::scenario::Scenario;
@@ -350,12 +350,12 @@ impl<W: Workload> Lab<W> {
             lateness: None,
             links: None,
         };
-        let mut lateness = lateness_histogram();
+        let mut lateness = LatenessCounts::default();
         self.closings.sort_unstable_by_key(|closing| closing.site);
         for closing in self.closings {
             outcome.accounts.extend(closing.accounts);
             outcome.files.extend(closing.files);
-            lateness.add(&closing.lateness).expect("the same bounds");
+            lateness.merge(&closing.lateness);
         }
         outcome.accounts.sort_unstable_by_key(|account| account.vm);
         outcome.lamport = outcome.lamport.max(largest_lamport(&outcome.accounts));
@@ -363,7 +363,7 @@ impl<W: Workload> Lab<W> {
             outcome.files.extend(closing.file);
             outcome.links = Some(closing.report);
         }
-        outcome.lateness = Some(LatenessSpread::of(&lateness));
+        outcome.lateness = Some(lateness);
         outcome
     }
 

@@ -6,14 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use actix::Recipient;
-use hdrhistogram::Histogram;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::directory::Deliver;
 use super::pulse::Pulse;
 use super::stage::{Stage, Theatre};
-use crate::driver::Failure;
+use crate::driver::{Failure, LatenessCounts};
 use crate::event::{Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, RowFormat};
@@ -42,19 +41,14 @@ pub(super) struct Closing {
     pub(super) site: usize,
     pub(super) accounts: Vec<Account>,
     pub(super) files: Vec<FileEntry>,
-    /// How late ticks ran, in microseconds.
-    pub(super) lateness: Histogram<u64>,
+    /// How late ticks ran.
+    pub(super) lateness: LatenessCounts,
 }
 
 impl Closing {
     fn empty(site: usize) -> Self {
-        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: lateness_histogram() }
+        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: LatenessCounts::default() }
     }
-}
-
-/// Counts of lateness in microseconds, from one to an hour, with three digits.
-pub(super) fn lateness_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds")
 }
 
 /// What the machines of a site share.
@@ -171,7 +165,7 @@ impl Shared {
 
     pub(super) fn count(&self, record: &Record<'_>, late: Nanos) {
         self.pulse.add(record);
-        self.closing.borrow_mut().lateness.saturating_record(late.get() / 1000);
+        self.closing.borrow_mut().lateness.add(late);
     }
 
     /// Nothing more is to happen: an event could not be logged. It happened all the same, so the

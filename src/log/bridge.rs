@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{FileEntry, LogError, LogFile};
 use crate::text::words;
@@ -67,7 +68,7 @@ words! {
 }
 
 /// What has passed over a link so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Messages given to the link.
     pub messages_sent: u64,

@@ -47,6 +47,15 @@ impl Layout {
         }
     }
 
+    /// The layout that a choice asks for.
+    pub const fn of(choice: LogChoice) -> Self {
+        match choice {
+            LogChoice::PerVm => Self::PerVm,
+            LogChoice::Combined => Self::Combined,
+            LogChoice::None => Self::Nowhere,
+        }
+    }
+
     /// The choice that asks for this layout.
     pub const fn choice(self) -> LogChoice {
         match self {

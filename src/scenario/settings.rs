@@ -17,6 +17,8 @@ pub type VmCount = Whole<1, 10_000_000>;
 pub type Draw = Whole<1, { u32::MAX }>;
 /// A number of runs.
 pub type Runs = Whole<1, 100_000>;
+/// A number of processes that share a run.
+pub type Processes = Whole<1, 1024>;
 /// A number of worker threads.
 pub type Threads = Whole<1, 1024>;
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub runs: Option<Runs>,
     /// Worker threads.
     pub threads: Option<Threads>,
+    /// Processes of this machine that share the run.
+    pub processes: Option<Processes>,
     /// Where the events are logged.
     pub log: Option<LogChoice>,
 }
@@ -97,6 +101,7 @@ impl Settings {
             partition: if self.partition.is_empty() { others.partition } else { self.partition },
             runs: self.runs.or(others.runs),
             threads: self.threads.or(others.threads),
+            processes: self.processes.or(others.processes),
             log: self.log.or(others.log),
         }
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::connection::{Connection, Fault};
@@ -360,6 +361,15 @@ pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
             let missing = links.missing();
             links.tell(News::NotJoined(JoinError::Missing { missing, seconds: join_timeout.as_secs_f64() }));
             return;
+        }
+    }
+}
+
+/// Gives up processes of which somebody knows that they are dead.
+pub(super) async fn bury(links: Rc<Links>, mut deaths: UnboundedReceiver<u32>) {
+    while let Some(node) = deaths.recv().await {
+        if let Some(place) = links.place(node) {
+            links.give_up(place, "its process has died");
         }
     }
 }

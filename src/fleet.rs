@@ -1,0 +1,330 @@
+//! One run in several processes of this machine: they are started, watched, and their results put together.
+//!
+//! Each process is a node of a distributed run, and writes the logs of its machines into the run's one folder.
+//! It is told what to do and tells how far it has come in a [talk] over its standard input and output. One that
+//! dies does not stop the others: what its machines did is read from their logs, or it is started again and
+//! goes on from there.
+
+mod process;
+pub mod talk;
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use self::process::{Heard, Process};
+use self::talk::{Order, Word, Work};
+use crate::control::{Observer, Progress, Stop};
+use crate::driver::{Ending, Failure, LatenessCounts, LinkReport, Outcome, Plan};
+use crate::id::VmId;
+use crate::log::{BridgeLog, Layout, LogFile, Recovered, bridge_log_name, logs_of};
+use crate::nodes;
+use crate::scenario::{Scenario, Threads};
+use crate::tally::{Account, largest_lamport};
+use crate::time::Nanos;
+
+/// How a run is shared among processes.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The run's name.
+    pub run: String,
+    /// The number of processes.
+    pub processes: u32,
+    /// Whether a process that dies is started again.
+    pub restarts: bool,
+}
+
+/// Why a run in several processes could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// A process could not be started.
+    #[error("cannot start process {node} of {processes}: {source}")]
+    Start {
+        /// Which, from 0.
+        node: u32,
+        /// How many were to be started.
+        processes: u32,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+}
+
+/// Runs a scenario in several processes, and waits until all of them have ended.
+///
+/// # Errors
+///
+/// Where a process cannot be started; then none is left. What goes wrong later is in the [`Outcome`].
+pub fn run(
+    fleet: &Fleet,
+    scenario: &Scenario,
+    plan: &Plan,
+    stop: &Stop,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, FleetError> {
+    let (sender, heard) = mpsc::channel();
+    let mut captain = Captain {
+        fleet,
+        scenario,
+        plan,
+        sender,
+        crew: Vec::new(),
+        ending: Ending::Complete,
+        warnings: Vec::new(),
+        told: Vec::new(),
+        is_stopping: false,
+    };
+    captain.start_all()?;
+    captain.watch(&heard, stop, observer);
+    Ok(captain.conclude())
+}
+
+/// Leads the processes.
+struct Captain<'a> {
+    fleet: &'a Fleet,
+    scenario: &'a Scenario,
+    plan: &'a Plan,
+    sender: Sender<Heard>,
+    /// By node.
+    crew: Vec<Process>,
+    ending: Ending,
+    warnings: Vec<String>,
+    /// Notices that people have seen: several processes tell of the same.
+    told: Vec<String>,
+    is_stopping: bool,
+}
+
+impl Captain<'_> {
+    fn start_all(&mut self) -> Result<(), FleetError> {
+        let processes = self.fleet.processes;
+        for node in 0..processes {
+            let started = Process::start(self.work(node, "127.0.0.1:0".into(), false), self.sender.clone());
+            // Those that were started before end when their input does.
+            self.crew.push(started.map_err(|source| FleetError::Start { node, processes, source })?);
+        }
+        Ok(())
+    }
+
+    fn work(&self, node: u32, listen: String, resume: bool) -> Work {
+        let threads = u32::try_from(self.plan.threads).unwrap_or(u32::MAX) / self.fleet.processes;
+        Work {
+            settings: self.scenario.settings(),
+            run: self.fleet.run.clone(),
+            node,
+            nodes: self.fleet.processes,
+            folder: self.plan.folder.clone(),
+            log: self.plan.layout.choice(),
+            threads: Threads::new(threads.max(1)).unwrap_or(Threads::new(1).expect("in range")),
+            listen,
+            resume,
+        }
+    }
+
+    /// Hears what the processes tell until all of them are gone.
+    fn watch(&mut self, heard: &Receiver<Heard>, stop: &Stop, observer: &mut dyn Observer) {
+        while self.crew.iter().any(Process::is_alive) {
+            match heard.recv_timeout(Duration::from_millis(100)) {
+                Ok(heard) => self.take(heard, observer),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if stop.asked() && !self.is_stopping {
+                self.ending.interrupt();
+                self.stop_all();
+            }
+            observer.progress(&self.progress());
+        }
+    }
+
+    fn take(&mut self, Heard { node, life, word }: Heard, observer: &mut dyn Observer) {
+        let process = &mut self.crew[node as usize];
+        if process.life != life {
+            return;
+        }
+        match word {
+            Some(Word::Listening(address)) => {
+                process.address = Some(address);
+                self.introduce(node);
+            }
+            Some(Word::Progress(elapsed, events, messages, longest_queue)) => {
+                process.has_started = true;
+                process.progress = Progress { elapsed: Nanos::new(elapsed), events, messages, longest_queue };
+            }
+            Some(Word::Notice(text)) => self.tell(text, observer),
+            Some(Word::Account(account)) => process.accounts.push(*account),
+            Some(Word::Done(done)) => process.done = Some(*done),
+            Some(Word::Failed(message)) => process.failure = Some(message),
+            None => self.gone(node, observer),
+        }
+    }
+
+    /// Tells each process where the others listen, once all have told.
+    fn introduce(&mut self, newcomer: u32) {
+        let addresses: Option<Vec<String>> =
+            self.crew.iter().map(|process| process.address.clone()).collect();
+        let Some(addresses) = addresses else { return };
+        let order = Order::Meet(addresses);
+        if self.crew[newcomer as usize].life > 0 {
+            // The others know: it has its predecessor's address.
+            self.crew[newcomer as usize].order(&order);
+        } else {
+            self.tell_all(&order);
+        }
+    }
+
+    fn tell_all(&mut self, order: &Order) {
+        self.crew.iter_mut().for_each(|process| process.order(order));
+    }
+
+    fn tell(&mut self, text: String, observer: &mut dyn Observer) {
+        if !self.told.contains(&text) {
+            observer.notice(&text);
+            self.told.push(text);
+        }
+    }
+
+    /// A process has ended: as it should, or not.
+    fn gone(&mut self, node: u32, observer: &mut dyn Observer) {
+        let process = &mut self.crew[node as usize];
+        let status = process.wait();
+        if process.done.is_some() {
+            return;
+        }
+        let all_started = self.crew.iter().all(Process::has_ever_started);
+        let process = &mut self.crew[node as usize];
+        if !all_started || self.is_stopping {
+            let message = process.failure.take().unwrap_or(status);
+            self.ending.fail(Failure::Process { node, message });
+            return self.stop_all();
+        }
+        let machines = nodes::share(self.fleet.processes, node, self.scenario.vms());
+        let (first, last) = (machines.start, machines.end - 1);
+        let what = process
+            .failure
+            .take()
+            .map_or_else(|| format!("has died: {status}"), |why| format!("has failed: {why}"));
+        let text = format!("the process of node {node} (machines {first} to {last}) {what}");
+        self.warnings.push(text.clone());
+        self.tell(text, observer);
+        if !self.restart(node) {
+            self.tell_all(&Order::Gone(node));
+        }
+    }
+
+    /// Starts a process again where that is wished, to go on from its predecessor's logs; tells whether it did.
+    fn restart(&mut self, node: u32) -> bool {
+        let process = &self.crew[node as usize];
+        let Some(address) = process.address.clone().filter(|_| self.fleet.restarts && process.has_started)
+        else {
+            return false;
+        };
+        let work = self.work(node, address, true);
+        let started = self.crew[node as usize].start_again(work, self.sender.clone());
+        if let Err(error) = &started {
+            self.warnings.push(format!("the process of node {node} could not be started again: {error}"));
+        }
+        started.is_ok()
+    }
+
+    fn stop_all(&mut self) {
+        self.is_stopping = true;
+        self.tell_all(&Order::Stop);
+    }
+
+    fn progress(&self) -> Progress {
+        self.crew.iter().map(|process| process.progress).fold(Progress::default(), |all, one| Progress {
+            elapsed: all.elapsed.max(one.elapsed),
+            events: all.events + one.events,
+            messages: all.messages + one.messages,
+            longest_queue: all.longest_queue.max(one.longest_queue),
+        })
+    }
+
+    /// Puts the results together.
+    fn conclude(mut self) -> Outcome {
+        let mut outcome = Outcome {
+            ending: Ending::Complete,
+            began: None,
+            elapsed: Nanos::ZERO,
+            accounts: Vec::with_capacity(self.scenario.vms() as usize),
+            files: Vec::new(),
+            lamport: 0,
+            lateness: None,
+            links: None,
+        };
+        let (mut lateness, mut links) = (LatenessCounts::default(), LinkReport::default());
+        for (node, mut process) in (0..).zip(std::mem::take(&mut self.crew)) {
+            let Some(done) = process.done.take() else {
+                self.read_what_it_left(node, &mut outcome);
+                continue;
+            };
+            outcome.accounts.append(&mut process.accounts);
+            if let Some(message) = done.failure {
+                self.ending.fail(Failure::Process { node, message });
+            } else if done.interrupted {
+                self.ending.interrupt();
+            }
+            let began = done.began.and_then(|began| began.parse().ok());
+            outcome.began = outcome.began.into_iter().chain(began).min();
+            outcome.elapsed = outcome.elapsed.max(Nanos::new(done.elapsed));
+            outcome.lamport = outcome.lamport.max(done.lamport);
+            outcome.files.extend(done.files);
+            done.lateness.iter().for_each(|counts| lateness.merge(counts));
+            if let Some(report) = done.links {
+                links.traffic = links.traffic.plus(report.traffic);
+                let news = report.warnings.into_iter().filter(|text| !self.warnings.contains(text));
+                self.warnings.extend(news.collect::<Vec<_>>());
+            }
+        }
+        links.warnings = self.warnings;
+        outcome.accounts.sort_unstable_by_key(|account| account.vm);
+        outcome.files.sort_by_key(|entry| natural(&entry.name));
+        outcome.lamport = outcome.lamport.max(largest_lamport(&outcome.accounts));
+        (outcome.ending, outcome.lateness, outcome.links) = (self.ending, Some(lateness), Some(links));
+        outcome
+    }
+
+    /// What the machines of a process that has died did up to then is in their logs.
+    fn read_what_it_left(&mut self, node: u32, outcome: &mut Outcome) {
+        if let Err(failure) = read_logs(&self.plan.folder, node, self.fleet.processes, self.scenario, outcome)
+        {
+            self.ending.fail(failure);
+        }
+        if self.plan.layout == Layout::Nowhere {
+            self.warnings.push(format!("nothing is known of the machines of node {node}: they kept no logs"));
+        }
+    }
+}
+
+/// Adds the accounts and logs of a process that has died to an outcome. A torn last row is set aside.
+fn read_logs(
+    folder: &Path,
+    node: u32,
+    processes: u32,
+    scenario: &Scenario,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    for path in logs_of(folder, nodes::share(processes, node, scenario.vms())) {
+        let (log, recovered) = LogFile::resume(path)?;
+        outcome.files.push(log.finish()?);
+        let account =
+            |(vm, recovered): (&VmId, &Recovered)| recovered.account(*vm, scenario.schedule(*vm).rate());
+        outcome.accounts.extend(recovered.machines.iter().map(account));
+    }
+    let known: Vec<VmId> = outcome.accounts.iter().map(|account: &Account| account.vm).collect();
+    let silent = nodes::share(processes, node, scenario.vms()).map(VmId).filter(|vm| !known.contains(vm));
+    let nothing = Recovered::default();
+    outcome.accounts.extend(silent.map(|vm| nothing.account(vm, scenario.schedule(vm).rate())));
+    let bridge = folder.join(bridge_log_name(node));
+    if bridge.exists() {
+        outcome.files.push(BridgeLog::resume(bridge)?.finish()?);
+    }
+    Ok(())
+}
+
+/// Sorts names by the numbers in them.
+fn natural(name: &str) -> (String, Vec<u64>) {
+    let numbers = name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok());
+    let letters: String = name.chars().filter(|c| !c.is_ascii_digit()).collect();
+    // Machines' logs come before those of bridges.
+    (format!("{}{letters}", u8::from(!letters.starts_with('v'))), numbers.collect())
+}

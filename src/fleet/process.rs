@@ -1,0 +1,120 @@
+//! One process that was started for a run: its life, what it was told, and what it has told so far.
+
+use std::io::{self, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Sender;
+use std::thread;
+
+use super::talk::{Done, Order, Word, Work, hear, say};
+use crate::control::Progress;
+use crate::tally::Account;
+
+/// Something that a process has told; no word where it says no more.
+pub(super) struct Heard {
+    pub(super) node: u32,
+    /// Which of the processes that this node has had.
+    pub(super) life: u32,
+    pub(super) word: Option<Word>,
+}
+
+/// A process of the run.
+pub(super) struct Process {
+    child: Option<Child>,
+    orders: Option<ChildStdin>,
+    /// How many processes this node has had before it.
+    pub(super) life: u32,
+    pub(super) address: Option<String>,
+    pub(super) has_started: bool,
+    pub(super) progress: Progress,
+    pub(super) accounts: Vec<Account>,
+    pub(super) done: Option<Done>,
+    pub(super) failure: Option<String>,
+}
+
+impl Process {
+    /// Starts a process for that work. It ends when its standard input does, so none outlives this one.
+    pub(super) fn start(work: Work, tell: Sender<Heard>) -> io::Result<Self> {
+        Self::start_life(work, 0, tell)
+    }
+
+    fn start_life(work: Work, life: u32, tell: Sender<Heard>) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        // Its own group, so that a signal from the terminal reaches this process alone, which tells the others.
+        command.arg("--worker").stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        let mut child = command.spawn()?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let node = work.node;
+        thread::Builder::new().name(format!("node {node}")).spawn(move || {
+            let mut lines = BufReader::new(stdout.expect("it is piped"));
+            while let Some(word) = hear(&mut lines) {
+                let _ = tell.send(Heard { node, life, word: Some(word) });
+            }
+            let _ = tell.send(Heard { node, life, word: None });
+        })?;
+        let mut process = Self {
+            child: Some(child),
+            orders: stdin,
+            life,
+            address: None,
+            has_started: false,
+            progress: Progress::default(),
+            accounts: Vec::new(),
+            done: None,
+            failure: None,
+        };
+        process.order(&Order::Work(Box::new(work)));
+        Ok(process)
+    }
+
+    /// Starts another process in the place of this one, which has died.
+    pub(super) fn start_again(&mut self, work: Work, tell: Sender<Heard>) -> io::Result<()> {
+        let mut next = Self::start_life(work, self.life + 1, tell)?;
+        next.progress = self.progress;
+        *self = next;
+        Ok(())
+    }
+
+    /// Tells it something. One that is gone is not told.
+    pub(super) fn order(&mut self, order: &Order) {
+        if self.orders.as_mut().is_some_and(|stdin| say(stdin, order).is_err()) {
+            self.orders = None;
+        }
+    }
+
+    /// Whether its machines, or those of a process before it, have ticked.
+    pub(super) const fn has_ever_started(&self) -> bool {
+        self.has_started || self.life > 0
+    }
+
+    pub(super) const fn is_alive(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Waits for its end, which is near, and tells how it ended.
+    pub(super) fn wait(&mut self) -> String {
+        match self.child.take().map(|mut child| child.wait()) {
+            Some(Ok(status)) => how_it_ended(status),
+            Some(Err(error)) => error.to_string(),
+            None => "it has ended before".to_owned(),
+        }
+    }
+}
+
+fn how_it_ended(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("signal {signal} ended it"),
+        (None, Some(code)) => format!("it ended with exit code {code}"),
+        (None, None) => "nobody knows how it ended".to_owned(),
+    }
+}
+
+/// A process is not left behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

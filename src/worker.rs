@@ -1,0 +1,149 @@
+//! A process that was started for a run in several processes: it does what it is told and tells how far it has
+//! come (see [`fleet`](crate::fleet)).
+
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::control::{Observer, Progress, Stop, Stopper};
+use crate::driver::{Ending, Outcome, Plan};
+use crate::fleet::talk::{Done, Order, Word, Work, hear, say};
+use crate::join::{Invitation, draw_incarnation, lines};
+use crate::link::greeting::Identity;
+use crate::live::bridge::{self, Membership};
+use crate::log::{Layout, bridge_log_name};
+use crate::run::choose_workload;
+use crate::scenario::Scenario;
+use crate::seed::Seed;
+
+/// Does the work that `orders` asks for, and tells of it in `words`. Where no more orders can come, since the
+/// process that gave them is gone, the work ends in order.
+///
+/// # Errors
+///
+/// Where nobody hears the words any more.
+pub fn work(mut orders: impl BufRead + Send + 'static, words: &mut dyn Write) -> io::Result<()> {
+    let Some(Order::Work(work)) = hear(&mut orders) else {
+        return say(words, &Word::Failed("a worker is started by clocklab itself, for --processes".into()));
+    };
+    let (stopper, stop) = Stop::new();
+    let (meet, meeting) = mpsc::channel();
+    let (gone, deaths) = unbounded_channel();
+    thread::Builder::new().name("orders".into()).spawn(move || obey(orders, &meet, &gone, &stopper))?;
+    let mut teller = Teller { words };
+    let outcome = (|| -> Result<Outcome, String> {
+        let listener = bridge::listen(&work.listen).map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
+        teller.say(&Word::Listening(address));
+        let addresses = wait_for(&meeting, &stop).ok_or("it was stopped before it could start")?;
+        let scenario = Scenario::new(&work.settings, Seed(0)).map_err(|error| error.to_string())?;
+        let identity = identity(&work, &scenario)?;
+        let membership = Membership {
+            identity,
+            addresses,
+            listener,
+            vms: scenario.vms(),
+            key: None,
+            join_timeout: Invitation::JOIN_TIMEOUT.into(),
+            log: work.folder.join(bridge_log_name(work.node)),
+            resume: work.resume,
+            deaths: Some(deaths),
+        };
+        let plan = plan(&work, &work.folder);
+        choose_workload(&scenario, &plan, Some(membership), stop, &mut teller)
+            .map_err(|error| error.to_string())
+    })();
+    match outcome {
+        Ok(outcome) => tell(teller.words, outcome),
+        Err(message) => say(teller.words, &Word::Failed(message)),
+    }
+}
+
+fn identity(work: &Work, scenario: &Scenario) -> Result<Identity, String> {
+    let scenario = lines(scenario, true).map_err(|error| error.to_string())?;
+    let run = work.run.as_str().into();
+    Ok(Identity { run, scenario, nodes: work.nodes, node: work.node, incarnation: draw_incarnation() })
+}
+
+fn plan(work: &Work, folder: &Path) -> Plan {
+    let layout = Layout::of(work.log);
+    Plan { threads: work.threads.get() as usize, layout, folder: folder.to_owned() }
+}
+
+/// Hears orders until there are no more.
+fn obey(
+    mut orders: impl BufRead,
+    meet: &Sender<Vec<String>>,
+    gone: &UnboundedSender<u32>,
+    stopper: &Stopper,
+) {
+    while let Some(order) = hear(&mut orders) {
+        // Whoever is past waiting for something does not hear of it.
+        match order {
+            Order::Work(_) => {}
+            Order::Meet(addresses) => drop(meet.send(addresses)),
+            Order::Gone(node) => drop(gone.send(node)),
+            Order::Stop => stopper.stop(),
+        }
+    }
+    stopper.stop();
+}
+
+/// Waits for the others' addresses; none where the run is stopped before.
+fn wait_for(meeting: &Receiver<Vec<String>>, stop: &Stop) -> Option<Vec<String>> {
+    loop {
+        match meeting.recv_timeout(Duration::from_millis(50)) {
+            Ok(addresses) => return Some(addresses),
+            Err(mpsc::RecvTimeoutError::Timeout) if !stop.asked() => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Tells what the work has come to.
+fn tell(words: &mut dyn Write, outcome: Outcome) -> io::Result<()> {
+    for account in outcome.accounts {
+        say(words, &Word::Account(Box::new(account)))?;
+    }
+    let failure = match &outcome.ending {
+        Ending::Failed(failure) => Some(failure.to_string()),
+        Ending::Complete | Ending::Interrupted => None,
+    };
+    let done = Done {
+        failure,
+        interrupted: matches!(outcome.ending, Ending::Interrupted),
+        began: outcome.began.map(|began| began.to_string()),
+        elapsed: outcome.elapsed.get(),
+        files: outcome.files,
+        lamport: outcome.lamport,
+        lateness: outcome.lateness,
+        links: outcome.links,
+    };
+    say(words, &Word::Done(Box::new(done)))
+}
+
+/// Passes on how far the work has come.
+struct Teller<'a> {
+    words: &'a mut dyn Write,
+}
+
+impl Teller<'_> {
+    /// Where nobody hears it any more, the end of the orders ends the work.
+    fn say(&mut self, word: &Word) {
+        let _ = say(self.words, word);
+    }
+}
+
+impl Observer for Teller<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        self.say(&Word::from(*progress));
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.say(&Word::Notice(text.to_owned()));
+    }
+}
