@@ -166,7 +166,7 @@ impl Shell {
         let finished = prepared.run(self.stop.clone(), &mut *observer)?;
         drop(observer);
         self.say(&table::Summary { scenario, finished: &finished })?;
-        for warning in finished.links.iter().flat_map(|links| &links.warnings) {
+        for warning in table::warnings(&finished) {
             complain(&format_args!("warning: {warning}"));
         }
         Ok(self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref()))

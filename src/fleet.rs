@@ -176,7 +176,7 @@ impl Captain<'_> {
     }
 
     fn tell(&mut self, text: String, observer: &mut dyn Observer) {
-        if !self.told.contains(&text) {
+        if !self.is_stopping && !self.told.contains(&text) {
             observer.notice(&text);
             self.told.push(text);
         }
@@ -271,8 +271,13 @@ impl Captain<'_> {
             done.lateness.iter().for_each(|counts| lateness.merge(counts));
             if let Some(report) = done.links {
                 links.traffic = links.traffic.plus(report.traffic);
-                let news = report.warnings.into_iter().filter(|text| !self.warnings.contains(text));
-                self.warnings.extend(news.collect::<Vec<_>>());
+                // When all are asked to leave, each hears that of the others.
+                let news = report
+                    .warnings
+                    .into_iter()
+                    .filter(|text| !self.is_stopping && !self.warnings.contains(text));
+                let news: Vec<String> = news.collect();
+                self.warnings.extend(news);
             }
         }
         links.warnings = self.warnings;

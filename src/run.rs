@@ -53,6 +53,8 @@ pub struct Finished {
     pub lamport: u64,
     /// How late its ticks were, where that was in real time.
     pub lateness: Option<LatenessSpread>,
+    /// Whether the accounts are those of all machines of the run.
+    pub is_whole: bool,
     /// What its links to other processes have done, where there are any.
     pub links: Option<LinkReport>,
     /// What it wrote, the manifest last.
@@ -135,7 +137,7 @@ impl Prepared {
         if let Some(processes) = request.processes {
             check_distributed(&scenario, processes.get(), "processes", &processes.to_string())?;
         }
-        let here = membership.as_ref().map_or(scenario.vms(), Membership::machines);
+        let here = membership.as_ref().map_or_else(|| scenario.vms(), Membership::machines);
         let layout = check(&scenario, here, request, 1)?;
         let threads = request.threads.unwrap_or_else(|| useful_threads(&scenario));
         let resumes = membership.as_ref().is_some_and(|membership| membership.resume);
@@ -198,9 +200,20 @@ impl Prepared {
     fn finish(mut self, outcome: Outcome) -> Finished {
         let Outcome { mut ending, began, elapsed, accounts, mut files, lamport, lateness, links } = outcome;
         let lateness = lateness.map(|counts| counts.spread());
+        let is_whole = accounts.len() == self.scenario.vms() as usize;
         if let Err(error) = self.folder.check() {
             let (files, unwritten) = (self.paths(&files), Some(error.into()));
-            return Finished { ending, elapsed, accounts, lamport, lateness, links, files, unwritten };
+            return Finished {
+                ending,
+                elapsed,
+                accounts,
+                lamport,
+                is_whole,
+                lateness,
+                links,
+                files,
+                unwritten,
+            };
         }
         let mut unwritten = None;
         match write_summary(self.folder.path().join(SUMMARY), &accounts, lamport) {
@@ -227,7 +240,7 @@ impl Prepared {
             Ok(()) => paths.push(self.folder.path().join(MANIFEST)),
             Err(error) => unwritten = unwritten.or_else(|| Some(error.into())),
         }
-        Finished { ending, elapsed, accounts, lamport, lateness, links, files: paths, unwritten }
+        Finished { ending, elapsed, accounts, lamport, is_whole, lateness, links, files: paths, unwritten }
     }
 
     fn paths(&self, files: &[FileEntry]) -> Vec<PathBuf> {

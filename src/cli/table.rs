@@ -201,6 +201,27 @@ fn messages(accounts: &[Account]) -> String {
     )
 }
 
+/// What went wrong without ending the run.
+pub(super) fn warnings(finished: &Finished) -> Vec<String> {
+    let Some(links) = &finished.links else { return Vec::new() };
+    let mut warnings = links.warnings.clone();
+    let sum = |part: fn(&Account) -> u64| finished.accounts.iter().map(part).sum::<u64>();
+    if links.traffic.dropped > 0 {
+        let dropped = grouped(links.traffic.dropped);
+        warnings
+            .push(format!("{dropped} messages were not sent, since the process that they were for was away"));
+    }
+    // A message of its own or of others that a machine had not received when its process died is nowhere.
+    let left = sum(|account| account.tally.sent + account.duplicated);
+    let found = sum(|account| account.tally.receives + account.waiting + account.in_flight + account.lost);
+    let missing = left.saturating_sub(found + links.traffic.dropped + links.traffic.lost);
+    if finished.is_whole && missing > 0 {
+        warnings
+            .push(format!("{} messages were lost with the inboxes of processes that died", grouped(missing)));
+    }
+    warnings
+}
+
 /// What left for other processes. What arrived from them is what they sent.
 fn between_processes(traffic: &Traffic) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]

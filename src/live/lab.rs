@@ -61,7 +61,7 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     System::new().block_on(async {
-        let machines = membership.as_ref().map_or(scenario.vms(), Membership::machines);
+        let machines = membership.as_ref().map_or_else(|| scenario.vms(), Membership::machines);
         let sites = plan.threads.min(machines as usize);
         let mut arbiters = start_arbiters(sites + usize::from(membership.is_some()))?;
         let mut handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
@@ -150,7 +150,8 @@ impl<W: Workload> Lab<W> {
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let resume = abroad.as_ref().is_some_and(|(_, membership)| membership.resume);
-        let machines = abroad.as_ref().map_or(0..scenario.vms(), |(_, membership)| membership.share());
+        let machines =
+            abroad.as_ref().map_or_else(|| 0..scenario.vms(), |(_, membership)| membership.share());
         let shares = shares(machines.end - machines.start, arbiters.len());
         let shares: Vec<Range<u32>> = shares
             .into_iter()

@@ -361,17 +361,21 @@ impl Links {
             }
         }
         for place in &self.places {
-            let untold = {
+            let (untold, standing) = {
                 let mut peer = place.peer.borrow_mut();
                 peer.flush();
                 if peer.session.has_to_write() {
                     place.to_write.notify_one();
                 }
-                peer.take_untold()
+                (peer.take_untold(self.now()), peer.standing)
             };
             if untold > 0 {
-                let reason = format!("{untold} messages: the process is gone, or too many wait for it");
-                self.note(Happening::Dropped, Some(place), "", &reason);
+                let why = match standing {
+                    Standing::Left => "the process has left",
+                    Standing::Gone => "the process is gone",
+                    Standing::Expected | Standing::Here => "too many wait for the process",
+                };
+                self.note(Happening::Dropped, Some(place), "", &format!("{untold} messages: {why}"));
             }
         }
     }
@@ -410,12 +414,19 @@ impl Links {
 
     /// The process is not waited for any longer.
     pub(super) fn give_up(&self, place: &Place, why: &str) {
+        let reason = self.bury(place, why);
+        self.warn(format!("{} is gone: {reason}", self.name(place)));
+        self.changed.notify_waiters();
+    }
+
+    /// Does the same where somebody else tells people of it.
+    pub(super) fn bury(&self, place: &Place, why: &str) -> String {
         let lost = place.peer.borrow_mut().give_up(Standing::Gone).messages;
         place.to_write.notify_one();
         let reason = format!("{why}; {lost} messages to it may not have arrived");
         self.note(Happening::Gone, Some(place), "", &reason);
-        self.warn(format!("{} is gone: {reason}", self.name(place)));
         self.changed.notify_waiters();
+        reason
     }
 
     /// All is said: closes the log.
@@ -430,10 +441,6 @@ impl Links {
         let unlogged = refused.saturating_sub(MOST_REFUSALS);
         let reason = format!("{refused} connections refused, {unlogged} of them without a row");
         self.row(Happening::Total, None, "", if unlogged > 0 { &reason } else { "" }, Some(total));
-        if total.dropped > 0 {
-            let text = format!("{} messages were dropped on their way to other processes", total.dropped);
-            self.warnings.borrow_mut().push(text);
-        }
         let file = self.log.take().and_then(|log| match log.finish() {
             Ok(entry) => Some(entry),
             Err(error) => {

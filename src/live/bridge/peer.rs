@@ -59,8 +59,9 @@ pub(super) struct Peer {
     past: Counts,
     bytes: (u64, u64),
     dropped: u64,
-    /// Messages dropped that no row tells of yet.
+    /// Messages dropped that no row tells of yet, and when the latest row told of some.
     untold: u64,
+    told: Option<Nanos>,
 }
 
 impl Peer {
@@ -83,6 +84,7 @@ impl Peer {
             bytes: (0, 0),
             dropped: 0,
             untold: 0,
+            told: None,
         }
     }
 
@@ -188,8 +190,13 @@ impl Peer {
         self.session.give_up()
     }
 
-    /// Messages dropped since the last time this was asked.
-    pub(super) fn take_untold(&mut self) -> u64 {
+    /// Messages dropped since the last time that this told of some; not more often than once a second.
+    pub(super) fn take_untold(&mut self, now: Nanos) -> u64 {
+        const OFTEN: Nanos = Nanos::from_secs(1);
+        if self.untold == 0 || self.told.is_some_and(|told| now.minus(told) < OFTEN) {
+            return 0;
+        }
+        self.told = Some(now);
         std::mem::take(&mut self.untold)
     }
 

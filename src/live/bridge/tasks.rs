@@ -369,7 +369,7 @@ pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
 pub(super) async fn bury(links: Rc<Links>, mut deaths: UnboundedReceiver<u32>) {
     while let Some(node) = deaths.recv().await {
         if let Some(place) = links.place(node) {
-            links.give_up(place, "its process has died");
+            links.bury(place, "its process has died");
         }
     }
 }
@@ -404,11 +404,10 @@ fn is_done(links: &Rc<Links>, place: &Rc<Place>) -> bool {
         let reason = || format!("away for {:.0} s ({})", away.as_secs_f64(), peer.away.reason);
         match peer.in_use {
             Some(_) if ending.early && waited >= LEAVING_TIME => "no answer to the farewell".to_owned(),
-            Some(_) => return false,
             None if ending.early => reason(),
             None if peer.away.is_refused && away >= REFUSED_TIME => reason(),
             None if away >= AWAY_TIME => reason(),
-            None => return false,
+            _ => return false,
         }
     };
     links.give_up(place, &why);
