@@ -76,6 +76,10 @@ pub fn is_log(name: &str) -> bool {
     (name.starts_with("vm_") || name.starts_with("vms_")) && name.ends_with(".csv")
 }
 
+fn is_beside_logs(name: &str) -> bool {
+    name == "summary.csv" || name.starts_with("bridge_")
+}
+
 /// The names of the files in a folder.
 pub fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
@@ -287,7 +291,7 @@ impl Run {
         let files = self.manifest["files"].as_array().unwrap();
         let named: BTreeSet<String> =
             files.iter().map(|file| file["name"].as_str().unwrap().to_owned()).collect();
-        let found = names(folder).into_iter().filter(|name| is_log(name) || name == "summary.csv").collect();
+        let found = names(folder).into_iter().filter(|name| is_log(name) || is_beside_logs(name)).collect();
         assert_eq!(named, found);
         for file in files {
             let content = fs::read(folder.join(file["name"].as_str().unwrap())).unwrap();

@@ -1,0 +1,299 @@
+//! One run in several processes of this machine, started and watched by one command.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::Run;
+use tempfile::TempDir;
+
+/// The program in an empty folder of its own.
+fn clocklab(folder: &TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    command.current_dir(folder.path()).args(args).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn empty_folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[track_caller]
+fn assert_code(output: &Output, code: i32) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}{err}");
+    (out, err)
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    for _ in 0..6000 {
+        if happened() {
+            return;
+        }
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    panic!("waited for half a minute: {what}");
+}
+
+/// The processes that a process has started and that are not dead, oldest first.
+fn children(parent: u32) -> Vec<u32> {
+    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |pid: &u32| {
+        // After the name, which stands in parentheses: the state and the parent.
+        let stat = stat(*pid)?;
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?;
+        Some(state != "Z" && fields.next()?.parse() == Ok(parent))
+    };
+    let mut pids: Vec<u32> = pids.filter(|pid| is_child(pid) == Some(true)).collect();
+    pids.sort_unstable();
+    pids
+}
+
+fn signal(pid: u32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success());
+}
+
+/// Starts a run and waits until every machine has made that many events.
+fn start(folder: &TempDir, args: &[&str], events: usize) -> Child {
+    let child = clocklab(folder, args).spawn().unwrap();
+    wait_until("rows in every log", || has_rows(&folder.path().join("output"), args[1], events));
+    child
+}
+
+fn has_rows(output: &Path, vms: &str, events: usize) -> bool {
+    let Ok(entries) = fs::read_dir(output) else { return false };
+    let names = entries.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    let logs = names.filter(|name| common::is_log(name));
+    let long = logs.filter(|name| fs::read_to_string(output.join(name)).unwrap().lines().count() > events);
+    long.count() == vms.parse::<usize>().unwrap()
+}
+
+/// The counters in the last row of a bridge's log, which are those of all its links.
+fn totals(output: &Path, node: u32) -> BTreeMap<String, u64> {
+    let mut reader = csv::Reader::from_path(output.join(format!("bridge_{node}.csv"))).unwrap();
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let last = rows.last().unwrap();
+    assert_eq!((last["what"].as_str(), last["peer"].as_str()), ("total", ""));
+    last.iter().filter_map(|(column, value)| Some((column.clone(), value.parse().ok()?))).collect()
+}
+
+/// What happened in a bridge's log.
+fn happenings(output: &Path, node: u32) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(output.join(format!("bridge_{node}.csv"))).unwrap();
+    reader.deserialize::<BTreeMap<String, String>>().map(|row| row.unwrap()["what"].clone()).collect()
+}
+
+#[test]
+fn three_processes_make_one_run_with_one_result() {
+    let folder = empty_folder();
+    let args = ["--vms", "7", "--processes", "3", "--duration", "2", "--rates", "40-60", "--seed", "42"];
+    let (out, err) = assert_code(&clocklab(&folder, &args).output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "complete");
+    assert_eq!(run.manifest["processes"].as_integer(), Some(3));
+    run.assert_sound();
+    run.assert_summary();
+    run.assert_manifest(&path);
+    for (vm, rate) in run.drawn("rates").into_iter().enumerate() {
+        assert_eq!(run.vms[&u32::try_from(vm).unwrap()].len() as i64, 2 * rate, "machine {vm}");
+    }
+    let totals: Vec<_> = (0..3).map(|node| totals(&path, node)).collect();
+    let sum = |column: &str| totals.iter().map(|totals| totals[column]).sum::<u64>();
+    assert_eq!(sum("messages_sent"), sum("messages_received"));
+    assert_eq!(sum("frames_sent"), sum("frames_received"));
+    assert_eq!(sum("bytes_sent"), sum("bytes_received"));
+    assert_eq!(sum("lost") + sum("dropped") + sum("resent") + sum("repeated"), 0);
+    let crossing = run.rows().filter(|row| row.kind == "send").flat_map(|row| {
+        let node = |vm: u64| (vm * 3 + 2) / 7;
+        common::list(&row.peers).into_iter().filter(move |to| node(*to) != node(row.vm.into()))
+    });
+    assert_eq!(crossing.count() as u64, sum("messages_sent"));
+    assert!(out.starts_with("7 machines, 2.0 s, seed 42: complete\n"), "{out}");
+    assert!(out.contains("between processes: "), "{out}");
+    assert_eq!(err, "");
+}
+
+#[test]
+fn a_process_that_is_killed_does_not_stop_the_others() {
+    let folder = empty_folder();
+    let args = ["--vms", "6", "--processes", "3", "--duration", "3", "--rates", "50"];
+    let child = start(&folder, &args, 20);
+    signal(children(child.id())[1], "KILL");
+    let (out, err) = assert_code(&child.wait_with_output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "complete");
+    run.assert_sound();
+    run.assert_manifest(&path);
+    for vm in [0, 1, 4, 5] {
+        assert_eq!(run.vms[&vm].len(), 150, "machine {vm}");
+    }
+    for vm in [2, 3] {
+        assert!((20..150).contains(&run.vms[&vm].len()), "machine {vm}");
+        assert_eq!(run.summary[vm as usize]["events"], run.vms[&vm].len().to_string());
+    }
+    assert!(
+        err.contains("warning: the process of node 1 (machines 2 to 3) has died: signal 9 ended it\n"),
+        "{err}"
+    );
+    assert!(out.contains("complete"), "{out}");
+    assert!(happenings(&path, 0).contains(&"gone".to_owned()));
+}
+
+#[test]
+fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
+    let folder = empty_folder();
+    let args = ["--vms", "6", "--processes", "3", "--duration", "4", "--rates", "50", "--resume"];
+    let mut child = start(&folder, &args, 20);
+    for node in [1, 0] {
+        let before = children(child.id());
+        signal(before[node], "KILL");
+        wait_until("another process", || {
+            let now = children(child.id());
+            now.len() == 3 && now != before
+        });
+        let events = |vm: u32| {
+            fs::read_to_string(folder.path().join(format!("output/vm_{vm}_50.csv"))).unwrap().lines().count()
+        };
+        let so_far = events(2 * node as u32);
+        wait_until("more events", || events(2 * node as u32) > so_far || child.try_wait().unwrap().is_some());
+    }
+    let (_, err) = assert_code(&child.wait_with_output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "complete");
+    run.assert_sound();
+    run.assert_manifest(&path);
+    assert_eq!(run.vms[&4].len(), 200);
+    let last = |vm: u32| run.vms[&vm].last().unwrap().elapsed();
+    assert!((0..6).all(|vm| last(vm) > 3_900_000_000), "all tick to the end");
+    assert!(err.contains("was started again"), "{err}");
+    assert!(happenings(&path, 2).contains(&"restarted".to_owned()));
+}
+
+#[test]
+fn an_interrupted_run_ends_in_all_processes() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = empty_folder();
+        let child =
+            start(&folder, &["--vms", "4", "--processes", "2", "--duration", "600", "--rates", "50"], 10);
+        let workers = children(child.id());
+        assert_eq!(workers.len(), 2);
+        signal(child.id(), name);
+        let (out, err) = assert_code(&child.wait_with_output().unwrap(), code);
+        let path = folder.path().join("output");
+        let run = Run::read(&path);
+        assert_eq!(run.status(), "interrupted");
+        run.assert_sound();
+        run.assert_summary();
+        run.assert_manifest(&path);
+        assert!(out.contains("interrupted"), "{out}");
+        assert!(err.starts_with("Interrupted after "), "{err}");
+        assert!(workers.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()));
+    }
+}
+
+#[test]
+fn no_process_outlives_the_one_that_started_it() {
+    let folder = empty_folder();
+    let mut child =
+        start(&folder, &["--vms", "4", "--processes", "2", "--duration", "600", "--rates", "50"], 10);
+    let workers = children(child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the workers' end", || {
+        workers.iter().all(|pid| {
+            !fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("--worker"))
+        })
+    });
+    let run = Run::read(&folder.path().join("output"));
+    assert_eq!(run.status(), "running");
+    run.assert_sound();
+}
+
+#[test]
+fn server_and_clients_live_in_processes_of_their_own() {
+    let folder = empty_folder();
+    let args =
+        ["--vms", "3", "--processes", "3", "--duration", "2", "--rates", "50", "--workload", "client-server"];
+    assert_code(&clocklab(&folder, &args).output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    run.assert_sound();
+    run.assert_summary();
+    for client in [1, 2] {
+        let codes = run.vms[&client].iter().filter(|row| row.kind == "receive" && row.payload.len() == 6);
+        assert!(codes.count() > 5, "client {client}");
+    }
+    assert_eq!(totals(&path, 1)["messages_sent"], 0, "an attempt is no message");
+}
+
+#[test]
+fn several_runs_and_a_repeat_are_shared_as_well() {
+    let folder = empty_folder();
+    let args = [
+        "--vms",
+        "4",
+        "--processes",
+        "2",
+        "--duration",
+        "300ms",
+        "--rates",
+        "50",
+        "--runs",
+        "2",
+        "--seed",
+        "5",
+    ];
+    let (out, _) = assert_code(&clocklab(&folder, &args).output().unwrap(), 0);
+    assert!(out.starts_with("2 runs of 4 machines"), "{out}");
+    assert_code(
+        &clocklab(&folder, &["--scenario", "output/run_1/run.toml", "--output", "again"]).output().unwrap(),
+        0,
+    );
+    for path in ["output/run_1", "output/run_2", "again"].map(|name| folder.path().join(name)) {
+        let run = Run::read(&path);
+        run.assert_sound();
+        assert!(path.join("bridge_1.csv").exists());
+        assert_eq!(run.vms.values().map(Vec::len).sum::<usize>(), 60);
+    }
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused_with_the_flag() {
+    let folder = empty_folder();
+    let refuses = |args: &[&str], part: &str| {
+        let (_, err) = assert_code(&clocklab(&folder, args).output().unwrap(), 2);
+        assert!(err.contains(part), "{err}");
+    };
+    refuses(
+        &["--processes", "4"],
+        "invalid value '4' for '--processes': must be at most the number of machines, 3",
+    );
+    refuses(&["--processes", "0"], "invalid value '0' for '--processes <P>'");
+    refuses(
+        &["--processes", "2", "--virtual-time"],
+        "invalid value '2' for '--processes': cannot go with --virtual-time",
+    );
+    refuses(&["--processes", "2", "--nodes", "localhost:7000", "--node", "0"], "cannot be used with");
+    refuses(&["--resume"], "--resume goes with --nodes and --node, or with --processes");
+    refuses(
+        &["--processes", "2", "--vms", "70000"],
+        "invalid value '70000' for '--vms': must be at most 65536 with vector clocks",
+    );
+    assert!(!folder.path().join("output").exists());
+}
