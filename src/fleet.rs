@@ -333,3 +333,15 @@ fn natural(name: &str) -> (String, Vec<u64>) {
     // Machines' logs come before those of bridges.
     (format!("{}{letters}", u8::from(!letters.starts_with('v'))), numbers.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stand_in_the_order_of_the_machines() {
+        let mut names = ["bridge_1.csv", "vm_10_1.csv", "bridge_0.csv", "vm_2_6.csv", "vm_0_5.csv"];
+        names.sort_by_key(|name| natural(name));
+        assert_eq!(names, ["vm_0_5.csv", "vm_2_6.csv", "vm_10_1.csv", "bridge_0.csv", "bridge_1.csv"]);
+    }
+}

@@ -53,8 +53,8 @@ pub enum NodeError {
     Scenario(#[from] ScenarioError),
     /// Others could read and forge what passes between the nodes.
     #[error(
-        "invalid value '{nodes}' for '--nodes': not all of these addresses are this machine's own, so the links need a key that all \
-         nodes share: give --cluster-key-file FILE (openssl rand -hex 32 makes one), or say with --no-cluster-key that \
+        "invalid value '{nodes}' for '--nodes': others can reach these addresses, so the links need a key that all nodes \
+         share: give --cluster-key-file FILE (openssl rand -hex 32 makes one), or say with --no-cluster-key that \
          whoever reaches these ports may read and forge messages"
     )]
     NoKey {

@@ -20,7 +20,8 @@
 //! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor; [`sim`]
 //!   in virtual time, as fast as the processor allows.
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, [`fit`] tells before
-//!   whether it fits the machine, and [`series`] makes several.
+//!   whether it fits the machine, and [`series`] makes several. [`fleet`] has a run's processes on this machine
+//!   started and watched, each of which is a [`worker`]; [`join`] makes a process a node of a run over several hosts.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -31,6 +32,9 @@
 //! and only then hands each message of the outbox to the directory, which puts it into the mailbox of
 //! the recipient's actor. That one only calls [`Vm::deliver`](vm::Vm::deliver); its own next tick makes the receive
 //! event and its row. A [`Call`](event::Call) goes the same way up to there, and then to the workload.
+//!
+//! Where the recipient lives in another process, the directory hands the message to the
+//! [bridge](live::bridge) instead, whose link takes it to that process's bridge and so to *its* directory.
 //!
 //! # Your own workload
 //!

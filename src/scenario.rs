@@ -290,6 +290,30 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_goes_on_where_its_account_ends() {
+        use crate::event::Outbox;
+        use crate::vm::Store;
+        use crate::workload::ScaleModel;
+
+        let settings: Settings = toml::from_str("skew = \"1ms\"\nloss = 0.5").unwrap();
+        let scenario = scenario(&settings).unwrap();
+        let workload = || ScaleModel::new(VmId(1), 3, 3);
+        let (mut store, mut outbox) = (Store::default(), Outbox::default());
+        let mut first = scenario.machine(VmId(1), workload());
+        for now in 1..=20 {
+            first.tick(Nanos::from_secs(now), &mut store, &mut outbox);
+        }
+        let rate = scenario.schedule(VmId(1)).rate();
+        let account = first.account(Nanos::from_secs(20), &mut store, rate, None);
+        assert!(account.lost > 0);
+        let mut next = scenario.machine_after(&account, workload());
+        assert_eq!(next.clocks(), first.clocks());
+        assert_eq!(next.account(Nanos::from_secs(20), &mut store, rate, None), account);
+        next.tick(Nanos::from_secs(21), &mut store, &mut outbox);
+        assert_eq!((next.clocks().lamport, next.clocks().vector), (21, &[0, 21, 0][..]));
+    }
+
+    #[test]
     fn a_scenario_gives_back_the_settings_that_make_it_again() {
         let asked = Settings {
             vms: VmCount::new(5),

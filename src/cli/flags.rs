@@ -25,6 +25,9 @@ Examples:
   clocklab --partition 20s-40s:0/1,2             machine 0 is cut off for twenty seconds
   clocklab --scenario output/run.toml            the settings of the run that is in output/
   clocklab --vms 100000 --clocks lamport         many machines
+  clocklab --processes 3 --vms 6                 three processes of two machines each
+  clocklab --nodes lab1:7000,lab2:7000 --node 0 --cluster-key-file key
+                                                 this process is the first of a run over two hosts
 
 Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a row a machine.";
 

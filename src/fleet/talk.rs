@@ -115,3 +115,35 @@ pub fn hear<T: DeserializeOwned>(from: &mut dyn BufRead) -> Option<T> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Nanos;
+
+    #[test]
+    fn what_is_said_is_heard_and_anything_else_ends_the_talk() {
+        let mut lateness = LatenessCounts::default();
+        (1..2000).for_each(|micros| lateness.add(Nanos::new(micros * 1000)));
+        let done = Done {
+            failure: Some("a \"reason\"\nof two lines".into()),
+            interrupted: false,
+            began: None,
+            elapsed: 5,
+            files: Vec::new(),
+            lamport: u64::MAX,
+            lateness: Some(lateness.clone()),
+            links: None,
+        };
+        let mut said = Vec::new();
+        say(&mut said, &Word::Progress(1, 2, 3, 4)).unwrap();
+        say(&mut said, &Word::Done(Box::new(done))).unwrap();
+        said.extend_from_slice(b"{}\n");
+        let mut from = said.as_slice();
+        assert!(matches!(hear(&mut from), Some(Word::Progress(1, 2, 3, 4))));
+        let Some(Word::Done(heard)) = hear(&mut from) else { panic!("it was said") };
+        assert_eq!((heard.lamport, heard.failure.unwrap().lines().count()), (u64::MAX, 2));
+        assert_eq!(heard.lateness.unwrap().spread(), lateness.spread());
+        assert!(hear::<Word>(&mut from).is_none() && hear::<Word>(&mut from).is_none());
+    }
+}

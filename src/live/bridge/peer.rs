@@ -241,3 +241,96 @@ fn plus(a: Counts, b: Counts) -> Counts {
         lost: add(a.lost, b.lost),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Stamp;
+    use crate::event::MessageId;
+    use crate::id::VmId;
+
+    fn identity(node: u32, incarnation: u64) -> Identity {
+        Identity { run: "r".into(), scenario: "".into(), nodes: 2, node, incarnation }
+    }
+
+    fn hello(node: u32, incarnation: u64, turn: u64) -> Hello {
+        Hello { from: identity(node, incarnation), to: 1 - node, knows: 0, received: 0, turn }
+    }
+
+    fn message(is_call: bool) -> Message {
+        Message {
+            id: MessageId { sender: VmId(0), event: 1 },
+            to: VmId(1),
+            is_call,
+            arrives: Nanos::ZERO,
+            stamp: Stamp::lamport_only(1),
+            payload: None,
+        }
+    }
+
+    #[test]
+    fn of_two_dials_at_once_both_ends_use_the_lower_nodes() {
+        let (mut low, mut high) = (Peer::new(&identity(0, 7), 1, 2), Peer::new(&identity(1, 8), 0, 2));
+        (low.is_asking, high.is_asking) = (true, true);
+        assert_eq!(low.admit(&hello(1, 8, 1), false), Err(GreetingError::Superfluous));
+        assert_eq!(high.admit(&hello(0, 7, 1), false), Ok(()));
+        assert_eq!(low.admit(&hello(1, 8, 2), true), Ok(()), "the answer to its own");
+    }
+
+    #[test]
+    fn the_later_hello_of_a_process_counts() {
+        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        peer.attach(&hello(1, 8, 5), 1, Nanos::ZERO).unwrap();
+        assert_eq!(peer.admit(&hello(1, 8, 5), false), Ok(()));
+        assert_eq!(
+            peer.admit(&hello(1, 8, 4), false),
+            Err(GreetingError::Superfluous),
+            "it was on its way for long"
+        );
+        assert_eq!(peer.admit(&hello(1, 8, 6), false), Ok(()), "it has lost the connection, unnoticed here");
+        assert_eq!(peer.admit(&hello(1, 9, 1), false), Ok(()), "another process counts anew");
+    }
+
+    #[test]
+    fn a_call_to_a_process_that_is_away_meets_nobody_and_a_message_waits_for_it() {
+        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        peer.attach(&hello(1, 8, 1), 1, Nanos::ZERO).unwrap();
+        peer.detach(Away { since: Nanos::ZERO, reason: String::new(), is_refused: false });
+        peer.put(&message(true));
+        peer.flush();
+        assert_eq!((peer.traffic().messages_sent, peer.session.kept_bytes()), (0, 0));
+        peer.put(&message(false));
+        peer.flush();
+        assert_eq!((peer.traffic().messages_sent, peer.traffic().dropped), (1, 0));
+        assert!(peer.session.kept_bytes() > 0);
+    }
+
+    #[test]
+    fn what_is_for_a_process_that_is_gone_is_dropped_and_counted() {
+        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        peer.attach(&hello(1, 8, 1), 1, Nanos::ZERO).unwrap();
+        peer.put(&message(false));
+        assert_eq!(peer.give_up(Standing::Gone).messages, 1);
+        peer.put(&message(false));
+        peer.put(&message(true));
+        let traffic = peer.traffic();
+        assert_eq!((traffic.messages_sent, traffic.lost, traffic.dropped), (1, 1, 1));
+        assert_eq!((peer.take_untold(Nanos::ZERO), peer.take_untold(Nanos::ZERO)), (1, 0));
+    }
+
+    #[test]
+    fn no_more_is_kept_for_a_process_than_may_be() {
+        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        let mut long = message(false);
+        long.payload = Some(std::sync::Arc::new("x".repeat(60_000)));
+        (0..1000).for_each(|_| peer.put(&long));
+        peer.flush();
+        assert!(peer.session.kept_bytes() <= MOST_KEPT);
+        let traffic = peer.traffic();
+        assert!(traffic.dropped > 400 && traffic.messages_sent + traffic.dropped == 1000, "{traffic:?}");
+        long.payload = Some(std::sync::Arc::new("x".repeat(70_000)));
+        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        peer.put(&long);
+        assert_eq!(peer.traffic().dropped, 1, "no reader would take it");
+    }
+}
