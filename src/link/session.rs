@@ -201,18 +201,25 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Where it claims to have received what was never sent; then there is no connection.
+    /// Where it claims to have received what was never sent; then nothing has changed, and an earlier connection
+    /// is still the present one.
     pub fn attach(&mut self, hello: &Hello, now: Nanos) -> Result<Attached, SessionError> {
-        self.detach();
         let incarnation = hello.from.incarnation;
-        let attached = match self.known {
-            0 => Attached::New,
-            known if known == incarnation => Attached::Resumed,
-            _ => Attached::Restarted(self.start_anew()),
-        };
-        self.known = incarnation;
+        let is_another = self.known != 0 && self.known != incarnation;
         // What it received from an earlier incarnation of this process says nothing of this one.
         let received = if hello.knows == self.own.incarnation { hello.received } else { 0 };
+        // Of another incarnation nothing has been acknowledged, and nothing was sent to it.
+        let (acknowledged, sent) = if is_another { (0, 0) } else { (self.acknowledged, self.sent()) };
+        if !(acknowledged..=sent).contains(&received) {
+            return Err(SessionError::Acknowledgement { found: received, acknowledged, sent });
+        }
+        self.detach();
+        let attached = match self.known {
+            0 => Attached::New,
+            _ if is_another => Attached::Restarted(self.start_anew()),
+            _ => Attached::Resumed,
+        };
+        self.known = incarnation;
         self.acknowledge(received)?;
         self.line = Some(Line { heard: now, spoke: now, owes_acknowledgement: false });
         Ok(attached)

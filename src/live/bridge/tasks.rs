@@ -266,7 +266,7 @@ async fn converse(
     let mut plain = Vec::new();
     let mut alarm = pin!(sleep_until(links.clock.instant(links.now())));
     // The first bytes may have come with the hello.
-    take_in(links, place, connection)?;
+    take_in(links, place, connection, number)?;
     loop {
         let now = links.now();
         let deadline = {
@@ -305,7 +305,7 @@ async fn converse(
             biased;
             readable = connection.ready(), if can_deliver => if readable? {
                 connection.read()?;
-                take_in(links, place, connection)?;
+                take_in(links, place, connection, number)?;
             },
             () = place.to_write.notified() => {}
             () = alarm.as_mut() => {}
@@ -313,12 +313,21 @@ async fn converse(
     }
 }
 
-/// Passes on the frames that are whole.
-fn take_in(links: &Rc<Links>, place: &Rc<Place>, connection: &mut Connection) -> Result<(), Fault> {
+/// Passes on the frames that are whole, as long as the connection of that number is in use: what came over an
+/// earlier one may be of a process that is no more, whose numbers say nothing.
+fn take_in(
+    links: &Rc<Links>,
+    place: &Rc<Place>,
+    connection: &mut Connection,
+    number: u64,
+) -> Result<(), Fault> {
     let now = links.now();
     while let Some(body) = connection.body()? {
         let mut borrowed = place.peer.borrow_mut();
         let peer = &mut *borrowed;
+        if peer.in_use != Some(number) {
+            return Err(Fault::Replaced);
+        }
         match peer.session.read(body, now)? {
             Arrival::Parcel { payload, .. } => {
                 let mut is_astray = false;
