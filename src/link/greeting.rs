@@ -134,6 +134,12 @@ pub enum GreetingError {
     /// The run is over where it wants to join it.
     #[error("the run has ended")]
     Ended,
+    /// Another process has been started in its place.
+    #[error("another process was started as node {node} after it")]
+    Succeeded {
+        /// Which node they are.
+        node: u32,
+    },
     /// There is another connection between the two, or will be.
     #[error("another connection between the two is in use")]
     Superfluous,

@@ -255,6 +255,7 @@ impl Links {
             self.note(Happening::Resent, Some(place), address, &reason);
         }
         if attached != Attached::Resumed
+            && self.ending.get().is_none()
             && let Some(elapsed) = self.elapsed()
         {
             self.say(place, Word::Start { elapsed });

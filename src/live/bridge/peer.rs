@@ -55,6 +55,9 @@ pub(super) struct Peer {
     pub(super) is_asking: bool,
     /// The latest of its hellos.
     turn: u64,
+    /// Incarnations that another one has succeeded: a hello of theirs comes late, or from a process that was
+    /// started twice.
+    predecessors: Vec<u64>,
     /// What passed in sessions that were ended early.
     past: Counts,
     bytes: (u64, u64),
@@ -80,6 +83,7 @@ impl Peer {
             in_use: None,
             is_asking: false,
             turn: 0,
+            predecessors: Vec::new(),
             past: Counts::default(),
             bytes: (0, 0),
             dropped: 0,
@@ -93,6 +97,9 @@ impl Peer {
     /// The later hello counts: who dials has lost the connection before. Where both dial at once, both find
     /// the same connection to be the one that stays.
     pub(super) fn admit(&mut self, hello: &Hello, dialled_here: bool) -> Result<(), GreetingError> {
+        if self.predecessors.contains(&hello.from.incarnation) {
+            return Err(GreetingError::Succeeded { node: self.node });
+        }
         let is_known = hello.from.incarnation == self.session.known();
         let is_late = is_known && hello.turn <= self.turn;
         let yields = !dialled_here && self.is_asking && dialler_wins(self.own.node, self.node);
@@ -110,15 +117,22 @@ impl Peer {
         connection: u64,
         now: Nanos,
     ) -> Result<Attached, SessionError> {
-        let is_another = self.session.known() != hello.from.incarnation;
+        let known = self.session.known();
+        let is_another = known != hello.from.incarnation;
         if self.standing == Standing::Left && is_another {
             self.renew();
         }
         let attached = self.session.attach(hello, now)?;
+        if is_another && known != 0 {
+            self.predecessors.push(known);
+        }
         if attached != Attached::Resumed {
             (self.encoder, self.decoder) = (Encoder::default(), Decoder::new(self.vms));
         }
-        self.standing = Standing::Here;
+        // One that left, and only has to hear the rest, is still one that left.
+        if self.standing != Standing::Left || attached != Attached::Resumed {
+            self.standing = Standing::Here;
+        }
         self.in_use = Some(connection);
         Ok(attached)
     }
