@@ -397,13 +397,13 @@ impl Links {
         }
         for place in &self.places {
             let mut peer = place.peer.borrow_mut();
-            match peer.standing {
-                Standing::Here => {
-                    peer.say(Word::Farewell { lamport, early });
-                    peer.session.end();
-                }
-                Standing::Expected => peer.standing = Standing::Gone,
-                Standing::Left | Standing::Gone => {}
+            // Who goes on with a run sends to processes that it has not met yet.
+            if peer.standing == Standing::Expected {
+                peer.standing = if self.has_started() { Standing::Here } else { Standing::Gone };
+            }
+            if peer.standing == Standing::Here {
+                peer.say(Word::Farewell { lamport, early });
+                peer.session.end();
             }
             place.to_write.notify_one();
         }
