@@ -300,6 +300,13 @@ impl Session {
         self.counts
     }
 
+    /// What would be lost if the other end never came back.
+    pub fn unacknowledged(&self) -> Amount {
+        let mut amount = Amount::default();
+        self.kept.iter().filter(|kept| kept.messages > 0).for_each(|kept| amount.add(kept.messages));
+        amount
+    }
+
     /// The bytes that are kept until they are acknowledged.
     pub const fn kept_bytes(&self) -> usize {
         self.kept_bytes
@@ -455,9 +462,7 @@ impl Session {
 
     /// Forgets what was between this process and an incarnation of the other that is no more.
     fn start_anew(&mut self) -> Amount {
-        let mut lost = Amount::default();
-        let parcels = self.kept.iter().filter(|kept| kept.messages > 0);
-        parcels.for_each(|kept| lost.add(kept.messages));
+        let lost = self.unacknowledged();
         self.counts.lost.parcels += lost.parcels;
         self.counts.lost.messages += lost.messages;
         self.kept.clear();

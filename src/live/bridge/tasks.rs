@@ -409,6 +409,11 @@ fn is_done(links: &Rc<Links>, place: &Rc<Place>) -> bool {
         if !is_waited_for || peer.session.is_over() && peer.in_use.is_none() {
             return true;
         }
+        // It has said all, has got all, and listens no more: only its last acknowledgement is missing.
+        let has_all = peer.session.peer_has_ended() && peer.session.unacknowledged().parcels == 0;
+        if has_all && peer.in_use.is_none() && peer.away.is_refused {
+            return true;
+        }
         let (away, waited) = (now.minus(peer.away.since), now.minus(ending.since));
         let reason = || format!("away for {:.0} s ({})", away.as_secs_f64(), peer.away.reason);
         match peer.in_use {
