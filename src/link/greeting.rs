@@ -134,6 +134,9 @@ pub enum GreetingError {
     /// The run is over where it wants to join it.
     #[error("the run has ended")]
     Ended,
+    /// It asks for the run's name, as only a process does that has no part in it yet.
+    #[error("the run is under way: a node that was stopped goes on with --resume and its output folder")]
+    UnderWay,
     /// Another process has been started in its place.
     #[error("another process was started as node {node} after it")]
     Succeeded {

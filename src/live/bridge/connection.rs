@@ -25,6 +25,8 @@ pub(super) enum Fault {
     Closed,
     #[error("the other end closed the connection without a word; does it have another cluster key, or none?")]
     Unanswered,
+    #[error("it closed the connection and had not greeted")]
+    Mute,
     #[error("no greeting came within {} s", super::GREETING_TIME.as_secs())]
     Slow,
     #[error("it does not speak clocklab's protocol: {0}")]

@@ -25,6 +25,8 @@ use crate::time::Nanos;
 
 /// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
 const MOST_REFUSALS: u64 = 1000;
+/// Refused connections of which people are told.
+const MOST_TOLD: usize = 20;
 /// Messages that are kept for machines which do not tick yet; beyond, the links are not read.
 const MOST_EARLY: usize = 100_000;
 
@@ -49,6 +51,8 @@ pub(super) struct Links {
     pub(super) places: Vec<Rc<Place>>,
     log: RefCell<Option<BridgeLog>>,
     refusals: Cell<u64>,
+    /// The hosts and reasons of those that people were told of.
+    told_refusals: RefCell<Vec<(String, String)>>,
     tell: Tell,
     muster: RefCell<Muster>,
     delivery: RefCell<Delivery>,
@@ -111,6 +115,7 @@ impl Links {
             places: places.collect(),
             log: RefCell::new(Some(log)),
             refusals: Cell::new(0),
+            told_refusals: RefCell::default(),
             tell,
             muster: RefCell::default(),
             delivery: RefCell::new(Delivery::Early(Vec::new())),
@@ -155,6 +160,10 @@ impl Links {
         let is_another = known != 0 && known != hello.from.incarnation;
         if self.ending.get().is_some() && is_another {
             return Err(GreetingError::Ended);
+        }
+        // It would number its events from 1 again.
+        if self.has_started() && hello.from.run.is_empty() {
+            return Err(GreetingError::UnderWay);
         }
         Ok(place)
     }
@@ -472,6 +481,19 @@ impl Links {
     fn warn(&self, text: String) {
         self.warnings.borrow_mut().push(text.clone());
         self.notice(text);
+    }
+
+    /// A connection was refused for a reason that people should know. The same reason again is no news to them,
+    /// and whoever invents reasons soon has no listeners.
+    pub(super) fn refused_visibly(&self, address: &str, reason: &str) {
+        self.refused(address, reason);
+        let host = address.rsplit_once(':').map_or(address, |(host, _port)| host);
+        let news = (host.to_owned(), reason.to_owned());
+        let mut told = self.told_refusals.borrow_mut();
+        if told.len() < MOST_TOLD && !told.contains(&news) {
+            self.notice(format!("refused a connection from {address}: {reason}"));
+            told.push(news);
+        }
     }
 
     /// A connection was refused here.

@@ -80,19 +80,18 @@ async fn receive(links: Rc<Links>, stream: TcpStream, from: String, strangers: R
         Ok(Some((place, number))) => converse_to_the_end(&links, &place, connection, number, &from).await,
         // It only asked.
         Ok(None) => connection.close().await,
-        Err(fault) => {
-            if let Fault::Greeting(reason) = &fault {
-                if !matches!(reason, GreetingError::Superfluous) {
-                    links.refused(&from, &fault.to_string());
-                    links.notice(format!("refused a connection from {from}: {fault}"));
-                }
-                let _ =
-                    timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(reason, out))).await;
-                connection.close().await;
-            } else {
-                links.refused(&from, &fault.to_string());
+        Err(Fault::Greeting(reason)) => {
+            if !matches!(reason, GreetingError::Superfluous) {
+                links.refused_visibly(&from, &reason.to_string());
             }
+            let _ = timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(&reason, out))).await;
+            connection.close().await;
         }
+        // It may be a node that the start waits for.
+        Err(fault @ Fault::Seal(_)) if !links.has_started() => {
+            links.refused_visibly(&from, &fault.to_string());
+        }
+        Err(fault) => links.refused(&from, &fault.to_string()),
     }
 }
 
@@ -102,7 +101,10 @@ async fn answer(
     connection: &mut Connection,
     from: &str,
 ) -> Result<Option<(Rc<Place>, u64)>, Fault> {
-    let hello = connection.hear().await?;
+    let hello = connection.hear().await.map_err(|fault| match fault {
+        Fault::Unanswered => Fault::Mute,
+        other => other,
+    })?;
     let place = Rc::clone(links.check(&hello)?);
     if hello.from.run.is_empty() {
         let own = links.hello(&place);
