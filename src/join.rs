@@ -1,8 +1,10 @@
 //! How a process becomes a node of a distributed run: where it listens, the key it shares, and the run's name
 //! and seed, which are node 0's to decide.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,13 +55,15 @@ pub enum NodeError {
     Scenario(#[from] ScenarioError),
     /// Others could read and forge what passes between the nodes.
     #[error(
-        "invalid value '{nodes}' for '--nodes': others can reach these addresses, so the links need a key that all nodes \
-         share: give --cluster-key-file FILE (openssl rand -hex 32 makes one), or say with --no-cluster-key that \
+        "invalid value '{value}' for '--{flag}': others than this machine could reach the links, so they need a key that all \
+         nodes share: give --cluster-key-file FILE (openssl rand -hex 32 makes one), or say with --no-cluster-key that \
          whoever reaches these ports may read and forge messages"
     )]
     NoKey {
-        /// The addresses.
-        nodes: String,
+        /// The flag that says where the links are.
+        flag: &'static str,
+        /// Its value.
+        value: String,
     },
     /// The key's file cannot be read.
     #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
@@ -80,9 +84,46 @@ pub enum NodeError {
     /// There is no run to go on with.
     #[error(transparent)]
     Resume(#[from] log::ManifestError),
+    /// The run that is there is another node's.
+    #[error(
+        "the run in {} is that of {}, and this process is node {node} of {nodes}: its logs are not this node's to go on with",
+        folder.display(),
+        Part(*found)
+    )]
+    ResumeOther {
+        /// Where the run is.
+        folder: PathBuf,
+        /// The node that it belongs to, and of how many; none where it is no distributed run.
+        found: Option<(u32, u32)>,
+        /// This process's number.
+        node: u32,
+        /// The number of nodes.
+        nodes: u32,
+    },
+    /// A run goes on with the settings that it has.
+    #[error("invalid value for '--{key}': the run in {} has {found}, and --resume goes on with that", folder.display())]
+    ResumeSetting {
+        /// The setting.
+        key: String,
+        /// Where the run is.
+        folder: PathBuf,
+        /// Its value there.
+        found: String,
+    },
     /// The settings cannot be told to other nodes.
     #[error("the settings cannot be written: {0}")]
     Settings(#[from] toml::ser::Error),
+}
+
+struct Part(Option<(u32, u32)>);
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((node, nodes)) => write!(f, "node {node} of {nodes}"),
+            None => write!(f, "a process of its own"),
+        }
+    }
 }
 
 impl NodeError {
@@ -108,7 +149,8 @@ pub fn join(
 ) -> Result<Option<(Scenario, Membership)>, NodeError> {
     let Invitation { nodes, node, .. } = invitation;
     let key = read_key(invitation)?.map(Arc::new);
-    let unfinished = if invitation.resume { Some(log::read_unfinished(&request.output)?) } else { None };
+    let unfinished =
+        if invitation.resume { Some(read_unfinished(invitation, &settings, &request.output)?) } else { None };
     let is_asking = *node != 0 && unfinished.is_none();
     let mut name: Arc<str> = match &unfinished {
         Some(unfinished) => unfinished.id.as_str().into(),
@@ -175,14 +217,54 @@ pub(crate) fn lines(scenario: &Scenario, with_seed: bool) -> Result<Arc<str>, to
     Ok(scenario_lines(&format!("version = {}\n{text}", env!("CARGO_PKG_VERSION"))))
 }
 
+/// Reads of the run to go on with, which has to be this node's and to have the settings that are asked for. What is
+/// wrong is told before anything in the folder has changed.
+fn read_unfinished(
+    invitation: &Invitation,
+    asked: &Settings,
+    folder: &Path,
+) -> Result<log::Unfinished, NodeError> {
+    let unfinished = log::read_unfinished(folder)?;
+    let (node, nodes) = (invitation.node, invitation.nodes.len());
+    if unfinished.place != Some((node, nodes)) {
+        let (folder, found) = (folder.to_owned(), unfinished.place);
+        return Err(NodeError::ResumeOther { folder, found, node, nodes });
+    }
+    let own_affairs = |settings: Settings| Settings { threads: None, log: None, ..settings };
+    let had = toml::Table::try_from(own_affairs(unfinished.settings.clone()))?;
+    let asked = toml::Table::try_from(own_affairs(asked.clone().or(unfinished.settings.clone())))?;
+    if let Some((key, _)) = asked.iter().find(|(key, value)| had.get(*key) != Some(value)) {
+        let found = had.get(key).map_or_else(|| "none".to_owned(), ToString::to_string);
+        return Err(NodeError::ResumeSetting { key: key.clone(), folder: folder.to_owned(), found });
+    }
+    Ok(unfinished)
+}
+
 fn read_key(invitation: &Invitation) -> Result<Option<Key>, NodeError> {
     let Some(path) = &invitation.key_file else {
         let nodes = &invitation.nodes;
-        let is_open = nodes.is_loopback_only() || invitation.goes_without_key;
-        return if is_open { Ok(None) } else { Err(NodeError::NoKey { nodes: nodes.to_string() }) };
+        if invitation.goes_without_key {
+            return Ok(None);
+        }
+        if !nodes.is_loopback_only() {
+            return Err(NodeError::NoKey { flag: "nodes", value: nodes.to_string() });
+        }
+        return match &invitation.listen {
+            Some(listen) if !is_loopback(listen) => {
+                Err(NodeError::NoKey { flag: "listen", value: listen.clone() })
+            }
+            _ => Ok(None),
+        };
     };
     let content = read_start(path).map_err(|source| NodeError::KeyFile { path: path.clone(), source })?;
     Key::new(&content).map(Some).map_err(|source| NodeError::Key { path: path.clone(), source })
+}
+
+/// Whether a process that listens there can be reached by this machine alone. 0.0.0.0 stands for all its addresses.
+fn is_loopback(listen: &str) -> bool {
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _port)| host);
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(|_name| host == "localhost", |address| address.is_loopback())
 }
 
 /// Reads no more of a file than a key could have.

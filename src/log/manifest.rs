@@ -126,6 +126,8 @@ pub struct Unfinished {
     pub id: String,
     /// Its settings.
     pub settings: Settings,
+    /// Which node of it wrote there, and of how many, where it was a distributed one.
+    pub place: Option<(u32, u32)>,
 }
 
 /// The manifest's own keys, which no setting has. The first tells a manifest from another scenario file.
@@ -218,8 +220,10 @@ pub fn read_unfinished(folder: &Path) -> Result<Unfinished, ManifestError> {
         fs::read_to_string(&path).map_err(|source| ManifestError::Read { path: path.clone(), source })?;
     let table: toml::Table = text.parse().unwrap_or_default();
     let is_complete = table.get("status").and_then(toml::Value::as_str) == Some("complete");
+    let number = |key| u32::try_from(table.get("run")?.get(key)?.as_integer()?).ok();
+    let place = number("node").zip(number("nodes"));
     match read_run_id(&path) {
-        Some(id) if !is_complete => Ok(Unfinished { id, settings }),
+        Some(id) if !is_complete => Ok(Unfinished { id, settings, place }),
         _ => Err(ManifestError::Finished { path }),
     }
 }
