@@ -7,7 +7,7 @@ mod table;
 
 use std::fmt::Display;
 use std::io::{self, BufReader, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,7 +19,8 @@ use crate::control::{Observer, Progress, Stop};
 use crate::driver::Ending;
 use crate::join::{self, Invitation, NodeError};
 use crate::live::bridge::Membership;
-use crate::log;
+use crate::log::{self, node_folder_name};
+use crate::nodes::NodeChoice;
 use crate::run::{Prepared, Request, RunError, WriteError};
 use crate::scenario::{Runs, Scenario, Settings};
 use crate::seed::Seed;
@@ -31,6 +32,8 @@ use crate::worker;
 const FAILED: u8 = 1;
 /// The arguments are wrong.
 const USAGE: u8 = 2;
+/// The folder of a run where nothing else is asked for.
+const OUTPUT: &str = "output";
 
 /// Does what the process's arguments ask for.
 pub fn main() -> ExitCode {
@@ -87,8 +90,9 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
     let drawn = Seed(rand::random::<u64>() >> 11);
+    let invitation = invitation(&flags)?;
     let request = Request {
-        output: flags.output.clone(),
+        output: output(&flags, invitation.as_ref()),
         threads: settings.threads,
         log: settings.log,
         processes: settings.processes.filter(|_| flags.nodes.is_none()),
@@ -101,7 +105,7 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     let (stopper, stop) = Stop::new();
     let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;
     let shell = Shell { quiet: flags.quiet, signals, stop };
-    if let Some(invitation) = invitation(&flags)? {
+    if let Some(invitation) = invitation {
         return shell.make_part(&invitation, settings, drawn, request);
     }
     let scenario = Scenario::new(&settings, drawn).map_err(usage)?;
@@ -109,6 +113,17 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
         Some(runs) => shell.make_series(scenario, runs, request),
         None => shell.make_run(&scenario, None, &request),
     }
+}
+
+/// The run's folder. A launcher starts all nodes with the same words, and often in the same place.
+fn output(flags: &Flags, invitation: Option<&Invitation>) -> PathBuf {
+    let default = || match invitation {
+        Some(Invitation { node, .. }) if flags.node == Some(NodeChoice::Auto) => {
+            Path::new(OUTPUT).join(node_folder_name(*node))
+        }
+        _ => OUTPUT.into(),
+    };
+    flags.output.clone().unwrap_or_else(default)
 }
 
 /// What the process is asked for as one of several.

@@ -88,6 +88,11 @@ pub fn run_folder_name(run: u32) -> String {
     format!("run_{run}")
 }
 
+/// The name of the folder of one node where all of them share a place.
+pub fn node_folder_name(node: u32) -> String {
+    format!("node_{node}")
+}
+
 /// Whether a folder of that name is one of several runs.
 fn is_run_folder(name: &str) -> bool {
     name.strip_prefix("run_").is_some_and(is_digits)

@@ -53,6 +53,8 @@ pub struct Finished {
     pub lamport: u64,
     /// How late its ticks were, where that was in real time.
     pub lateness: Option<LatenessSpread>,
+    /// Which node of a distributed run this process was, and how many there are.
+    pub node: Option<(u32, u32)>,
     /// Whether the accounts are those of all machines of the run.
     pub is_whole: bool,
     /// What its links to other processes have done, where there are any.
@@ -200,6 +202,7 @@ impl Prepared {
     fn finish(mut self, outcome: Outcome) -> Finished {
         let Outcome { mut ending, began, elapsed, accounts, mut files, lamport, lateness, links } = outcome;
         let lateness = lateness.map(|counts| counts.spread());
+        let node = self.manifest.run.node.zip(self.manifest.run.nodes);
         let is_whole = accounts.len() == self.scenario.vms() as usize;
         if let Err(error) = self.folder.check() {
             let (files, unwritten) = (self.paths(&files), Some(error.into()));
@@ -208,6 +211,7 @@ impl Prepared {
                 elapsed,
                 accounts,
                 lamport,
+                node,
                 is_whole,
                 lateness,
                 links,
@@ -231,6 +235,9 @@ impl Prepared {
         run.lateness_p50_ms = lateness.map(|late| late.p50_ms);
         run.lateness_p99_ms = lateness.map(|late| late.p99_ms);
         run.lateness_max_ms = lateness.map(|late| late.max_ms);
+        if let Some(links) = &links {
+            (run.links, run.warnings) = (Some(links.traffic), links.warnings.clone());
+        }
         if let Ending::Failed(failure) = &ending {
             run.failure = Some(failure.to_string());
         }
@@ -240,7 +247,18 @@ impl Prepared {
             Ok(()) => paths.push(self.folder.path().join(MANIFEST)),
             Err(error) => unwritten = unwritten.or_else(|| Some(error.into())),
         }
-        Finished { ending, elapsed, accounts, lamport, is_whole, lateness, links, files: paths, unwritten }
+        Finished {
+            ending,
+            elapsed,
+            accounts,
+            lamport,
+            node,
+            is_whole,
+            lateness,
+            links,
+            files: paths,
+            unwritten,
+        }
     }
 
     fn paths(&self, files: &[FileEntry]) -> Vec<PathBuf> {

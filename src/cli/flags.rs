@@ -85,9 +85,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
     partition: Vec<Partition>,
 
-    /// Folder of the run; an earlier run there is moved to previous/
-    #[arg(long, value_name = "DIR", default_value = "output", help_heading = "The run")]
-    pub(super) output: PathBuf,
+    /// Folder of the run; an earlier run there is moved to previous/ [default: output; with --node auto
+    /// output/node_<K>]
+    #[arg(long, value_name = "DIR", help_heading = "The run")]
+    pub(super) output: Option<PathBuf>,
     /// Where events go: per-vm, combined, none [default: per-vm up to 256 machines]
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true, help_heading = "The run")]
     log: Option<LogChoice>,

@@ -52,6 +52,9 @@ impl fmt::Display for Summary<'_> {
             _ if 0 < here && here < all => format!("{} of {} machines", grouped(here), grouped(all)),
             _ => format!("{} machines", grouped(all)),
         };
+        if let Some((node, nodes)) = finished.node {
+            write!(f, "node {node} of {nodes}: ")?;
+        }
         writeln!(f, "{vms}, {:.1} s, seed {}: {ended}\n", finished.elapsed.as_secs_f64(), scenario.seed().0)?;
         writeln!(f, "{}", machines(&finished.accounts, finished.lamport))?;
         let hidden = finished.accounts.len() - shown(&finished.accounts).len();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{FileEntry, MANIFEST};
+use super::{FileEntry, MANIFEST, Traffic};
 use crate::id::VmId;
 use crate::scenario::{Scenario, Settings};
 
@@ -79,6 +79,12 @@ pub struct RunSection {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// What went wrong in other processes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// What has passed over the links to other processes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<Traffic>,
 }
 
 /// What the scenario draws for each machine, by number; drawn anew whenever it is written.
