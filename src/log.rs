@@ -5,6 +5,7 @@
 mod bridge;
 mod file;
 mod folder;
+mod found;
 mod layout;
 mod manifest;
 mod reader;
@@ -15,11 +16,13 @@ mod summary;
 pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
+pub use found::{FindError, Found, LogFolder, LogPath, find};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{
-    Drawn, Manifest, ManifestError, RunSection, Status, Unfinished, read_settings, read_unfinished,
+    Drawn, Manifest, ManifestError, RunSection, SavedManifest, Status, Unfinished, read_manifest,
+    read_settings, read_unfinished,
 };
-pub use reader::{EventKind, ReadError, Row, RowReader};
+pub use reader::{Columns, EventKind, ReadError, Row, RowReader};
 pub use recover::{Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
@@ -107,15 +110,18 @@ fn is_log(name: &str) -> bool {
     numbered("vm_", '_') || numbered("vms_", '-')
 }
 
+/// Whether a file of that name is the log of a bridge.
+fn is_bridge_log(name: &str) -> bool {
+    name.strip_prefix("bridge_").and_then(|rest| rest.strip_suffix(".csv")).is_some_and(is_digits)
+}
+
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
 fn is_run_file(name: &str) -> bool {
-    let one_number =
-        |prefix| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv")).is_some_and(is_digits);
-    let is_log = is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || one_number("bridge_");
+    let is_log = is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || is_bridge_log(name);
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
     [SUMMARY, MANIFEST, RUNS].contains(&name) || is_log || is_draft

@@ -39,6 +39,19 @@ pub struct HybridStamp {
     pub c: u64,
 }
 
+impl HybridStamp {
+    /// The value at the next event, where the physical clock shows that: l' = max(l, pt); c counts on where
+    /// l stands still, and starts again where it grows.
+    #[must_use]
+    pub fn after(self, physical: Nanos) -> Self {
+        if physical > self.l {
+            Self { l: physical, c: 0 }
+        } else {
+            Self { l: self.l, c: self.c.saturating_add(1) }
+        }
+    }
+}
+
 impl fmt::Display for HybridStamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.l.get(), self.c)
@@ -48,14 +61,8 @@ impl fmt::Display for HybridStamp {
 impl Clock for Hybrid {
     type Stamp = HybridStamp;
 
-    /// l' = max(l, pt); c counts on where l stands still, and starts again where it grows.
     fn advance(&mut self, elapsed: Nanos) {
-        let physical = elapsed.shifted(self.skew);
-        if physical > self.value.l {
-            self.value = HybridStamp { l: physical, c: 0 };
-        } else {
-            self.value.c = self.value.c.saturating_add(1);
-        }
+        self.value = self.value.after(elapsed.shifted(self.skew));
     }
 
     /// l' = max(l, stamp's l, pt); c follows the largest c among those that l' equals.

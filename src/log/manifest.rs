@@ -3,19 +3,21 @@
 //! Its settings stand at the top level under the names of the flags, so that the manifest is itself
 //! a scenario file.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{FileEntry, MANIFEST, Traffic};
 use crate::id::VmId;
 use crate::scenario::{Scenario, Settings};
 
 /// What became of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It is under way; or it was killed, and nobody could write anything else.
@@ -26,6 +28,17 @@ pub enum Status {
     Interrupted,
     /// Something broke.
     Failed,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 /// The whole manifest.
@@ -204,14 +217,64 @@ impl Manifest {
 ///
 /// Where the file cannot be read, or has a key or a value that is no setting's.
 pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
-    let wrong = |source| ManifestError::Content { path: path.to_owned(), source: Box::new(source) };
+    let (table, _) = read_tables(path)?;
+    table.try_into().map_err(|source| wrong(path, source))
+}
+
+/// A manifest as it is read after its run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedManifest {
+    /// What became of the run.
+    pub status: Status,
+    /// Every setting.
+    pub settings: Settings,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// The files that it left.
+    pub files: Vec<FileEntry>,
+}
+
+/// The manifest's own part, as far as readers need it. What was drawn follows from the settings.
+#[derive(Deserialize)]
+struct Own {
+    status: Status,
+    #[serde(default)]
+    run: OwnRun,
+    #[serde(default)]
+    files: Vec<FileEntry>,
+}
+
+#[derive(Default, Deserialize)]
+struct OwnRun {
+    started: Option<Timestamp>,
+}
+
+/// Reads a run's manifest.
+///
+/// # Errors
+///
+/// Where the file cannot be read, or is no manifest.
+pub fn read_manifest(path: &Path) -> Result<SavedManifest, ManifestError> {
+    let (settings, own) = read_tables(path)?;
+    let settings = settings.try_into().map_err(|source| wrong(path, source))?;
+    let Own { status, run, files } = own.try_into().map_err(|source| wrong(path, source))?;
+    Ok(SavedManifest { status, settings, started: run.started, files })
+}
+
+/// A scenario file's settings, and where it is a manifest, what it has beside them.
+fn read_tables(path: &Path) -> Result<(toml::Table, toml::Table), ManifestError> {
     let text =
         fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
-    let mut table: toml::Table = text.parse().map_err(wrong)?;
-    if table.contains_key("status") {
-        OWN_KEYS.iter().for_each(|key| drop(table.remove(*key)));
+    let mut settings: toml::Table = text.parse().map_err(|source| wrong(path, source))?;
+    let mut own = toml::Table::new();
+    if settings.contains_key(OWN_KEYS[0]) {
+        own.extend(OWN_KEYS.into_iter().filter_map(|key| settings.remove_entry(key)));
     }
-    table.try_into().map_err(wrong)
+    Ok((settings, own))
+}
+
+fn wrong(path: &Path, source: toml::de::Error) -> ManifestError {
+    ManifestError::Content { path: path.to_owned(), source: Box::new(source) }
 }
 
 /// Reads what is to be known of a run in order to go on with it.

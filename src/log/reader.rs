@@ -149,8 +149,19 @@ const NEEDED: [Column; 7] = [
     Column::Message,
 ];
 
+/// Which columns a log has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Columns(u16);
+
+impl Columns {
+    /// Whether it has this one.
+    pub const fn has(self, column: Column) -> bool {
+        self.0 & 1 << column as usize != 0
+    }
+}
+
 /// Bytes that are read at once.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// Bytes of a row with newlines in quotes, beyond which a quote was forgotten. Other rows may be longer.
 const LONGEST_QUOTE: usize = 64 * 1024 * 1024;
@@ -248,9 +259,10 @@ impl<R: Read> RowReader<R> {
         self.source.torn
     }
 
-    /// Whether the log has that column.
-    pub const fn has(&self, column: Column) -> bool {
-        self.places[column as usize].is_some()
+    /// The columns that the log has.
+    pub fn columns(&self) -> Columns {
+        let has = |bit: usize| self.places[bit].is_some();
+        Columns((0..COLUMNS.len()).filter(|bit| has(*bit)).fold(0, |bits, bit| bits | 1 << bit))
     }
 
     fn read_header(&mut self) -> Result<(), ReadError> {
@@ -264,7 +276,7 @@ impl<R: Read> RowReader<R> {
             *place = names.iter().position(|name| *name == column.as_bytes());
         }
         self.columns = names.len();
-        match NEEDED.into_iter().find(|column| !self.has(*column)) {
+        match NEEDED.into_iter().find(|column| !self.columns().has(*column)) {
             None => Ok(()),
             Some(column) => {
                 let found: String = String::from_utf8_lossy(line).chars().take(200).collect();

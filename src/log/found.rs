@@ -1,0 +1,222 @@
+//! What a folder holds of a run that is over: its logs, its manifest, or the runs of a series.
+
+use std::fs;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{SavedManifest, read_manifest};
+use super::{MANIFEST, ManifestError, PREVIOUS, is_bridge_log, is_digits, is_run_folder};
+use crate::id::VmId;
+
+/// The logs of one run in one folder.
+#[derive(Clone, Debug)]
+pub struct LogFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// What its manifest says, where it has one.
+    pub manifest: Option<SavedManifest>,
+    /// Its logs, at least one, in the order of their machines.
+    pub logs: Vec<LogPath>,
+    /// Whether it has the log of a bridge: then it is part of a run of several processes.
+    pub has_bridge: bool,
+}
+
+/// Where a log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPath {
+    /// The file.
+    pub path: PathBuf,
+    /// The machines that its name says it has; none where another program named it.
+    pub machines: Option<RangeInclusive<VmId>>,
+}
+
+/// What is found at a path.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// One run, or one node's part of it.
+    Run(Box<LogFolder>),
+    /// Several runs of one scenario, in their order.
+    Series(Vec<LogFolder>),
+}
+
+/// Why there is no run to read.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The folder cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// Its manifest cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// It holds no run.
+    #[error("{} holds no run: expected logs such as vm_0_6.csv in it, or a log itself{hint}", path.display())]
+    Nothing {
+        /// The folder.
+        path: PathBuf,
+        /// Where there may be one.
+        hint: String,
+    },
+    /// Its run was not logged.
+    #[error("the run in {} has no logs, since it was made with --log none: there are no events to read", path.display())]
+    NotLogged {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// Looks for a run: a folder's own logs; where another program named them, its CSV files; where it has none,
+/// the runs `run_1`, `run_2`, … in it. A path to a file is one log.
+///
+/// # Errors
+///
+/// Where there is none.
+pub fn find(path: &Path) -> Result<Found, FindError> {
+    let read = |source| FindError::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(read)?.is_file() {
+        let logs = vec![LogPath { path: path.to_owned(), machines: machines_of(path) }];
+        return Ok(Found::Run(Box::new(LogFolder {
+            path: path.to_owned(),
+            manifest: None,
+            logs,
+            has_bridge: false,
+        })));
+    }
+    let (mut own, mut others, mut runs, mut has_bridge) = (Vec::new(), Vec::new(), Vec::new(), false);
+    for entry in fs::read_dir(path).map_err(read)? {
+        let entry = entry.map_err(read)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_folder = entry.metadata().map_err(read)?.is_dir();
+        let machines = machines_of(&entry.path());
+        has_bridge |= is_bridge_log(&name);
+        if is_folder && is_run_folder(&name) {
+            runs.push(entry.path());
+        } else if !is_folder && machines.is_some() {
+            own.push(LogPath { path: entry.path(), machines });
+        } else if !is_folder && name.ends_with(".csv") && !super::is_run_file(&name) {
+            others.push(LogPath { path: entry.path(), machines });
+        }
+    }
+    let manifest_path = path.join(MANIFEST);
+    let manifest = if manifest_path.exists() { Some(read_manifest(&manifest_path)?) } else { None };
+    let mut logs = if own.is_empty() && manifest.is_none() { others } else { own };
+    if logs.is_empty() {
+        return if runs.is_empty() { Err(nothing(path, manifest.is_some())) } else { series(runs) };
+    }
+    logs.sort_by_cached_key(|log| (log.machines.as_ref().map(|range| *range.start()), log.path.clone()));
+    Ok(Found::Run(Box::new(LogFolder { path: path.to_owned(), manifest, logs, has_bridge })))
+}
+
+/// The runs of a series, those that were not logged left out.
+fn series(mut runs: Vec<PathBuf>) -> Result<Found, FindError> {
+    let number =
+        |path: &PathBuf| path.to_string_lossy().rsplit('_').next().and_then(|k| k.parse::<u32>().ok());
+    runs.sort_by_key(number);
+    let mut folders = Vec::with_capacity(runs.len());
+    for path in runs {
+        match find(&path)? {
+            Found::Run(folder) => folders.push(*folder),
+            Found::Series(_) => return Err(nothing(&path, false)),
+        }
+    }
+    Ok(Found::Series(folders))
+}
+
+fn nothing(path: &Path, has_manifest: bool) -> FindError {
+    if has_manifest {
+        return FindError::NotLogged { path: path.to_owned() };
+    }
+    let previous = path.join(PREVIOUS);
+    let hint = if previous.is_dir() {
+        format!("; earlier runs are in {}, each in a folder of its own", previous.display())
+    } else {
+        String::new()
+    };
+    FindError::Nothing { path: path.to_owned(), hint }
+}
+
+/// The machines that a log has by its name, where clocklab named it.
+fn machines_of(path: &Path) -> Option<RangeInclusive<VmId>> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".csv")?;
+    let number = |text: &str| if is_digits(text) { text.parse().ok().map(VmId) } else { None };
+    if let Some((vm, rate)) = name.strip_prefix("vm_").and_then(|rest| rest.split_once('_')) {
+        let vm = number(vm)?;
+        return is_digits(rate).then_some(vm..=vm);
+    }
+    let (first, last) = name.strip_prefix("vms_")?.split_once('-')?;
+    Some(number(first)?..=number(last)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    fn logs(folder: &Path) -> Vec<String> {
+        let Found::Run(found) = find(folder).unwrap() else { panic!("one run") };
+        found.logs.iter().map(|log| log.path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_runs_logs_come_in_the_order_of_its_machines_and_alone() {
+        let run = folder(&[
+            "vm_10_6.csv",
+            "vm_2_1.csv",
+            "summary.csv",
+            "bridge_0.csv",
+            "notes.csv",
+            "vm_2_1.csv.torn",
+        ]);
+        assert_eq!(logs(run.path()), ["vm_2_1.csv", "vm_10_6.csv"]);
+        let combined = folder(&["vms_500-999.csv", "vms_0-499.csv"]);
+        assert_eq!(logs(combined.path()), ["vms_0-499.csv", "vms_500-999.csv"]);
+        let one = combined.path().join("vms_500-999.csv");
+        let Found::Run(found) = find(&one).unwrap() else { panic!("one run") };
+        assert_eq!(found.logs, [LogPath { path: one, machines: Some(VmId(500)..=VmId(999)) }]);
+    }
+
+    #[test]
+    fn other_programs_name_their_logs_as_they_like() {
+        assert_eq!(logs(folder(&["b.csv", "a.csv", "readme.txt"]).path()), ["a.csv", "b.csv"]);
+    }
+
+    #[test]
+    fn runs_of_a_series_come_in_their_order() {
+        let runs = folder(&["run_10/vm_0_1.csv", "run_2/vm_0_1.csv", "runs.csv", "previous/x/vm_0_1.csv"]);
+        let Found::Series(found) = find(runs.path()).unwrap() else { panic!("several") };
+        assert_eq!(found.len(), 2);
+        assert!(found[0].path.ends_with("run_2") && found[1].path.ends_with("run_10"));
+    }
+
+    #[test]
+    fn where_there_is_no_run_it_is_said_why() {
+        let error = |folder: &Path| find(folder).unwrap_err().to_string();
+        let empty = folder(&[]);
+        assert!(
+            error(empty.path())
+                .ends_with("holds no run: expected logs such as vm_0_6.csv in it, or a log itself")
+        );
+        assert!(error(&empty.path().join("none")).starts_with("cannot read "));
+        let earlier = folder(&["previous/first/vm_0_1.csv"]);
+        assert!(error(earlier.path()).contains("; earlier runs are in "), "{}", error(earlier.path()));
+        let unlogged = folder(&[]);
+        fs::write(unlogged.path().join(MANIFEST), "status = \"complete\"\n").unwrap();
+        assert!(error(unlogged.path()).contains("--log none"));
+        fs::write(unlogged.path().join(MANIFEST), "status = \"lost\"\n").unwrap();
+        assert!(error(unlogged.path()).contains("run.toml: "), "{}", error(unlogged.path()));
+    }
+}
