@@ -22,6 +22,8 @@
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, [`fit`] tells before
 //!   whether it fits the machine, and [`series`] makes several. [`fleet`] has a run's processes on this machine
 //!   started and watched, each of which is a [`worker`]; [`join`] makes a process a node of a run over several hosts.
+//! - **After a run**, from its logs alone: [`history`] brings their rows into an order in which causes come before
+//!   effects.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -81,6 +83,7 @@ pub mod driver;
 pub mod event;
 pub mod fit;
 pub mod fleet;
+pub mod history;
 pub mod id;
 pub mod join;
 pub mod link;

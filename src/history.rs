@@ -1,0 +1,12 @@
+//! A run's history out of its logs: their rows in an order in which every cause comes before its effects.
+//!
+//! This is what all that works after a run stands on. It needs the logs alone: it neither knows how they were
+//! made nor judges them. Its memory grows with the machines and the messages in flight, not with the events.
+
+mod model;
+mod replay;
+mod waits;
+
+pub use model::Model;
+pub(crate) use replay::LogSummary;
+pub use replay::{Delivery, HistoryError, Place, Replay, Step, Visitor};

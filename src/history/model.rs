@@ -1,0 +1,78 @@
+//! What is known of a run beside its logs: what its manifests say of its rules and its machines.
+
+use crate::id::VmId;
+use crate::log::LogFolder;
+use crate::scenario::{Scenario, Switch};
+use crate::seed::Seed;
+use crate::time::{Nanos, Schedule};
+use crate::workload::Choice;
+
+/// The rules of a run, as far as they are known.
+#[derive(Clone, Debug)]
+pub struct Model {
+    scenario: Option<Scenario>,
+    /// Whether all machines' times are of one clock.
+    is_one_clock: bool,
+}
+
+impl Model {
+    /// What the manifests of a run's folders say.
+    pub fn of(folders: &[LogFolder]) -> Self {
+        let manifest = folders.iter().find_map(|folder| folder.manifest.as_ref());
+        // A manifest has its seed: no other one is drawn.
+        let scenario = manifest.and_then(|manifest| Scenario::new(&manifest.settings, Seed(0)).ok());
+        let is_virtual = scenario.as_ref().is_some_and(Scenario::is_virtual);
+        let is_one_process = scenario.is_some() && folders.len() == 1 && !folders[0].has_bridge;
+        Self { scenario, is_one_clock: is_virtual || is_one_process }
+    }
+
+    /// The scenario, where there is a manifest.
+    pub const fn scenario(&self) -> Option<&Scenario> {
+        self.scenario.as_ref()
+    }
+
+    /// The number of machines, where it is known.
+    pub fn vms(&self) -> Option<u32> {
+        self.scenario.as_ref().map(Scenario::vms)
+    }
+
+    /// Whether all machines' times are of one clock.
+    pub const fn is_one_clock(&self) -> bool {
+        self.is_one_clock
+    }
+
+    /// Whether a machine's process may have died and gone on.
+    pub const fn may_restart(&self) -> bool {
+        !self.is_one_clock
+    }
+
+    /// Whether messages from one machine to another were to stay in order.
+    pub fn keeps_order(&self) -> bool {
+        self.scenario.as_ref().is_some_and(|scenario| scenario.settings().fifo == Some(Switch::On))
+    }
+
+    /// Whether a machine receives before it does anything else.
+    pub fn receives_first(&self) -> bool {
+        self.scenario.as_ref().is_some_and(|scenario| scenario.workload() == Choice::ScaleModel)
+    }
+
+    /// When a machine's ticks are due.
+    pub fn schedule(&self, vm: VmId) -> Option<Schedule> {
+        self.scenario.as_ref().filter(|scenario| vm.0 < scenario.vms()).map(|scenario| scenario.schedule(vm))
+    }
+
+    /// When a machine's ticks are due, where they happen exactly then.
+    pub fn exact_schedule(&self, vm: VmId) -> Option<Schedule> {
+        self.schedule(vm).filter(|_| self.scenario.as_ref().is_some_and(Scenario::is_virtual))
+    }
+
+    /// What a machine's physical clock shows, where that is known.
+    pub fn skew(&self, vm: VmId) -> Option<i64> {
+        self.scenario.as_ref().filter(|scenario| vm.0 < scenario.vms()).map(|scenario| scenario.skew(vm))
+    }
+
+    /// The least time that a message takes.
+    pub fn least_latency(&self) -> Nanos {
+        self.scenario.as_ref().map_or(Nanos::ZERO, Scenario::lookahead)
+    }
+}
