@@ -1,5 +1,6 @@
 //! The command line: flags to a scenario, what is printed, and the exit code.
 
+mod after;
 mod flags;
 mod progress;
 mod signals;
@@ -38,23 +39,28 @@ const OUTPUT: &str = "output";
 /// Does what the process's arguments ask for.
 pub fn main() -> ExitCode {
     // Clap prints its own errors and help, and exits with 2 or 0.
-    let flags = Flags::parse();
-    match run(flags) {
+    let mut flags = Flags::parse();
+    let done = match flags.command.take() {
+        Some(command) => after::run(command),
+        None => run(flags),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             complain(&format_args!("error: {}", error.message));
             if error.is_usage {
                 complain(&"\nFor more information, try '--help'.");
             }
-            ExitCode::from(if error.is_usage { USAGE } else { FAILED })
+            ExitCode::from(error.code)
         }
     }
 }
 
-/// An error that ends the program, and whether the arguments are at fault.
+/// An error that ends the program, with its exit code, and whether the arguments are at fault.
 #[derive(Debug)]
 struct Fatal {
     message: String,
+    code: u8,
     is_usage: bool,
 }
 
@@ -66,16 +72,22 @@ impl From<NodeError> for Fatal {
 
 impl From<RunError> for Fatal {
     fn from(error: RunError) -> Self {
-        Self { is_usage: error.is_usage(), message: error.to_string() }
+        let is_usage = error.is_usage();
+        Self { message: error.to_string(), code: if is_usage { USAGE } else { FAILED }, is_usage }
     }
 }
 
 fn usage(error: impl Display) -> Fatal {
-    Fatal { message: error.to_string(), is_usage: true }
+    Fatal { message: error.to_string(), code: USAGE, is_usage: true }
+}
+
+/// There is no run to read where the arguments say.
+fn unreadable(error: impl Display) -> Fatal {
+    Fatal { message: error.to_string(), code: USAGE, is_usage: false }
 }
 
 fn failed(what: &str, error: &io::Error) -> Fatal {
-    Fatal { message: format!("{what}: {error}"), is_usage: false }
+    Fatal { message: format!("{what}: {error}"), code: FAILED, is_usage: false }
 }
 
 fn run(flags: Flags) -> Result<ExitCode, Fatal> {

@@ -23,7 +23,7 @@
 //!   whether it fits the machine, and [`series`] makes several. [`fleet`] has a run's processes on this machine
 //!   started and watched, each of which is a [`worker`]; [`join`] makes a process a node of a run over several hosts.
 //! - **After a run**, from its logs alone: [`history`] brings their rows into an order in which causes come before
-//!   effects.
+//!   effects, and [`check`] tells whether they are right.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -76,6 +76,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod control;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::Styles;
 use clap::{ArgAction, Parser};
 
+use super::after::Command;
 use crate::network::{Latency, Partition, Probability};
 use crate::nodes::{NodeChoice, NodeList};
 use crate::scenario::{
@@ -35,8 +36,13 @@ Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a 
 /// vector and hybrid clocks, and log every event to CSV.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 110, styles = Styles::plain())]
-#[command(disable_help_flag = true, disable_version_flag = true)]
+#[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "After a run")]
 pub(super) struct Flags {
+    /// What to do instead of a run
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
     /// No waiting: the run takes as long as its computing does, and repeats byte for byte
     #[arg(long, help_heading = "The machines")]
     virtual_time: bool,

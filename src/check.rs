@@ -1,0 +1,125 @@
+//! Is a log right? Replays its events in causal order and demands that every column says what it must.
+//!
+//! Each row is held against the rows that are its direct causes, the event before it in its machine and the send
+//! of the message that it receives, as the log shows them. So a fault is told where it begins, and once.
+
+mod clocks;
+mod explain;
+mod fault;
+mod files;
+mod form;
+mod queue;
+mod rows;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use fault::{Fault, FaultKind, Faults};
+
+use self::rows::Checker;
+use crate::history::{HistoryError, Model, Replay};
+use crate::log::{LogFolder, LogPath};
+
+/// What a check has come to.
+#[derive(Debug)]
+pub struct Report {
+    /// What was replayed.
+    pub counts: Counts,
+    /// What is wrong.
+    pub faults: Faults,
+    /// Torn last rows, which were left out: the file, and how many bytes.
+    pub torn: Vec<(PathBuf, u64)>,
+    /// What could not be checked, and why.
+    pub unchecked: Vec<String>,
+}
+
+/// How much was replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Machines that have rows.
+    pub machines: u64,
+    /// Rows.
+    pub events: u64,
+    /// Messages sent, one for each recipient of a send.
+    pub sent: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Messages that the network lost.
+    pub lost: u64,
+    /// Messages that the network delivered twice.
+    pub duplicated: u64,
+}
+
+/// Checks the logs of one run, of which the folders are the nodes' where there are several.
+///
+/// # Errors
+///
+/// Where the logs cannot be read at all, or are not of one run.
+pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
+    let model = Model::of(folders);
+    let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
+    let mut checker = Checker::new(&model, folders, &names);
+    let mut replay = Replay::open(&names, model.keeps_order(), &mut checker)?;
+    replay.run(&mut checker)?;
+    let (counts, mut faults) = checker.finish(&replay);
+    explain::explain(&names, &mut faults)?;
+    let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
+    let torn = torn.map(|(path, log)| (path.to_owned(), log.torn)).collect();
+    let mut unchecked = Vec::new();
+    files::check(folders, &replay, counts.events, &mut faults, &mut unchecked);
+    if model.scenario().is_none() {
+        unchecked.push(
+            "there is no manifest run.toml: the order of messages, physical clocks and times due were not checked"
+                .to_owned(),
+        );
+    }
+    Ok(Report { counts, faults, torn, unchecked })
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// The report in words, with so many faults.
+    pub const fn with_most(&self, most: usize) -> impl fmt::Display + '_ {
+        Words { report: self, most }
+    }
+}
+
+struct Words<'a> {
+    report: &'a Report,
+    most: usize,
+}
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { report, most } = self;
+        let Counts { machines, events, sent, received, lost, duplicated } = report.counts;
+        let verdict = match report.faults.count() {
+            0 => "sound".to_owned(),
+            1 => "1 fault".to_owned(),
+            count => format!("{count} faults"),
+        };
+        writeln!(
+            f,
+            "{verdict}: {machines} machines, {events} events, {sent} messages sent, {received} received, {lost} lost, {duplicated} duplicated"
+        )?;
+        for (path, bytes) in &report.torn {
+            writeln!(f, "{}: its last row is torn and was left out ({bytes} bytes)", path.display())?;
+        }
+        report.unchecked.iter().try_for_each(|note| writeln!(f, "not checked: {note}"))?;
+        if report.is_sound() {
+            return Ok(());
+        }
+        writeln!(f, "\nthe first faults, causes before effects:")?;
+        report.faults.first().take(*most).try_for_each(|fault| writeln!(f, "  {fault}"))?;
+        let shown = report.faults.first().len().min(*most) as u64;
+        if shown < report.faults.count() {
+            writeln!(f, "  … and {} more", report.faults.count() - shown)?;
+        }
+        writeln!(f, "\nin all:")?;
+        report.faults.totals().iter().try_for_each(|(kind, count)| writeln!(f, "  {count:>7}  {kind}"))
+    }
+}

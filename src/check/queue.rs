@@ -1,0 +1,190 @@
+//! Queues that can be: what waits has arrived, has been sent before, and is received next.
+//!
+//! How many messages a machine has received and how many wait make how many have arrived, which never falls.
+//! Since the first that arrived is the first that is received, each receive tells by when its message had arrived
+//! according to the queue, and so by when it must have been sent.
+
+use std::collections::VecDeque;
+
+use crate::time::Nanos;
+
+/// A machine's queue, as its rows show it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    received: u64,
+    arrived: u64,
+    /// When how many had arrived, as far as they were not received.
+    arrivals: VecDeque<Arrival>,
+    /// The row before, where it may be at fault.
+    latest: Option<(Seen, u64)>,
+    /// Two rows of which one is wrong.
+    doubt: Option<Doubt>,
+}
+
+/// From that row on, so many messages have arrived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) total: u64,
+    pub(super) seen: Seen,
+}
+
+/// A queue in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) rows: u64,
+    pub(super) line: u64,
+    pub(super) elapsed: Nanos,
+    pub(super) queue: u64,
+}
+
+/// A row says that fewer messages have arrived than the one before it.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    high: Seen,
+    high_total: u64,
+    /// The most that the first of them can show, if the second is right.
+    most: u64,
+    low: Seen,
+    /// The least that the second can show, if the first is right.
+    least: u64,
+    /// It shows fewer than the row before the first did.
+    is_low: bool,
+}
+
+/// A queue that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WrongQueue {
+    pub(super) seen: Seen,
+    pub(super) expected: Bound,
+}
+
+/// What a queue can be at most or at least, and the line that shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    AtMost(u64, u64),
+    AtLeast(u64, u64),
+}
+
+impl Queue {
+    /// Takes a row's queue in. Tells a row, this one or one before, whose queue cannot be. Where `may_restart`, a
+    /// process may have died, and what waited with it.
+    pub(super) fn row(&mut self, seen: Seen, is_receive: bool, may_restart: bool) -> Option<WrongQueue> {
+        self.received += u64::from(is_receive);
+        let total = self.received + seen.queue;
+        let decided = self.doubt.take().map(|doubt| doubt.decide(Some(total)));
+        if total < self.arrived {
+            if let Some((high, before)) = self.latest.filter(|_| !may_restart) {
+                let most = high.queue.saturating_sub(self.arrived - total);
+                let least = self.arrived - self.received;
+                let is_low = total < before;
+                self.doubt = Some(Doubt { high, high_total: self.arrived, most, low: seen, least, is_low });
+            }
+            self.arrived = total;
+            self.lower_to(total);
+        }
+        let before = self.arrived;
+        if total > self.arrived {
+            self.arrivals.push_back(Arrival { total, seen });
+            self.arrived = total;
+        }
+        self.latest = Some((seen, before));
+        decided
+    }
+
+    /// No more than so many messages have arrived.
+    fn lower_to(&mut self, total: u64) {
+        let mut first_above = None;
+        while let Some(arrival) = self.arrivals.pop_back_if(|arrival| arrival.total > total) {
+            first_above = Some(arrival.seen);
+        }
+        let kept = self.arrivals.back().map_or(0, |arrival| arrival.total);
+        if let Some(seen) = first_above.filter(|_| kept < total) {
+            self.arrivals.push_back(Arrival { total, seen });
+        }
+    }
+
+    /// By which row the message that was received last had arrived.
+    pub(super) fn arrival(&mut self) -> Option<Arrival> {
+        while let Some(arrival) = self.arrivals.front().copied() {
+            if arrival.total > self.received {
+                return Some(arrival);
+            }
+            self.arrivals.pop_front();
+            if arrival.total == self.received {
+                return Some(arrival);
+            }
+        }
+        None
+    }
+
+    /// How many messages it has received.
+    pub(super) const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// At the end: what is still in doubt.
+    pub(super) fn finish(&mut self) -> Option<WrongQueue> {
+        self.doubt.take().map(|doubt| doubt.decide(None))
+    }
+
+    /// At the end: by which rows the messages had arrived that still wait, one after the other.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Arrival> + '_ {
+        let mut next = self.received;
+        self.arrivals.iter().flat_map(move |arrival| {
+            let from = next;
+            next = arrival.total.max(next);
+            (from..next).map(move |_| *arrival)
+        })
+    }
+}
+
+impl Doubt {
+    /// Which of the two is wrong: the second, where the row after it shows as much as the first again.
+    fn decide(self, next_total: Option<u64>) -> WrongQueue {
+        if self.is_low || next_total.is_some_and(|total| total >= self.high_total) {
+            WrongQueue { seen: self.low, expected: Bound::AtLeast(self.least, self.high.line) }
+        } else {
+            WrongQueue { seen: self.high, expected: Bound::AtMost(self.most, self.low.line) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines whose queues are wrong; rows are (queue, whether it receives).
+    fn wrong(rows: &[(u64, bool)]) -> Vec<(u64, Bound)> {
+        let mut queue = Queue::default();
+        let mut wrong = Vec::new();
+        for (line, &(length, is_receive)) in (2..).zip(rows) {
+            let seen = Seen { rows: line, line, elapsed: Nanos::new(line), queue: length };
+            wrong.extend(queue.row(seen, is_receive, false));
+            if is_receive {
+                assert!(queue.arrival().is_some());
+            }
+        }
+        wrong.extend(queue.finish());
+        wrong.into_iter().map(|wrong| (wrong.seen.line, wrong.expected)).collect()
+    }
+
+    #[test]
+    fn what_waits_goes_only_when_it_is_received() {
+        assert_eq!(wrong(&[(0, false), (3, false), (2, true), (4, true), (3, true)]), []);
+        assert_eq!(wrong(&[(0, false), (2, false), (0, false), (0, false)]), [(3, Bound::AtMost(0, 4))]);
+        assert_eq!(wrong(&[(2, false), (1, false), (2, false)]), [(3, Bound::AtLeast(2, 2))]);
+        assert_eq!(wrong(&[(2, false), (0, true), (0, true)]), [(3, Bound::AtLeast(1, 2))]);
+        assert_eq!(wrong(&[(2, false), (2, false), (0, false)]), [(4, Bound::AtLeast(2, 3))]);
+    }
+
+    #[test]
+    fn each_message_that_waits_has_the_row_by_which_it_had_arrived() {
+        let mut queue = Queue::default();
+        for (line, length) in [(2, 1), (3, 1), (4, 3)] {
+            queue.row(Seen { rows: line, line, elapsed: Nanos::new(line), queue: length }, false, false);
+        }
+        queue.row(Seen { rows: 5, line: 5, elapsed: Nanos::new(5), queue: 2 }, true, false);
+        assert_eq!(queue.arrival().map(|arrival| arrival.seen.line), Some(2));
+        assert_eq!(queue.waiting().map(|arrival| arrival.seen.line).collect::<Vec<_>>(), [4, 4]);
+    }
+}

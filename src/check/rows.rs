@@ -1,0 +1,328 @@
+//! The rules for one row, given its direct causes.
+
+mod clocks;
+mod queues;
+mod times;
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::Counts;
+use super::clocks::{Shown, ShownVector};
+use super::fault::{Fault, FaultKind, Faults};
+use super::form::wrong_cells;
+use super::queue::Queue;
+use crate::clock::HybridStamp;
+use crate::event::MessageId;
+use crate::history::{Delivery, Model, Place, Replay, Step, Visitor};
+use crate::id::VmId;
+use crate::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::time::{Nanos, Schedule};
+
+/// Goes through the rows and collects what is wrong.
+#[derive(Debug)]
+pub(super) struct Checker<'a> {
+    model: &'a Model,
+    paths: Vec<PathBuf>,
+    /// When the run of each log started, by its manifest.
+    starts: Vec<Option<Timestamp>>,
+    machines: Vec<Machine>,
+    counts: Counts,
+    faults: Faults,
+    /// The row that is shown next was told as part of a circle.
+    in_circle: Option<Place>,
+}
+
+/// A machine up to a row.
+#[derive(Debug)]
+struct Machine {
+    log: usize,
+    vm: VmId,
+    schedule: Option<Schedule>,
+    skew: Option<i64>,
+    event: u64,
+    line: u64,
+    elapsed: Nanos,
+    system_time: Option<Timestamp>,
+    /// The time of day at which the run started, by this machine's rows.
+    start: Option<Timestamp>,
+    lamport: Shown<u64>,
+    hybrid: Option<Shown<HybridStamp>>,
+    vector: ShownVector,
+    queue: Queue,
+    unreadable: u64,
+}
+
+/// What is kept of a send.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    place: Place,
+    elapsed: Nanos,
+    lamport: Shown<u64>,
+    hybrid: Option<Shown<HybridStamp>>,
+    vector: ShownVector,
+    payload: Box<str>,
+}
+
+/// What a row follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// The machine's start, or the row before.
+    Known,
+    /// A row that is missing.
+    Unknown,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(model: &'a Model, folders: &[LogFolder], names: &[LogPath]) -> Self {
+        let start = |folder: &LogFolder| folder.manifest.as_ref().and_then(|manifest| manifest.started);
+        let is_virtual = model.scenario().is_some_and(crate::scenario::Scenario::is_virtual);
+        let start_of = |folder| if is_virtual { Some(Timestamp::UNIX_EPOCH) } else { start(folder) };
+        let starts = folders.iter().flat_map(|folder| folder.logs.iter().map(move |_| start_of(folder)));
+        Self {
+            model,
+            paths: names.iter().map(|name| name.path.clone()).collect(),
+            starts: starts.collect(),
+            machines: Vec::new(),
+            counts: Counts::default(),
+            faults: Faults::default(),
+            in_circle: None,
+        }
+    }
+
+    /// What was counted and what is wrong, now that all rows were shown.
+    pub(super) fn finish(mut self, replay: &Replay<Stamp>) -> (Counts, Faults) {
+        let mut in_doubt = Vec::new();
+        for machine in &mut self.machines {
+            in_doubt.extend(machine.queue.finish().map(|wrong| (machine.log, wrong)));
+        }
+        in_doubt.into_iter().for_each(|(log, wrong)| self.wrong_queue(log, wrong));
+        self.check_waiting(replay);
+        self.counts.machines = self.machines.len() as u64;
+        (self.counts, self.faults)
+    }
+
+    fn fault(
+        &self,
+        log: usize,
+        line: u64,
+        kind: FaultKind,
+        column: Column,
+        found: impl Display,
+        expected: impl Into<String>,
+    ) -> Fault {
+        let found = found.to_string();
+        let found = if found.is_empty() { "nothing".to_owned() } else { found };
+        let (path, expected) = (self.paths[log].clone(), expected.into());
+        Fault {
+            kind,
+            path,
+            line: Some(line),
+            column: Some(column),
+            found,
+            expected,
+            unknown: None,
+            circle: vec![],
+        }
+    }
+
+    fn add(
+        &mut self,
+        step: &Step<'_>,
+        kind: FaultKind,
+        column: Column,
+        found: impl Display,
+        expected: impl Into<String>,
+    ) {
+        let fault = self.fault(step.log, step.row.line, kind, column, found, expected);
+        self.faults.add(self.counts.events, fault);
+    }
+
+    /// The machine of a row, a new one where it is its first.
+    fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
+        if step.machine == self.machines.len() {
+            let vm = step.row.vm;
+            self.machines.push(Machine {
+                log: step.log,
+                vm,
+                schedule: self.model.exact_schedule(vm),
+                skew: self.model.skew(vm),
+                event: 0,
+                line: 1,
+                elapsed: Nanos::ZERO,
+                system_time: None,
+                start: self.starts[step.log],
+                lamport: Shown::right(0),
+                hybrid: None,
+                vector: ShownVector::default(),
+                queue: Queue::default(),
+                unreadable: 0,
+            });
+        }
+        &mut self.machines[step.machine]
+    }
+
+    /// The event's number. Where it is not that of the machine's next event, what came before is not known.
+    fn check_number(&mut self, step: &Step<'_>) -> Before {
+        let machine = self.machine(step);
+        let (before, row) = (machine.event, step.row);
+        let was_unreadable = std::mem::replace(&mut machine.unreadable, step.unreadable) < step.unreadable;
+        if row.event == before + 1 {
+            return Before::Known;
+        }
+        if row.event != step.position && !(was_unreadable && row.event > before) {
+            let expected = format!("{}, one more than in its machine's row before", before + 1);
+            self.add(step, FaultKind::Number, Column::Event, row.event, expected);
+        }
+        Before::Unknown
+    }
+
+    fn check_form(&mut self, step: &Step<'_>) {
+        let wrong = wrong_cells(step.row, step.has(Column::SenderLamport), self.model.vms());
+        for (column, found, expected) in wrong {
+            self.add(step, FaultKind::Form, column, found, expected);
+        }
+    }
+
+    /// A received message is one that was sent, to this machine, and came as it was sent.
+    fn check_delivery(&mut self, step: &Step<'_>, delivery: &Delivery<'_, Stamp>) {
+        let row = step.row;
+        let Some(message) = row.message.filter(|_| row.kind == EventKind::Receive) else { return };
+        let stamp = match delivery {
+            Delivery::None => return,
+            Delivery::Unknown => {
+                if self.in_circle.take() != Some(step.place()) {
+                    self.add_unknown(step, message);
+                }
+                return;
+            }
+            Delivery::NotHere { stamp } => {
+                self.add_unknown(step, message);
+                stamp
+            }
+            Delivery::Delivered { stamp, overtaken_by } => {
+                if let Some(later) = overtaken_by {
+                    let sender = message.sender;
+                    let expected = format!(
+                        "a message after {sender}-{later}, which was received before, as messages of a machine to another stay in order"
+                    );
+                    self.add(step, FaultKind::Overtaken, Column::Message, message, expected);
+                }
+                stamp
+            }
+        };
+        let sent = format!("as it was sent ({})", self.place(stamp.place));
+        if self.model.is_one_clock() && row.elapsed < stamp.elapsed {
+            let expected = format!(
+                "{} or later, when message {message} was sent ({})",
+                Seconds(stamp.elapsed),
+                self.place(stamp.place)
+            );
+            self.add(step, FaultKind::Early, Column::Elapsed, Seconds(row.elapsed), expected);
+        }
+        if let Some(lamport) = row.sender_lamport
+            && !stamp.lamport.is_either(lamport)
+        {
+            let expected = format!("{}, {sent}", stamp.lamport.logged);
+            self.add(step, FaultKind::Stamp, Column::SenderLamport, lamport, expected);
+        }
+        if row.payload != *stamp.payload {
+            let expected = if stamp.payload.is_empty() { "nothing" } else { &stamp.payload };
+            self.add(step, FaultKind::Payload, Column::Payload, &row.payload, format!("{expected}, {sent}"));
+        }
+    }
+
+    fn add_unknown(&mut self, step: &Step<'_>, message: MessageId) {
+        let expected = "a message that is on its way to this machine";
+        let (kind, column) = (FaultKind::NotSent, Column::Message);
+        let mut fault = self.fault(step.log, step.row.line, kind, column, message, expected);
+        fault.unknown = Some((message, step.row.vm));
+        self.faults.add(self.counts.events, fault);
+    }
+
+    fn place(&self, place: Place) -> String {
+        format!("{}:{}", self.paths[place.log].display(), place.line)
+    }
+
+    fn count(&mut self, row: &Row) {
+        let counts = &mut self.counts;
+        match row.kind {
+            EventKind::Internal => {}
+            EventKind::Send => {
+                counts.sent += row.peers.len() as u64;
+                counts.lost += row.lost.len() as u64;
+                counts.duplicated += row.duplicated.len() as u64;
+            }
+            EventKind::Receive => counts.received += 1,
+        }
+    }
+}
+
+impl Visitor for Checker<'_> {
+    type Stamp = Stamp;
+
+    fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Stamp>) -> Option<Stamp> {
+        self.counts.events += 1;
+        let row = step.row;
+        let faults = self.faults.count();
+        let before = self.check_number(step);
+        self.check_times(step, before);
+        self.check_form(step);
+        self.check_delivery(step, &delivery);
+        let stamp = match &delivery {
+            Delivery::Delivered { stamp, .. } | Delivery::NotHere { stamp } => Some(*stamp),
+            Delivery::None | Delivery::Unknown => None,
+        };
+        self.check_clocks(step, before, stamp);
+        let is_clean = self.faults.count() == faults;
+        self.check_queue(step, &delivery, is_clean);
+        self.count(row);
+        let machine = &mut self.machines[step.machine];
+        (machine.event, machine.line, machine.elapsed) =
+            (row.event, row.line, row.elapsed.max(machine.elapsed));
+        (row.kind == EventKind::Send).then(|| Stamp {
+            place: step.place(),
+            elapsed: row.elapsed,
+            lamport: machine.lamport,
+            hybrid: machine.hybrid,
+            vector: machine.vector.clone(),
+            payload: row.payload.as_str().into(),
+        })
+    }
+
+    fn unreadable(&mut self, error: ReadError) {
+        self.faults.add(self.counts.events, Fault::unreadable(error));
+    }
+
+    fn cycle(&mut self, rows: &[(Place, MessageId)]) {
+        let Some((first, message)) = rows.first() else { return };
+        const MOST: usize = 8;
+        let step = |(place, message): &(Place, MessageId)| {
+            format!("{}-{} ({}) receives {message}", place.vm, place.event, self.place(*place))
+        };
+        let steps: Vec<String> = rows.iter().take(MOST).map(step).collect();
+        let more =
+            if rows.len() > MOST { format!(", and {} more", rows.len() - MOST) } else { String::new() };
+        let expected = format!(
+            "a message that does not need this event itself: {}{more}, each sent only after the one before",
+            steps.join(", ")
+        );
+        let mut fault =
+            self.fault(first.log, first.line, FaultKind::Circle, Column::Message, message, expected);
+        fault.circle = rows.iter().map(|(place, message)| (*message, place.vm)).collect();
+        self.faults.add(self.counts.events, fault);
+        self.in_circle = Some(*first);
+    }
+}
+
+/// A time as the log writes it.
+struct Seconds(Nanos);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seconds, nanos) = self.0.split();
+        write!(f, "{seconds}.{nanos:09}")
+    }
+}
