@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::flags::Flags;
+use self::flags::{Flags, OUTPUT};
 use self::progress::Bar;
 use self::signals::Signals;
 use crate::control::{Observer, Progress, Stop};
@@ -33,8 +33,6 @@ use crate::worker;
 const FAILED: u8 = 1;
 /// The arguments are wrong.
 const USAGE: u8 = 2;
-/// The folder of a run where nothing else is asked for.
-const OUTPUT: &str = "output";
 
 /// Does what the process's arguments ask for.
 pub fn main() -> ExitCode {
@@ -64,16 +62,22 @@ struct Fatal {
     is_usage: bool,
 }
 
+impl Fatal {
+    /// A failure, or a wrong use.
+    fn new(error: &dyn Display, is_usage: bool) -> Self {
+        Self { message: error.to_string(), code: if is_usage { USAGE } else { FAILED }, is_usage }
+    }
+}
+
 impl From<NodeError> for Fatal {
     fn from(error: NodeError) -> Self {
-        Self { is_usage: error.is_usage(), message: error.to_string() }
+        Self::new(&error, error.is_usage())
     }
 }
 
 impl From<RunError> for Fatal {
     fn from(error: RunError) -> Self {
-        let is_usage = error.is_usage();
-        Self { message: error.to_string(), code: if is_usage { USAGE } else { FAILED }, is_usage }
+        Self::new(&error, error.is_usage())
     }
 }
 

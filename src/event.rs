@@ -1,6 +1,7 @@
 //! Messages, calls and events: what machines send each other, and what a tick makes.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::clock::{Reading, Stamp};
@@ -19,6 +20,25 @@ pub struct MessageId {
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.sender, self.event)
+    }
+}
+
+/// Why a text names no event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event is <machine>-<number of its event>, such as 0-17")]
+pub struct ParseEventError;
+
+impl FromStr for MessageId {
+    type Err = ParseEventError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (sender, event) = text.split_once('-').ok_or(ParseEventError)?;
+        let number =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok());
+        let sender = number(sender).flatten().and_then(|sender| u32::try_from(sender).ok());
+        let event = number(event).flatten().filter(|event| *event > 0);
+        let (sender, event) = sender.zip(event).ok_or(ParseEventError)?;
+        Ok(Self { sender: VmId(sender), event })
     }
 }
 

@@ -3,10 +3,12 @@
 //! This is what all that works after a run stands on. It needs the logs alone: it neither knows how they were
 //! made nor judges them. Its memory grows with the machines and the messages in flight, not with the events.
 
+mod graph;
 mod model;
 mod replay;
 mod waits;
 
+pub use graph::{Front, Graph, Received};
 pub use model::Model;
 pub(crate) use replay::LogSummary;
 pub use replay::{Delivery, HistoryError, Place, Replay, Step, Visitor};

@@ -23,7 +23,7 @@
 //!   whether it fits the machine, and [`series`] makes several. [`fleet`] has a run's processes on this machine
 //!   started and watched, each of which is a [`worker`]; [`join`] makes a process a node of a run over several hosts.
 //! - **After a run**, from its logs alone: [`history`] brings their rows into an order in which causes come before
-//!   effects, and [`check`] tells whether they are right.
+//!   effects, [`check`] tells whether they are right, and [`order`] what happened before what.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -92,6 +92,7 @@ pub mod live;
 pub mod log;
 pub mod network;
 pub mod nodes;
+pub mod order;
 mod panics;
 pub mod run;
 pub mod scenario;

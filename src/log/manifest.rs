@@ -245,8 +245,9 @@ struct Own {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct OwnRun {
-    started: Option<Timestamp>,
+    started: String,
 }
 
 /// Reads a run's manifest.
@@ -258,7 +259,7 @@ pub fn read_manifest(path: &Path) -> Result<SavedManifest, ManifestError> {
     let (settings, own) = read_tables(path)?;
     let settings = settings.try_into().map_err(|source| wrong(path, source))?;
     let Own { status, run, files } = own.try_into().map_err(|source| wrong(path, source))?;
-    Ok(SavedManifest { status, settings, started: run.started, files })
+    Ok(SavedManifest { status, settings, started: run.started.parse().ok(), files })
 }
 
 /// A scenario file's settings, and where it is a manifest, what it has beside them.

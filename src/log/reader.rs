@@ -176,6 +176,8 @@ pub struct RowReader<R> {
     columns: usize,
     cells: Cells,
     row: Row,
+    /// Where the text of the row is.
+    latest: Range<usize>,
     /// The line at which the next row begins.
     line: u64,
     rows: u64,
@@ -211,6 +213,7 @@ impl<R: Read> RowReader<R> {
             columns: 0,
             cells: Cells::default(),
             row: Row::default(),
+            latest: 0..0,
             line: 1,
             rows: 0,
             time: TimeOfDay::default(),
@@ -226,11 +229,26 @@ impl<R: Read> RowReader<R> {
     /// Where the file cannot be read, or the row is malformed.
     #[inline]
     pub fn next_row(&mut self) -> Result<Option<&Row>, ReadError> {
-        let Some((range, line)) = self.next_line()? else { return Ok(None) };
+        Ok(if self.advance()? { Some(&self.row) } else { None })
+    }
+
+    /// Goes on to the next row; false at the end. Otherwise like [`next_row`](Self::next_row).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    #[inline]
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        let Some((range, line)) = self.next_line()? else { return Ok(false) };
         self.rows += 1;
         self.row.line = line;
         self.parse(range)?;
-        Ok(Some(&self.row))
+        Ok(true)
+    }
+
+    /// The text of the row that was read last, or of the header, without the newline at its end.
+    pub fn text(&self) -> &[u8] {
+        &self.source.buffer[self.latest.clone()]
     }
 
     /// The row that was read last.
@@ -291,6 +309,7 @@ impl<R: Read> RowReader<R> {
         match self.source.next_line() {
             Ok(Line::Whole(range)) => {
                 let line = self.line;
+                self.latest = range.clone();
                 // Texts in quotes may hold newlines of their own.
                 self.line += 1 + self.source.newlines_within;
                 Ok(Some((range, line)))
