@@ -1,0 +1,1032 @@
+//! Runs over several processes, as people start them and as networks, keyboards and the kernel treat them: in any
+//! order, with nodes that are missing, wrong, stopped, killed and started again, and with strangers at the ports.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+mod common;
+#[path = "common/proxy.rs"]
+mod proxy;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use clocklab::link::frame;
+use clocklab::link::greeting::{self, Hello, Identity};
+use common::cluster::{self, Cluster, Node, append, wait_until};
+use common::{BridgeRow, Run, bridge_rows, is_log, names};
+use proxy::{Cut, Direction, Proxy};
+
+/// The cases of a group run side by side, since most of a run is waiting.
+macro_rules! side_by_side {
+    ($group:ident: $($case:ident),+ $(,)?) => {
+        #[test]
+        fn $group() {
+            thread::scope(|scope| {
+                $(thread::Builder::new().name(stringify!($case).to_owned()).spawn_scoped(scope, $case).unwrap();)+
+            });
+        }
+    };
+}
+
+side_by_side!(starting:
+    nodes_start_in_any_order,
+    three_nodes_over_a_bad_network_account_for_every_message,
+    many_machines_share_logs,
+    a_missing_node_is_named,
+    an_interrupt_ends_the_waiting,
+    a_port_in_use_is_named_and_nothing_is_overwritten,
+    wrong_nodes_are_refused_and_the_right_one_is_not_disturbed,
+    a_run_of_another_node_or_with_other_settings_is_not_resumed,
+);
+
+side_by_side!(dying:
+    the_others_go_on_without_a_killed_node,
+    a_killed_node_goes_on_where_its_logs_end,
+    a_killed_node_0_goes_on_as_well,
+    a_node_killed_before_the_start_may_come_again,
+    node_0_killed_before_the_start_may_come_again,
+    all_nodes_killed_all_go_on,
+    a_node_started_anew_cannot_join_a_run_under_way,
+    a_process_that_has_a_successor_is_refused,
+    one_that_leaves_is_waited_for_no_more,
+    one_that_left_may_come_back,
+    all_may_leave_at_once,
+    clients_go_on_while_the_server_is_away,
+);
+
+side_by_side!(networks:
+    a_stopped_process_is_lost_and_comes_back,
+    cuts_at_many_moments_lose_nothing,
+    cuts_after_any_number_of_bytes_lose_nothing,
+    a_silent_network_loses_nothing,
+    a_refusing_network_loses_nothing_and_a_slow_one_neither,
+    bytes_that_nobody_sent_break_a_connection_and_not_the_link,
+    hosts_in_namespaces_come_through_a_link_that_is_down,
+);
+
+side_by_side!(strangers:
+    strangers_at_the_port_are_logged_and_disturb_nothing,
+    who_connects_and_says_nothing_is_closed,
+    a_flood_of_bytes_costs_no_memory,
+    nodes_with_one_key_say_nothing_that_others_could_read,
+    a_wrong_key_or_none_gets_a_closed_connection_and_a_row,
+    other_addresses_ask_for_a_key,
+    mpirun_numbers_the_nodes,
+);
+
+// ---- starting ----
+
+fn nodes_start_in_any_order() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 2 --rates 60");
+    let late = cluster.start(1);
+    late.wait_for("waiting for node 0");
+    let first = cluster.start(0);
+    let said = late.end(0);
+    assert_eq!(said.lines().count(), 1, "one notice of one thing: {said}");
+    // The late one asks now and then: the first may have to wait for it in turn.
+    let said = first.end(0);
+    let waits = format!("waiting for node 1 ({}): it has not answered\n", cluster.list[1]);
+    assert!(said.is_empty() || said == waits, "{said}");
+    let run = cluster.assert_whole();
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [120; 4]);
+    assert!(
+        run.rows().any(|row| row.kind == "receive" && run.homes[&row.vm] == 0 && row.peers.as_str() > "1")
+    );
+    // Each bridge tells of the whole life of its link, and of nothing else.
+    let whats: Vec<_> = run.bridges[0].iter().map(|row| row.what.as_str()).collect();
+    assert!(
+        matches!(whats[..], ["listen", "connect" | "accept", "start", "end", "total", "total"]),
+        "{whats:?}"
+    );
+}
+
+fn three_nodes_over_a_bad_network_account_for_every_message() {
+    let cluster = Cluster::new(
+        3,
+        "--vms 7 --duration 2 --rates 40-90 --draw 4 --loss 0.1 --duplicate 0.1 --latency 1ms-300ms --skew 50ms --seed 5",
+    );
+    let nodes = [2, 0, 1].map(|node| cluster.start(node));
+    nodes.into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+    let run = cluster.assert_whole();
+    assert_eq!(run.vms.len(), 7);
+    let sum = |column: &str| run.summary.iter().map(|row| row[column].parse::<u64>().unwrap()).sum::<u64>();
+    assert!(sum("in_flight") > 0 && sum("messages_lost") > 0 && sum("messages_duplicated") > 0);
+}
+
+fn many_machines_share_logs() {
+    let cluster =
+        Cluster::new(3, "--vms 500 --duration 2 --rates 5-10 --clocks lamport --log combined --threads 2");
+    cluster.start_all().into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+    assert_eq!(cluster.assert_whole().vms.len(), 500);
+}
+
+fn a_missing_node_is_named() {
+    for (here, missing) in [(0, 1), (1, 0)] {
+        let cluster = Cluster::new(2, "--vms 4 --duration 60 --join-timeout 2500ms");
+        let said = cluster.start(here).end(1);
+        let name = format!("node {missing} ({})", cluster.list[missing]);
+        let reason = format!("{name}: Connection refused");
+        assert_eq!(said.matches(&format!("waiting for {reason}\n")).count(), 1, "{said}");
+        let error =
+            format!("error: the run did not start within 2.5 s; {name} is missing: Connection refused\n");
+        assert!(said.ends_with(&error), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+}
+
+fn an_interrupt_ends_the_waiting() {
+    for here in [0, 1] {
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let cluster = Cluster::new(2, "--vms 4 --duration 60");
+            let node = cluster.start(here);
+            node.wait_for("waiting for node");
+            node.signal(signal);
+            node.end(code);
+        }
+    }
+}
+
+fn a_port_in_use_is_named_and_nothing_is_overwritten() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 1");
+    fs::create_dir(cluster.output(1)).unwrap();
+    let earlier = cluster.output(1).join("vm_0_1.csv");
+    fs::write(&earlier, "an earlier run").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = cluster.start_with(0, "").said();
+    assert_eq!(said, "");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    command.current_dir(cluster.folder.path());
+    command.args([
+        "--nodes",
+        &format!("{},{address}", cluster.list[0]),
+        "--node",
+        "1",
+        "--output",
+        "o1",
+        "--vms",
+        "4",
+    ]);
+    let said = cluster.spawn(1, command).end(1);
+    assert!(
+        said.starts_with(&format!("error: cannot listen at {address}: Address already in use")),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(earlier).unwrap(), "an earlier run");
+    assert_eq!(names(&cluster.output(1)).len(), 1);
+}
+
+fn wrong_nodes_are_refused_and_the_right_one_is_not_disturbed() {
+    let cluster = Cluster::new(2, "--duration 2 --rates 50");
+    // Another run of two, which somebody interrupted.
+    let others = cluster.start_all_and_run_with("--vms 4 --seed 7");
+    others.iter().for_each(|node| node.signal("INT"));
+    others.into_iter().for_each(|node| drop(node.end(130)));
+    fs::rename(cluster.output(1), cluster.folder.path().join("another")).unwrap();
+
+    let first = cluster.start_with(0, "--vms 4 --seed 7");
+    cluster.wait_for_bridge(0, "listen", None);
+    let refused = |node: Node, here: &str, there: &str| {
+        let said = node.end(1);
+        let name = format!("node 0 ({})", cluster.list[0]);
+        assert!(said.contains(&format!("{name} does not let this process join: ")), "{said}");
+        assert!(said.contains(here), "{said}");
+        first.wait_for(there);
+        assert!(
+            bridge_rows(&cluster.output(0), 0)
+                .iter()
+                .any(|row| row.what == "refuse" && row.reason.contains(there))
+        );
+    };
+    refused(
+        cluster.start_with(1, "--vms 5"),
+        "its vms is 4, and here it is 5",
+        "its vms is 5, and here it is 4",
+    );
+    refused(
+        cluster.start_with(1, "--vms 4 --draw 5"),
+        "its draw is 10, and here it is 5",
+        "its draw is 5, and here it is 10",
+    );
+    refused(
+        cluster.start_with(1, "--vms 4 --seed 9"),
+        "its seed is 7, and here it is 9",
+        "its seed is 9, and here it is 7",
+    );
+    let mut three = cluster.command(1, "--vms 4");
+    let more = format!("{},127.0.0.1:9", cluster.list.join(","));
+    three = replaced(&three, &cluster.list.join(","), &more);
+    refused(
+        cluster.spawn(1, three),
+        "it counts 2 nodes, and this process 3",
+        "it counts 3 nodes, and this process 2",
+    );
+    let another = replaced(&cluster.command(1, "--resume"), "o1", "another");
+    refused(cluster.spawn(1, another), "it belongs to run", "it belongs to run");
+    let said = first.said();
+    assert_eq!(said.matches("refused a connection").count(), 5, "each is told of once: {said}");
+
+    let right = cluster.start_with(1, "--vms 4");
+    assert_eq!(right.end(0), "");
+    first.end(0);
+    let run = cluster.assert_whole();
+    assert_eq!(run.manifest["seed"].as_integer(), Some(7));
+}
+
+fn a_run_of_another_node_or_with_other_settings_is_not_resumed() {
+    let cluster = Cluster::new(2, "--duration 60 --rates 50");
+    let nodes = cluster.start_all_and_run_with("--vms 4");
+    nodes.into_iter().for_each(Node::kill);
+    let before = fs::read(cluster.output(1).join("run.toml")).unwrap();
+    let said = cluster.start_with(1, "--vms 5 --resume").end(2);
+    assert!(said.contains("'--vms'") && said.contains("has 4"), "{said}");
+    let said = cluster.spawn(0, replaced(&cluster.command(0, "--resume"), "o0", "o1")).end(2);
+    assert!(said.contains("node 1 of 2, and this process is node 0 of 2"), "{said}");
+    let said = cluster.spawn(0, replaced(&cluster.command(0, "--resume"), "o0", "nowhere")).end(2);
+    assert!(said.contains("nowhere/run.toml"), "{said}");
+    assert_eq!(fs::read(cluster.output(1).join("run.toml")).unwrap(), before, "nothing was touched");
+}
+
+/// The same command with another argument.
+fn replaced(command: &Command, from: &str, to: &str) -> Command {
+    let mut other = Command::new(command.get_program());
+    other.current_dir(command.get_current_dir().unwrap());
+    other.args(command.get_args().map(|arg| if arg == from { to.as_ref() } else { arg }));
+    other
+}
+
+// ---- dying ----
+
+fn the_others_go_on_without_a_killed_node() {
+    let cluster = Cluster::new(3, "--vms 6 --duration 3 --rates 80");
+    let mut nodes = cluster.start_all_and_run();
+    nodes.remove(1).kill();
+    let name = format!("node 1 ({})", cluster.list[1]);
+    for (node, number) in nodes.into_iter().zip([0, 2]) {
+        let said = node.end(0);
+        assert_eq!(said.matches(&format!("lost the connection to {name}: ")).count(), 1, "{said}");
+        let lost = cluster.bridge(number, "total", Some(1))[0].lost.unwrap();
+        let warning = format!("warning: {name} is gone: away for ");
+        assert!(
+            said.contains(&warning)
+                && said.contains(&format!("; {lost} messages to it may not have arrived")),
+            "{said}"
+        );
+        assert!(lost > 0);
+        assert_eq!(cluster.bridge(number, "lost", Some(1)).len(), 1);
+        assert_eq!(cluster.bridge(number, "gone", Some(1)).len(), 1);
+        assert!(said.lines().count() <= 4, "few words: {said}");
+    }
+    let run = cluster.run();
+    run.assert_sound();
+    assert_eq!([0, 1, 4, 5].map(|vm| run.vms[&vm].len()), [240; 4]);
+    assert_eq!(Run::read(&cluster.output(1)).status(), "running");
+}
+
+fn a_killed_node_goes_on_where_its_logs_end() {
+    let cluster = Cluster::new(3, "--vms 6 --duration 5 --rates 80");
+    let mut nodes = cluster.start_all_and_run();
+    nodes.remove(1).kill();
+    cluster.wait_for_bridge(0, "lost", Some(1));
+    cluster.wait_for_events(0, 50);
+    let (log, before) = (cluster.a_log(1), cluster.events(1));
+    append(&log, b"2,9999,send,0.5");
+    let again = cluster.start_with(1, "--resume");
+    for node in nodes {
+        let said = node.end(0);
+        assert!(
+            said.contains("was started again; ")
+                && said.contains("messages are lost with the process before it"),
+            "{said}"
+        );
+        assert!(said.lines().count() <= 4, "few words: {said}");
+    }
+    assert_eq!(again.end(0), "");
+    let torn = log.with_file_name(format!("{}.torn", log.file_name().unwrap().to_str().unwrap()));
+    assert_eq!(fs::read_to_string(torn).unwrap(), "2,9999,send,0.5");
+    let run = cluster.assert_sound();
+    for node in [0, 2] {
+        let restarted = cluster.bridge(node, "restarted", Some(1));
+        assert_eq!(restarted.len(), 1);
+        let lost = cluster.bridge(node, "total", Some(1))[0].lost.unwrap();
+        assert!(
+            lost > 0 && restarted[0].reason.starts_with(&format!("{lost} messages")),
+            "{}",
+            restarted[0].reason
+        );
+    }
+    let after: usize = [2, 3].iter().map(|vm| run.vms[vm].len()).sum();
+    assert!(before < after && after < 800, "ticks that nobody made: {before}, {after}");
+    assert!(run.unaccounted() >= 0, "{}", run.unaccounted());
+    let heard = |home: usize, from: usize| {
+        let rows = run.rows().filter(|row| row.kind == "receive" && run.homes[&row.vm] == home);
+        rows.filter(|row| run.homes[&row.peers.parse().unwrap()] == from && row.elapsed() > 4_000_000_000)
+            .count()
+    };
+    assert!(heard(0, 1) > 0 && heard(1, 2) > 0, "all speak with each other again");
+}
+
+fn a_killed_node_0_goes_on_as_well() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 4 --rates 80");
+    let mut nodes = cluster.start_all_and_run();
+    nodes.remove(0).kill();
+    cluster.wait_for_bridge(1, "lost", Some(0));
+    let again = cluster.start_with(0, "--resume");
+    nodes.remove(0).end(0);
+    again.end(0);
+    let run = cluster.assert_sound();
+    assert!(run.unaccounted() >= 0);
+    assert_eq!(cluster.bridge(0, "start", None).len(), 2);
+}
+
+fn a_node_killed_before_the_start_may_come_again() {
+    for more in ["--resume", ""] {
+        let cluster = Cluster::new(3, "--vms 6 --duration 1 --rates 80");
+        let mut nodes = vec![cluster.start(0)];
+        let killed = cluster.start(1);
+        wait_until("a link", || {
+            cluster.output(0).exists()
+                && !(cluster.bridge(0, "connect", Some(1)).is_empty()
+                    && cluster.bridge(0, "accept", Some(1)).is_empty())
+        });
+        killed.kill();
+        cluster.wait_for_bridge(0, "lost", Some(1));
+        nodes.push(cluster.start_with(1, more));
+        cluster.wait_for_bridge(0, "restarted", Some(1));
+        nodes.push(cluster.start(2));
+        nodes.into_iter().for_each(|node| drop(node.end(0)));
+        let run = cluster.assert_whole();
+        assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [80; 6]);
+    }
+}
+
+fn node_0_killed_before_the_start_may_come_again() {
+    let cluster = Cluster::new(3, "--vms 6 --duration 1 --rates 80");
+    let killed = cluster.start(0);
+    let mut nodes = vec![cluster.start(1)];
+    wait_until("a link", || {
+        cluster.output(1).exists()
+            && !(cluster.bridge(1, "connect", Some(0)).is_empty()
+                && cluster.bridge(1, "accept", Some(0)).is_empty())
+    });
+    killed.kill();
+    cluster.wait_for_bridge(1, "lost", Some(0));
+    nodes.push(cluster.start_with(0, "--resume"));
+    cluster.wait_for_bridge(1, "restarted", Some(0));
+    nodes.push(cluster.start(2));
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    cluster.assert_whole();
+}
+
+fn all_nodes_killed_all_go_on() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 3 --rates 80");
+    cluster.start_all_and_run().into_iter().for_each(Node::kill);
+    let before = [0, 1].map(|node| cluster.events(node));
+    let nodes = [1, 0].map(|node| cluster.start_with(node, "--resume"));
+    nodes.into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+    let run = cluster.assert_sound();
+    assert!(run.unaccounted() >= 0);
+    assert!([0, 1].iter().all(|node| cluster.events(*node) > before[*node] + 100));
+    // Both go on where the one of them ends that has come further.
+    assert!(run.vms.values().all(|rows| rows.len() > 200));
+}
+
+fn a_node_started_anew_cannot_join_a_run_under_way() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 3 --rates 80");
+    let mut nodes = cluster.start_all_and_run();
+    nodes.remove(1).kill();
+    cluster.wait_for_bridge(0, "lost", Some(1));
+    let said = cluster.start(1).end(1);
+    assert!(said.contains("--resume"), "{said}");
+    assert!(!cluster.output(1).join("previous").exists(), "nothing was touched");
+    let again = cluster.start_with(1, "--resume");
+    nodes.remove(0).end(0);
+    again.end(0);
+    cluster.assert_sound();
+}
+
+/// Somebody copies a node's folder and starts it once more: only one of the two takes part.
+fn a_process_that_has_a_successor_is_refused() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 5 --rates 50");
+    let mut nodes = cluster.start_all_and_run();
+    let (old, first) = (nodes.remove(1), nodes.remove(0));
+    let copy = cluster.folder.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for name in names(&cluster.output(1)) {
+        fs::copy(cluster.output(1).join(&name), copy.join(&name)).unwrap();
+    }
+    let port = cluster::Port::new();
+    let command = replaced(&cluster.command(1, "--resume"), "o1", "copy");
+    let command = replaced(&command, &cluster.ports[1].address.to_string(), &port.address.to_string());
+    let list = format!("{},{}", cluster.list[0], port.address);
+    let new = cluster.spawn(1, replaced(&command, &cluster.list.join(","), &list));
+    cluster.wait_for_bridge(0, "restarted", Some(1));
+    wait_until("a refusal", || {
+        bridge_rows(&cluster.output(0), 0)
+            .iter()
+            .any(|row| row.what == "refuse" && row.reason.contains("after it"))
+    });
+    old.kill();
+    first.end(0);
+    new.end(0);
+    assert_eq!(cluster.bridge(0, "restarted", Some(1)).len(), 1);
+    assert_eq!(Run::read(&copy).status(), "complete");
+}
+
+fn one_that_leaves_is_waited_for_no_more() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let cluster = Cluster::new(3, "--vms 6 --duration 2 --rates 80");
+        let mut nodes = cluster.start_all_and_run();
+        let leaver = nodes.remove(2);
+        leaver.signal(signal);
+        let said = leaver.end(code);
+        assert!(said.starts_with("Interrupted after "), "{said}");
+        for (number, node) in nodes.into_iter().enumerate() {
+            let said = node.end(0);
+            let name = format!("node 2 ({})", cluster.list[2]);
+            assert_eq!(said.matches(&format!("warning: {name} has left the run")).count(), 1, "{said}");
+            assert!(said.contains("messages were dropped on their way to other processes"), "{said}");
+            assert_eq!(said.lines().count(), 3, "{said}");
+            assert!(cluster.bridge(number, "dropped", Some(2)).len() < 12, "few rows");
+        }
+        let run = cluster.run();
+        run.assert_sound();
+        assert_eq!(run.unaccounted(), 0, "one that leaves in order leaves nothing unknown");
+        assert_eq!(Run::read(&cluster.output(2)).status(), "interrupted");
+    }
+}
+
+fn one_that_left_may_come_back() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 4 --rates 80");
+    let mut nodes = cluster.start_all_and_run();
+    let leaver = nodes.remove(1);
+    leaver.signal("INT");
+    leaver.end(130);
+    cluster.wait_for_bridge(0, "left", Some(1));
+    cluster.wait_for_events(0, 20);
+    let again = cluster.start_with(1, "--resume");
+    nodes.remove(0).end(0);
+    again.end(0);
+    let run = cluster.assert_sound();
+    let late = |row: &&common::Row| row.kind == "receive" && row.elapsed() > 3_000_000_000;
+    let is_from_there = |row: &&common::Row| run.homes[&row.peers.parse().unwrap()] != run.homes[&row.vm];
+    assert!(run.rows().filter(late).filter(is_from_there).count() > 0, "they speak with each other again");
+    assert!(run.unaccounted() >= 0);
+}
+
+fn all_may_leave_at_once() {
+    let cluster = Cluster::new(3, "--vms 6 --duration 60 --rates 80");
+    let nodes = cluster.start_all_and_run();
+    nodes.iter().for_each(|node| node.signal("INT"));
+    nodes.into_iter().for_each(|node| drop(node.end(130)));
+    let run = cluster.run();
+    run.assert_sound();
+    assert_eq!(run.unaccounted(), 0);
+}
+
+fn clients_go_on_while_the_server_is_away() {
+    let cluster = Cluster::new(3, "--workload client-server --vms 6 --duration 5 --rates 80");
+    let mut nodes = [2, 1, 0].map(|node| cluster.start(node)).into_iter().collect::<Vec<_>>();
+    let codes = |node: usize| {
+        let logs = names(&cluster.output(node)).into_iter().filter(|name| is_log(name));
+        let codes =
+            |name| fs::read_to_string(cluster.output(node).join(name)).unwrap().matches(",receive,").count();
+        logs.map(codes).sum::<usize>()
+    };
+    wait_until("codes at all clients", || {
+        [1, 2].iter().all(|node| cluster.events(*node) > 0 && codes(*node) > 5)
+    });
+    nodes.pop().unwrap().kill();
+    cluster.wait_for_bridge(1, "lost", Some(0));
+    let before = codes(1);
+    cluster.wait_for_events(1, 60);
+    let between = codes(1);
+    assert!(between <= before + 40, "nobody answers while the server is away");
+    nodes.push(cluster.start_with(0, "--resume"));
+    wait_until("more codes", || codes(1) > between + 5);
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    let run = cluster.assert_sound();
+    assert!(run.unaccounted() >= 0);
+    assert!(
+        [1, 2, 3, 4, 5].iter().all(|vm| run.vms[vm].iter().any(|row| row.kind == "receive")),
+        "more clients than one"
+    );
+}
+
+// ---- networks ----
+
+/// Two nodes that reach each other through a proxy each; the proxies are those in front of nodes 0 and 1.
+fn behind_proxies(args: &str) -> (Cluster, [Proxy; 2]) {
+    let mut cluster = Cluster::new(2, args);
+    let proxies = [0, 1].map(|node| Proxy::to(cluster.ports[node].address));
+    cluster.list = proxies.iter().map(|proxy| proxy.address().to_string()).collect();
+    (cluster, proxies)
+}
+
+fn open(proxies: &[Proxy; 2]) -> u64 {
+    proxies.iter().map(|proxy| proxy.counts().open).sum()
+}
+
+fn passed(proxies: &[Proxy; 2]) -> u64 {
+    let each = proxies.iter().map(|proxy| proxy.counts().passed);
+    each.map(|passed| passed[Direction::There] + passed[Direction::Back]).sum()
+}
+
+fn a_stopped_process_is_lost_and_comes_back() {
+    let cluster = Cluster::new(3, "--vms 6 --duration 7 --rates 50");
+    let nodes = cluster.start_all_and_run();
+    nodes[1].signal("STOP");
+    cluster.wait_for_bridge(0, "lost", Some(1));
+    cluster.wait_for_bridge(2, "lost", Some(1));
+    assert_eq!(cluster.bridge(0, "lost", Some(1))[0].reason, "nothing was heard for 5 s");
+    nodes[1].signal("CONT");
+    cluster.wait_for_bridge(0, "back", Some(1));
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    let run = cluster.assert_whole();
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [350; 6]);
+}
+
+fn cuts_at_many_moments_lose_nothing() {
+    let (cluster, proxies) = behind_proxies("--vms 6 --duration 4 --rates 150 --draw 4");
+    let mut nodes = cluster.start_all();
+    let (mut cuts, mut hows) = (0, [Cut::Fin, Cut::Rst].into_iter().cycle());
+    // Later cuts come after more has passed.
+    while nodes.iter_mut().all(Node::is_running) && cluster.bridge_ends(0) == 0 {
+        let (before, more) = (passed(&proxies), 13 * cuts % 2000);
+        wait_until("bytes, or the end", || passed(&proxies) > before + more || cluster.bridge_ends(0) > 0);
+        let how = hows.next().unwrap();
+        cuts += proxies.iter().map(|proxy| proxy.cut(how) as u64).sum::<u64>();
+    }
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    assert!(cuts > 20, "{cuts}");
+    let run = cluster.assert_whole();
+    assert!(run.bridges.iter().flatten().any(|row| row.what == "resent"));
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [600; 6]);
+}
+
+fn cuts_after_any_number_of_bytes_lose_nothing() {
+    let (cluster, proxies) = behind_proxies("--vms 4 --duration 4 --rates 200 --draw 4");
+    let mut nodes = cluster.start_all();
+    for bytes in 0.. {
+        for (proxy, direction) in proxies.iter().zip([Direction::There, Direction::Back]) {
+            let bytes = if bytes < 60 { bytes * 7 } else { bytes * 31 % 3000 };
+            proxy.cut_after(direction, bytes, if bytes % 2 == 0 { Cut::Fin } else { Cut::Rst });
+        }
+        let before = passed(&proxies);
+        wait_until("bytes, or the end", || {
+            passed(&proxies) > before + 500 || cluster.bridge_ends(0) > 0 || !nodes[0].is_running()
+        });
+        if cluster.bridge_ends(0) > 0 || !nodes[0].is_running() {
+            break;
+        }
+    }
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    let run = cluster.assert_whole();
+    assert!(cluster.bridge(0, "lost", Some(1)).len() > 5, "{}", cluster.bridge(0, "lost", Some(1)).len());
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [800; 4]);
+}
+
+fn a_silent_network_loses_nothing() {
+    let (cluster, proxies) = behind_proxies("--vms 4 --duration 8 --rates 50");
+    let nodes = cluster.start_all_and_run();
+    proxies.iter().for_each(Proxy::black_hole);
+    for (node, peer) in [(0, 1), (1, 0)] {
+        assert_eq!(cluster.wait_for_bridge(node, "lost", Some(peer)), "nothing was heard for 5 s");
+    }
+    proxies.iter().for_each(Proxy::heal);
+    cluster.wait_for_bridge(0, "back", Some(1));
+    for node in nodes {
+        let said = node.end(0);
+        assert!(said.contains("lost the connection to node") && said.contains("is back"), "{said}");
+    }
+    cluster.assert_whole();
+}
+
+fn a_refusing_network_loses_nothing_and_a_slow_one_neither() {
+    let (cluster, proxies) = behind_proxies("--vms 4 --duration 4 --rates 100");
+    let nodes = cluster.start_all_and_run();
+    proxies.iter().for_each(|proxy| proxy.delay(Duration::from_millis(30)));
+    cluster.wait_for_events(0, 60);
+    proxies.iter().for_each(Proxy::refuse);
+    for proxy in &proxies {
+        proxy.cut(Cut::Rst);
+    }
+    wait_until("both find out", || {
+        [(0, 1), (1, 0)].iter().all(|(node, peer)| !cluster.bridge(*node, "fail", Some(*peer)).is_empty())
+    });
+    assert_eq!(cluster.wait_for_bridge(0, "fail", Some(1)), "Connection refused");
+    cluster.wait_for_events(0, 60);
+    proxies.iter().for_each(Proxy::accept);
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    let run = cluster.assert_whole();
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [400; 4]);
+}
+
+fn bytes_that_nobody_sent_break_a_connection_and_not_the_link() {
+    for more in ["", " --cluster-key-file key"] {
+        let (cluster, proxies) = behind_proxies(&format!("--vms 4 --duration 3 --rates 100{more}"));
+        fs::write(cluster.folder.path().join("key"), "0123456789abcdef").unwrap();
+        let nodes = cluster.start_all_and_run();
+        let garbage: [&[u8]; 4] =
+            [&[0; 40], b"GET / HTTP/1.1\r\n\r\n", &[0xff; 3000], &[1, 0, 0, 0, 9, 9, 9, 9, 9]];
+        for (count, bytes) in garbage.into_iter().enumerate() {
+            let lost = || cluster.bridge(0, "lost", Some(1)).len() + cluster.bridge(1, "lost", Some(0)).len();
+            let direction = if count % 2 == 0 { Direction::There } else { Direction::Back };
+            wait_until("an open link", || open(&proxies) > 0);
+            let before = lost();
+            wait_until("a broken connection", || {
+                for proxy in &proxies {
+                    // Under a key, any two bytes are the length of a record that could come.
+                    proxy.inject(direction, &bytes.repeat(100));
+                }
+                lost() > before
+            });
+        }
+        nodes.into_iter().for_each(|node| drop(node.end(0)));
+        let run = cluster.assert_whole();
+        let reasons: Vec<_> =
+            run.bridges.iter().flatten().filter(|row| row.what == "lost").map(|row| &row.reason).collect();
+        let expected = if more.is_empty() {
+            "a frame "
+        } else {
+            "something was changed, repeated or left out on the way"
+        };
+        assert!(reasons.iter().any(|reason| reason.contains(expected)), "{reasons:?}");
+    }
+}
+
+/// Two hosts with a cable between them, each a network namespace of this machine. They go with it.
+struct Hosts(String);
+
+impl Hosts {
+    /// None where this machine, or who runs the test, may not make them.
+    fn new() -> Option<Self> {
+        let hosts = Self(format!("clk{}", std::process::id()));
+        let Self(name) = &hosts;
+        let made = ip(&format!("netns add {name}a"))
+            && ip(&format!("netns add {name}b"))
+            && ip(&format!("link add {name}x netns {name}a type veth peer name {name}y netns {name}b"))
+            && ip(&format!("-n {name}a addr add 10.213.7.1/24 dev {name}x"))
+            && ip(&format!("-n {name}b addr add 10.213.7.2/24 dev {name}y"))
+            && hosts.set("up")
+            && ip(&format!("-n {name}b link set {name}y up"));
+        made.then_some(hosts)
+    }
+
+    /// Plugs the cable in, or out.
+    fn set(&self, state: &str) -> bool {
+        ip(&format!("-n {}a link set {}x {state}", self.0, self.0))
+    }
+
+    /// The same command on one of the hosts.
+    fn on(&self, host: &str, command: &Command) -> Command {
+        let mut there = Command::new("ip");
+        there.args(["netns", "exec", &format!("{}{host}", self.0)]).arg(command.get_program());
+        there.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
+        there
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for host in ["a", "b"] {
+            ip(&format!("netns del {}{host}", self.0));
+        }
+    }
+}
+
+fn ip(args: &str) -> bool {
+    let output = Command::new("ip").args(args.split_whitespace()).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+fn hosts_in_namespaces_come_through_a_link_that_is_down() {
+    let Some(hosts) = Hosts::new() else {
+        eprintln!("skipped: network namespaces need root and iproute2");
+        return;
+    };
+    let mut cluster = Cluster::new(2, "--vms 4 --duration 9 --rates 50 --cluster-key-file key");
+    fs::write(cluster.folder.path().join("key"), "a key for two hosts, drawn at random").unwrap();
+    let before: Vec<String> = cluster.ports.iter().map(|port| port.address.to_string()).collect();
+    cluster.list = vec!["10.213.7.1:7000".into(), "10.213.7.2:7000".into()];
+    let nodes = [(0, "a"), (1, "b")].map(|(node, host)| {
+        let command = replaced(&cluster.command(node, ""), &before[node], &cluster.list[node]);
+        cluster.spawn(node, hosts.on(host, &command))
+    });
+    (0..2).for_each(|node| cluster.wait_for_events(node, 20));
+    assert!(hosts.set("down"));
+    cluster.wait_for_bridge(0, "lost", Some(1));
+    cluster.wait_for_bridge(1, "lost", Some(0));
+    assert!(hosts.set("up"));
+    cluster.wait_for_bridge(0, "back", Some(1));
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    cluster.assert_whole();
+}
+
+// ---- strangers ----
+
+fn dial(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
+/// Demands that the other end closes the connection and says nothing.
+fn assert_closed(mut stream: TcpStream) {
+    match stream.read(&mut [0; 100]) {
+        Ok(0) => {}
+        Ok(count) => panic!("{count} bytes of an answer"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+}
+
+/// A hello as a process of that run would say it.
+fn hello(cluster: &Cluster, from: u32, to: u32) -> Hello {
+    let manifest = fs::read_to_string(cluster.output(0).join("run.toml")).unwrap();
+    let settings = manifest.lines().skip(1).take_while(|line| !line.starts_with("threads"));
+    let settings = settings.collect::<Vec<_>>().join("\n");
+    let scenario = greeting::scenario_lines(&format!("version = {}\n{settings}", env!("CARGO_PKG_VERSION")));
+    let run = manifest.parse::<toml::Table>().unwrap()["run"]["id"].as_str().unwrap().into();
+    let from = Identity { run, scenario, nodes: 2, node: from, incarnation: 77 };
+    Hello { from, to, knows: 0, received: 0, turn: 1 }
+}
+
+fn strangers_at_the_port_are_logged_and_disturb_nothing() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 4 --rates 80");
+    let nodes = cluster.start_all_and_run();
+    let address = cluster.ports[0].address;
+    (0..20).for_each(|_| drop(dial(address)));
+    let says = |bytes: &[u8]| {
+        let mut stream = dial(address);
+        stream.write_all(bytes).unwrap();
+        stream
+    };
+    assert_closed(says(b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"));
+    assert_closed(says(&[0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0]));
+    assert_closed(says(&[0; 100]));
+    assert_closed(says(&[
+        20, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+    ]));
+    assert_closed(says(b"clkseal1 and what follows it in a handshake of Noise, of sixty-four bytes"));
+    let answer = |hello: &Hello| {
+        let mut bytes = Vec::new();
+        frame::put(&mut bytes, |body| greeting::put_hello(hello, body));
+        let mut answer = Vec::new();
+        says(&bytes).read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let wrong_node = answer(&hello(&cluster, 1, 1));
+    assert!(wrong_node.contains("node 1 wanted to speak to node 1, and met node 0"), "{wrong_node}");
+    let own_node = answer(&hello(&cluster, 0, 0));
+    assert!(own_node.contains("node 0 wanted to speak to node 0, and met node 0"), "{own_node}");
+    let mut other_run = hello(&cluster, 1, 0);
+    other_run.from.run = "another".into();
+    assert!(answer(&other_run).contains("it belongs to run"));
+    let reasons = || -> BTreeMap<String, usize> {
+        let mut reasons = BTreeMap::new();
+        for row in bridge_rows(&cluster.output(0), 0).into_iter().filter(|row| row.what == "refuse") {
+            assert!(row.address.starts_with("127.0.0.1:"), "{row:?}");
+            *reasons.entry(row.reason).or_default() += 1;
+        }
+        reasons
+    };
+    wait_until("a row for each", || reasons().values().sum::<usize>() == 28);
+    let reasons = reasons();
+    assert_eq!(reasons["it closed the connection and had not greeted"], 20);
+    let has =
+        |text: &str| assert!(reasons.keys().any(|reason| reason.contains(text)), "{text} in {reasons:?}");
+    has("it does not speak clocklab's protocol: a frame of 542393671 bytes");
+    has("a frame of 2147483647 bytes");
+    has("a frame of 0 bytes");
+    has("it does not speak clocklab's protocol: a frame whose checksum is wrong");
+    has("it speaks with a cluster key, and this process has none");
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    let run = cluster.assert_whole();
+    assert!(!run.bridges.iter().flatten().any(|row| row.what == "lost"), "no link was disturbed");
+}
+
+fn who_connects_and_says_nothing_is_closed() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 7 --rates 50");
+    let nodes = cluster.start_all_and_run();
+    let idle: Vec<TcpStream> = (0..100).map(|_| dial(cluster.ports[0].address)).collect();
+    idle.into_iter().for_each(assert_closed);
+    let refused = cluster.bridge(0, "refuse", None);
+    let count = |reason: &str| refused.iter().filter(|row| row.reason == reason).count();
+    assert_eq!(count("no greeting came within 5 s"), 64);
+    assert_eq!(count("too many connections that have not greeted"), 36);
+    nodes.into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+    let run = cluster.assert_whole();
+    assert!(!run.bridges.iter().flatten().any(|row| row.what == "lost"), "no link was disturbed");
+}
+
+/// The memory of a process, in KiB.
+fn memory(node: &Node) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", node.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim_end_matches("kB").trim().parse().unwrap()
+}
+
+fn a_flood_of_bytes_costs_no_memory() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 5 --rates 50");
+    let nodes = cluster.start_all_and_run();
+    let before = memory(&nodes[0]);
+    // The head of a frame that would just be taken, and then a megabyte of what is none.
+    let mut bytes = vec![7; 1 << 20];
+    bytes[..8].copy_from_slice(&[0, 64, 0, 0, 0, 0, 0, 0]);
+    for _ in 0..1000 {
+        // It is closed while it sends.
+        let _ = dial(cluster.ports[0].address).write_all(&bytes);
+    }
+    let after = memory(&nodes[0]);
+    assert!(after < before + (8 << 10), "{before} KiB before, {after} KiB after");
+    nodes.into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+    let run = cluster.assert_whole();
+    assert!(!run.bridges.iter().flatten().any(|row: &BridgeRow| row.what == "lost"), "no link was disturbed");
+    let refused = bridge_rows(&cluster.output(0), 0).into_iter().filter(|row| row.what == "refuse").count();
+    assert!(refused <= 1000, "rows are bounded");
+}
+
+const SECRET: &str = "4c0ffee5ecretkeythatstandsnowhere";
+
+/// Passes bytes on between a dialling node and its target, and keeps a copy of all of them.
+fn wiretap(target: SocketAddr) -> (SocketAddr, std::sync::Arc<std::sync::Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = std::sync::Arc::<std::sync::Mutex<Vec<u8>>>::default();
+    let tape = std::sync::Arc::clone(&heard);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let Ok(server) = TcpStream::connect(target) else { continue };
+            let lanes = [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)];
+            for (mut from, mut to) in lanes {
+                let tape = std::sync::Arc::clone(&tape);
+                thread::spawn(move || {
+                    let mut bytes = [0; 4096];
+                    while let Ok(count @ 1..) = from.read(&mut bytes) {
+                        tape.lock().unwrap().extend_from_slice(&bytes[..count]);
+                        if to.write_all(&bytes[..count]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+    (address, heard)
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn nodes_with_one_key_say_nothing_that_others_could_read() {
+    for (key, is_readable) in [(" --cluster-key-file the-key", false), ("", true)] {
+        let mut cluster = Cluster::new(2, &format!("--vms 4 --duration 1 --rates 50{key}"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("{SECRET}\n")).unwrap();
+        std::os::unix::fs::symlink(file.path(), cluster.folder.path().join("the-key")).unwrap();
+        let taps = [0, 1].map(|node| wiretap(cluster.ports[node].address));
+        cluster.list = taps.iter().map(|(address, _)| address.to_string()).collect();
+        cluster.start_all().into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+        let run = cluster.assert_whole();
+        let id = run.manifest["run"]["id"].as_str().unwrap();
+        let heard: Vec<u8> = taps.iter().flat_map(|(_, heard)| heard.lock().unwrap().clone()).collect();
+        assert!(heard.len() > 2000);
+        for text in [id, "clocklab", "duration", "seed"] {
+            assert_eq!(contains(&heard, text), is_readable, "{text}");
+        }
+        drop(fs::remove_file(cluster.folder.path().join("the-key")));
+        assert!(!contains(&cluster.everything(), SECRET) && !contains(&heard, SECRET));
+    }
+}
+
+fn a_wrong_key_or_none_gets_a_closed_connection_and_a_row() {
+    let keys = ["", " --cluster-key-file one", " --cluster-key-file other"];
+    let cases = [
+        (1, 2, "its cluster key is not this process's: all nodes need the same --cluster-key-file"),
+        (
+            1,
+            0,
+            "it does not speak with a cluster key, and this process does: all nodes need the same --cluster-key-file",
+        ),
+        (
+            0,
+            1,
+            "it speaks with a cluster key, and this process has none: all nodes need the same --cluster-key-file",
+        ),
+    ];
+    for (ours, theirs, reason) in cases {
+        let cluster = Cluster::new(2, "--vms 4 --duration 1 --rates 50");
+        let folder = tempfile::tempdir().unwrap();
+        for (name, key) in [("one", SECRET), ("other", "something else altogether")] {
+            fs::write(folder.path().join(name), key).unwrap();
+            std::os::unix::fs::symlink(folder.path().join(name), cluster.folder.path().join(name)).unwrap();
+        }
+        let first = cluster.start_with(0, keys[ours]);
+        cluster.wait_for_bridge(0, "listen", None);
+        let said = cluster.start_with(1, &format!("{} --join-timeout 1s", keys[theirs])).end(1);
+        assert!(said.contains("without a word; does it have another cluster key, or none?"), "{said}");
+        assert!(
+            cluster.bridge(0, "refuse", None).iter().all(|row| row.reason == reason),
+            "{:?}",
+            cluster.bridge(0, "refuse", None)
+        );
+        first.wait_for(reason);
+        let second = cluster.start_with(1, keys[ours]);
+        second.end(0);
+        let said = first.end(0);
+        assert_eq!(said.matches(reason).count(), 1, "{said}");
+        cluster.assert_whole();
+        ["one", "other"].iter().for_each(|name| fs::remove_file(cluster.folder.path().join(name)).unwrap());
+        assert!(!contains(&cluster.everything(), SECRET));
+    }
+}
+
+fn other_addresses_ask_for_a_key() {
+    let program = |args: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_clocklab"))
+            .current_dir(folder.path())
+            .args(args)
+            .output()
+            .unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let asks = |(code, said): (Option<i32>, String), flag: &str| {
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            [flag, "--cluster-key-file", "--no-cluster-key"].iter().all(|flag| said.contains(flag)),
+            "{said}"
+        );
+    };
+    asks(program(&["--nodes", "10.1.2.3:7000,10.1.2.4:7000", "--node", "0"]), "--nodes");
+    asks(program(&["--nodes", "127.0.0.1:7000,lab2:7000", "--node", "0"]), "--nodes");
+    for listen in ["0.0.0.0:7000", "[::]:7000", "10.1.2.3:7000"] {
+        asks(
+            program(&["--nodes", "127.0.0.1:7000,127.0.0.1:7001", "--node", "0", "--listen", listen]),
+            "--listen",
+        );
+    }
+    // No packet is sent for it.
+    let probe = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.connect("192.0.2.1:9")?;
+        socket.local_addr()
+    });
+    let Ok(own) = probe
+        .map(|address| address.ip())
+        .map_err(drop)
+        .and_then(|ip| if ip.is_loopback() { Err(()) } else { Ok(ip) })
+    else {
+        eprintln!("skipped in part: this machine has no address but its own");
+        return;
+    };
+    let mut cluster = Cluster::new(2, "--vms 2 --duration 1 --rates 20 --no-cluster-key");
+    let before: Vec<String> = cluster.ports.iter().map(|port| port.address.to_string()).collect();
+    let free = [0, 1].map(|_| TcpListener::bind((own, 0)).unwrap());
+    cluster.list = free.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
+    drop(free);
+    let nodes = [0, 1].map(|node| {
+        let to = if node == 0 { &cluster.list[0] } else { "0.0.0.0:PORT" };
+        let port = cluster.list[node].rsplit_once(':').unwrap().1;
+        cluster.spawn(node, replaced(&cluster.command(node, ""), &before[node], &to.replace("PORT", port)))
+    });
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
+    cluster.assert_whole();
+}
+
+// ---- launchers ----
+
+fn mpirun_numbers_the_nodes() {
+    let has_mpirun = Command::new("mpirun").arg("--version").output();
+    if !has_mpirun.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: mpirun is not installed (Debian: openmpi-bin)");
+        return;
+    }
+    let cluster = Cluster::new(3, "");
+    // A node list without --listen: each process finds its own address by its rank.
+    let script = format!(
+        "exec {} --nodes {} --node auto --vms 6 --duration 1 --rates 50 --output o$OMPI_COMM_WORLD_RANK",
+        env!("CARGO_BIN_EXE_clocklab"),
+        cluster.list.join(",")
+    );
+    let mut command = Command::new("mpirun");
+    command.current_dir(cluster.folder.path());
+    command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3", "sh", "-c", &script]);
+    cluster.spawn(0, command).end(0);
+    let run = cluster.assert_whole();
+    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [50; 6]);
+    let printed = names(cluster.folder.path());
+    assert!(
+        printed.iter().filter(|name| name.starts_with('o')).count() == 3
+            && !printed.iter().any(|name| is_log(name))
+    );
+}
