@@ -420,7 +420,7 @@ fn is_done(links: &Rc<Links>, place: &Rc<Place>) -> bool {
         let reason = || format!("away for {:.0} s ({})", away.as_secs_f64(), peer.away.reason);
         match peer.in_use {
             Some(_) if ending.early && waited >= LEAVING_TIME => "no answer to the farewell".to_owned(),
-            None if ending.early => reason(),
+            None if ending.early && (peer.away.is_refused || waited >= LEAVING_TIME) => reason(),
             None if peer.away.is_refused && away >= REFUSED_TIME => reason(),
             None if away >= AWAY_TIME => reason(),
             _ => return false,
