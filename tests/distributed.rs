@@ -51,10 +51,12 @@ side_by_side!(dying:
     a_killed_node_0_goes_on_as_well,
     a_node_killed_before_the_start_may_come_again,
     node_0_killed_before_the_start_may_come_again,
+    a_resumed_node_counts_what_it_has_for_one_that_it_never_meets,
     all_nodes_killed_all_go_on,
     a_node_started_anew_cannot_join_a_run_under_way,
     a_process_that_has_a_successor_is_refused,
     one_that_leaves_is_waited_for_no_more,
+    one_that_leaves_and_loses_its_connection_says_farewell_over_another,
     one_that_left_may_come_back,
     all_may_leave_at_once,
     clients_go_on_while_the_server_is_away,
@@ -384,6 +386,30 @@ fn node_0_killed_before_the_start_may_come_again() {
     cluster.assert_whole();
 }
 
+fn a_resumed_node_counts_what_it_has_for_one_that_it_never_meets() {
+    let mut cluster = Cluster::new(3, "--vms 6 --duration 3 --rates 80");
+    let proxy = Proxy::to(cluster.ports[1].address);
+    let direct = std::mem::replace(&mut cluster.list[1], proxy.address().to_string());
+    let mut nodes = vec![cluster.start(0), cluster.start(2)];
+    let killed = cluster.start(1);
+    (0..3).for_each(|node| cluster.wait_for_events(node, 30));
+    killed.kill();
+    proxy.refuse();
+    let nowhere = cluster::Port::new();
+    cluster.list = vec![cluster.list[0].clone(), direct, nowhere.address.to_string()];
+    nodes.push(cluster.start_with(1, "--resume"));
+    for node in nodes {
+        node.end(0);
+    }
+    let run = cluster.run();
+    run.assert_sound();
+    for (node, other) in [(1, 2), (2, 1)] {
+        assert_eq!(cluster.bridge(node, "gone", Some(other)).len(), 1);
+        assert!(cluster.bridge(node, "total", Some(other))[0].lost > Some(0));
+    }
+    assert!(run.unaccounted() >= 0);
+}
+
 fn all_nodes_killed_all_go_on() {
     let cluster = Cluster::new(2, "--vms 4 --duration 3 --rates 80");
     cluster.start_all_and_run().into_iter().for_each(Node::kill);
@@ -460,6 +486,24 @@ fn one_that_leaves_is_waited_for_no_more() {
         assert_eq!(run.unaccounted(), 0, "one that leaves in order leaves nothing unknown");
         assert_eq!(Run::read(&cluster.output(2)).status(), "interrupted");
     }
+}
+
+fn one_that_leaves_and_loses_its_connection_says_farewell_over_another() {
+    let (cluster, proxies) = behind_proxies("--vms 4 --duration 3 --rates 80");
+    let mut nodes = cluster.start_all_and_run();
+    let leaver = nodes.remove(1);
+    // The farewell has arrived, and the answer to it is on its way, when the connection is cut.
+    proxies.iter().for_each(|proxy| proxy.delay(Duration::from_millis(200)));
+    leaver.signal("INT");
+    cluster.wait_for_bridge(0, "left", Some(1));
+    let cuts: usize = proxies.iter().map(|proxy| proxy.cut(Cut::Rst)).sum();
+    assert!(cuts > 0);
+    leaver.end(130);
+    let said = nodes.remove(0).end(0);
+    assert!(said.contains("has left the run") && !said.contains("is gone"), "{said}");
+    let run = cluster.run();
+    run.assert_sound();
+    assert_eq!(run.unaccounted(), 0);
 }
 
 fn one_that_left_may_come_back() {
