@@ -25,6 +25,10 @@ const WORD: u8 = 6;
 pub const HEARTBEAT: Nanos = Nanos::from_secs(1);
 /// An end that has said nothing for so long is taken for dead, and its connection is closed.
 pub const SILENCE: Nanos = Nanos::from_secs(5);
+/// An acknowledgement waits so long for something to go with: alone it would wake the other process for itself.
+pub const PATIENCE: Nanos = Nanos::new(5_000_000);
+/// It does not wait where so many bytes came since the last one: the other end keeps them until then.
+const MANY_BYTES: usize = 64 * 1024;
 /// What a parcel's frame has beside its payload, at most.
 const OVERHEAD: usize = 32;
 /// The longest payload of a parcel.
@@ -68,7 +72,10 @@ struct Kept {
 struct Line {
     heard: Nanos,
     spoke: Nanos,
-    owes_acknowledgement: bool,
+    /// When to acknowledge at the latest; none where all is acknowledged.
+    owes_by: Option<Nanos>,
+    /// The bytes that came since the last acknowledgement.
+    unacknowledged: usize,
 }
 
 /// What has passed so far.
@@ -221,7 +228,7 @@ impl Session {
         };
         self.known = incarnation;
         self.acknowledge(received)?;
-        self.line = Some(Line { heard: now, spoke: now, owes_acknowledgement: false });
+        self.line = Some(Line { heard: now, spoke: now, owes_by: None, unacknowledged: 0 });
         Ok(attached)
     }
 
@@ -329,7 +336,7 @@ impl Session {
             PARCEL => {
                 let messages = reader.small().ok_or(SessionError::Malformed)?;
                 let arrival = Arrival::Parcel { messages, payload: reader.0 };
-                if !self.is_next(number)? {
+                if !self.is_next(number, body.len(), now)? {
                     self.counts.repeated.add(messages);
                     return Ok(Arrival::Nothing);
                 }
@@ -338,12 +345,18 @@ impl Session {
             }
             WORD => {
                 let word = Word::read(reader.0).ok_or(SessionError::Malformed)?;
-                Ok(if self.is_next(number)? { Arrival::Word(word) } else { Arrival::Nothing })
+                Ok(if self.is_next(number, body.len(), now)? {
+                    Arrival::Word(word)
+                } else {
+                    Arrival::Nothing
+                })
             }
             END if reader.is_empty() => {
-                if !self.is_next(number)? {
+                if !self.is_next(number, body.len(), now)? {
                     return Ok(Arrival::Nothing);
                 }
+                // Its process waits for nothing else.
+                self.owe(now);
                 self.peer_ended = true;
                 Ok(Arrival::End)
             }
@@ -356,9 +369,10 @@ impl Session {
     pub fn write(&mut self, now: Nanos, most: usize, out: &mut Vec<u8>) {
         let Some(line) = &mut self.line else { return };
         let start = out.len();
-        if line.owes_acknowledgement || now.minus(line.spoke) >= HEARTBEAT {
+        let goes_along = line.owes_by.is_some() && self.written < self.kept.len();
+        if goes_along || line.owes(now) || now.minus(line.spoke) >= HEARTBEAT {
             let received = self.received;
-            line.owes_acknowledgement = false;
+            (line.owes_by, line.unacknowledged) = (None, 0);
             self.counts.frames_written += 1;
             frame::put(out, |body| {
                 body.push(ACKNOWLEDGEMENT);
@@ -390,14 +404,16 @@ impl Session {
         amount
     }
 
-    /// Whether [`write`](Self::write) has something for the connection, heartbeats aside.
-    pub fn has_to_write(&self) -> bool {
-        self.line.is_some_and(|line| line.owes_acknowledgement || self.written < self.kept.len())
+    /// Whether [`write`](Self::write) has something for the connection now, heartbeats aside.
+    pub fn has_to_write(&self, now: Nanos) -> bool {
+        self.line.is_some_and(|line| line.owes(now) || self.written < self.kept.len())
     }
 
-    /// When to write a heartbeat, or to look for silence, at the latest.
+    /// When to write an acknowledgement or a heartbeat, or to look for silence, at the latest.
     pub fn timeout(&self) -> Option<Nanos> {
-        self.line.map(|line| line.spoke.plus(HEARTBEAT).min(line.heard.plus(SILENCE)))
+        let line = self.line?;
+        let alive = line.spoke.plus(HEARTBEAT).min(line.heard.plus(SILENCE));
+        Some(line.owes_by.map_or(alive, |by| by.min(alive)))
     }
 
     /// Looks whether the other end has been silent for too long.
@@ -433,16 +449,28 @@ impl Session {
     }
 
     /// Whether that number is the next one; counts it, and owes an acknowledgement in any case.
-    fn is_next(&mut self, number: u64) -> Result<bool, SessionError> {
+    fn is_next(&mut self, number: u64, bytes: usize, now: Nanos) -> Result<bool, SessionError> {
         let expected = self.received + 1;
         if number > expected || number == 0 {
             return Err(SessionError::Gap { expected, found: number });
         }
-        if let Some(line) = &mut self.line {
-            line.owes_acknowledgement = true;
-        }
+        let is_next = number == expected;
+        let unacknowledged = self.line.as_mut().map_or(0, |line| {
+            line.unacknowledged += bytes;
+            line.unacknowledged
+        });
+        // Who sends something again does not know that it has arrived.
+        let is_urgent = !is_next || unacknowledged >= MANY_BYTES;
+        self.owe(if is_urgent { now } else { now.plus(PATIENCE) });
         self.received = self.received.max(number);
-        Ok(number == expected)
+        Ok(is_next)
+    }
+
+    /// Acknowledges what came by then at the latest.
+    fn owe(&mut self, by: Nanos) {
+        if let Some(line) = &mut self.line {
+            line.owes_by = Some(line.owes_by.map_or(by, |owed| owed.min(by)));
+        }
     }
 
     fn acknowledge(&mut self, number: u64) -> Result<(), SessionError> {
@@ -472,6 +500,13 @@ impl Session {
             self.keep(END, 0, &[]);
         }
         lost
+    }
+}
+
+impl Line {
+    /// Whether to acknowledge now.
+    fn owes(&self, now: Nanos) -> bool {
+        self.owes_by.is_some_and(|by| by <= now)
     }
 }
 

@@ -111,7 +111,7 @@ impl Pair {
 
     /// Lets everything arrive.
     fn settle(&mut self) {
-        while self.ends.iter().any(|end| !end.inbound.is_empty() || end.session.has_to_write()) {
+        while self.ends.iter().any(|end| !end.inbound.is_empty() || end.session.has_to_write(self.now)) {
             self.deliver(0, usize::MAX);
             self.deliver(1, usize::MAX);
         }
@@ -329,7 +329,7 @@ fn a_parcel_that_comes_again_is_left_out_and_acknowledged_again() {
     let arrival = Arrival::Parcel { messages: 3, payload: b"x" };
     assert_eq!(session.read(&parcel, Nanos::ZERO), Ok(arrival));
     assert_eq!(session.read(&parcel, Nanos::ZERO), Ok(Arrival::Nothing));
-    assert!(session.has_to_write());
+    assert!(session.has_to_write(Nanos::ZERO), "at once");
     let amount = Amount { parcels: 1, messages: 3 };
     assert_eq!((session.counts().received, session.counts().repeated), (amount, amount));
 }
@@ -341,4 +341,36 @@ fn a_process_given_up_leaves_a_count() {
     session.send(4, b"y").unwrap();
     assert_eq!(session.give_up(), Amount { parcels: 2, messages: 7 });
     assert_eq!((session.counts().lost.messages, session.kept_bytes()), (7, 0));
+}
+
+#[test]
+fn an_acknowledgement_goes_with_a_parcel_or_alone_after_a_while_or_at_once_for_many_bytes() {
+    let (mut session, _) = attached();
+    let written = |session: &mut Session, now| {
+        let mut out = Vec::new();
+        session.write(now, 1 << 20, &mut out);
+        let mut frames = Frames::default();
+        frames.push(&out);
+        let mut kinds = Vec::new();
+        while let Some(body) = frames.pop().unwrap() {
+            kinds.push(body[0]);
+        }
+        kinds
+    };
+    session.read(&[PARCEL, 1, 1, b'x'], Nanos::ZERO).unwrap();
+    assert_eq!((session.has_to_write(Nanos::ZERO), session.timeout()), (false, Some(PATIENCE)));
+    assert_eq!(written(&mut session, Nanos::ZERO), []);
+    session.send(1, b"answer").unwrap();
+    assert_eq!(written(&mut session, Nanos::ZERO), [ACKNOWLEDGEMENT, PARCEL]);
+    session.read(&[PARCEL, 2, 1, b'x'], Nanos::ZERO).unwrap();
+    session.read(&[PARCEL, 3, 1, b'x'], Nanos::new(4_000_000)).unwrap();
+    assert_eq!(session.timeout(), Some(PATIENCE), "the first one waits no longer for the second one");
+    assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT]);
+    let mut long = vec![PARCEL, 4, 1];
+    long.resize(MANY_BYTES, b'x');
+    session.read(&long, PATIENCE).unwrap();
+    assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT]);
+    assert_eq!(written(&mut session, PATIENCE), []);
+    session.read(&[END, 5], PATIENCE).unwrap();
+    assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT], "its process waits for it");
 }

@@ -370,11 +370,12 @@ impl Links {
                 place.peer.borrow_mut().put(&message);
             }
         }
+        let now = self.now();
         for place in &self.places {
             let (untold, standing) = {
                 let mut peer = place.peer.borrow_mut();
                 peer.flush();
-                if peer.session.has_to_write() {
+                if peer.session.has_to_write(now) {
                     place.to_write.notify_one();
                 }
                 (peer.take_untold(self.now()), peer.standing)

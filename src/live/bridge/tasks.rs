@@ -290,7 +290,7 @@ async fn converse(
         {
             let mut peer = place.peer.borrow_mut();
             peer.count_bytes(connection.take_traffic());
-            let has_more = peer.session.has_to_write();
+            let has_more = peer.session.has_to_write(now);
             if has_more && connection.takes_more() {
                 continue;
             }
