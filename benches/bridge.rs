@@ -35,6 +35,7 @@ use clocklab::vm::{Store, Vm};
 use clocklab::workload::ScaleModel;
 use common::median;
 use crossing::Crossing;
+use peer::Peer;
 
 const ROUNDS: usize = 9;
 /// Messages a round; a whole number of reports.
@@ -104,8 +105,20 @@ fn compare(name: &str, reference: impl FnMut() -> f64, ours: impl FnMut() -> f64
     common::compare(name, ROUNDS, reference, ours);
 }
 
-/// Round trips of a lone message: medians over the rounds, and ours divided by the reference's pair by pair.
+/// Round trips of a lone message, with both processes on one core, and with each on its own. Where the two run
+/// is chance otherwise, and makes more of a difference than all that they do: a core that sleeps wakes slowly.
 fn round_trips() {
+    for (name, cores) in [("one core", ("0", "0")), ("two cores", ("0", "1"))] {
+        let mut measuring = Peer::start_on(cores, &["trips"]);
+        for _ in 0..2 {
+            println!("round trip of a lone message on {name}, {}", measuring.hear());
+        }
+        measuring.end();
+    }
+}
+
+/// Medians over the rounds, and ours divided by the reference's pair by pair.
+fn make_trips() {
     let (mut bare, mut ours) = (tcp::PingPong::start(), Crossing::start(VMS, false));
     let mut found = [const { Vec::new() }; 6];
     for round in 0..=ROUNDS {
@@ -124,12 +137,10 @@ fn round_trips() {
     for (name, values) in ["p50", "p99"].iter().zip(found.chunks_exact(3)) {
         let (low, high) =
             values[2].iter().fold((f64::MAX, f64::MIN), |(low, high), &r| (low.min(r), high.max(r)));
-        println!(
-            "round trip of a lone message, {name}: bare TCP {:.1} us, clocklab {:.1} us, {:.2} times ({low:.2} to {high:.2})",
-            median(values[0].clone()),
-            median(values[1].clone()),
-            median(values[2].clone()),
-        );
+        let [bare, ours, ratio] = [0, 1, 2].map(|which| median(values[which].clone()));
+        peer::say(format_args!(
+            "{name}: bare TCP {bare:.1} us, clocklab {ours:.1} us, {ratio:.2} times ({low:.2} to {high:.2})"
+        ));
     }
     ours.end();
 }
@@ -201,6 +212,7 @@ fn vectors() {
 
 fn play(part: &[String]) {
     match part[0].as_str() {
+        "trips" => make_trips(),
         "bridge" => crossing::count(&part[1..]),
         "tcp-count" => tcp::count(),
         "tcp-echo" => tcp::echo(),

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// Says which part the process that was started again plays.
 const PART: &str = "CLOCKLAB_BENCH_PART";
+/// The core on which the processes run that this one starts; any where there is none.
+const CORE: &str = "CLOCKLAB_BENCH_CORE";
 
 /// A process that plays a part of the bench, and talks in lines.
 pub struct Peer {
@@ -20,12 +22,29 @@ pub struct Peer {
 impl Peer {
     /// Starts one; the words say which part it plays.
     pub fn start(words: &[&str]) -> Self {
-        let mut child = Command::new(env::current_exe().expect("a bench has a file"))
-            .env(PART, words.join(" "))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process can be started");
+        Self::launch(words, env::var(CORE).ok().as_deref(), None)
+    }
+
+    /// Starts one that runs on the first of these cores, and the processes that it starts on the second one.
+    pub fn start_on(cores: (&str, &str), words: &[&str]) -> Self {
+        Self::launch(words, Some(cores.0), Some(cores.1))
+    }
+
+    fn launch(words: &[&str], core: Option<&str>, next: Option<&str>) -> Self {
+        let bench = env::current_exe().expect("a bench has a file");
+        let mut command = match core {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", core]).arg(bench);
+                command
+            }
+            None => Command::new(bench),
+        };
+        if let Some(next) = next {
+            command.env(CORE, next);
+        }
+        command.env(PART, words.join(" ")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("a process can be started");
         let (talk, hear) = (child.stdin.take(), child.stdout.take().expect("a pipe"));
         Self { child, talk, hear: BufReader::new(hear) }
     }
