@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::link::codec::CodecError;
@@ -124,8 +124,7 @@ impl Connection {
                 Ok(None) => {}
                 Err(error) => return Err(Fault::NoGreeting(error)),
             }
-            self.stream.readable().await?;
-            match self.read() {
+            match self.read().await {
                 Err(Fault::Closed) => return Err(Fault::Unanswered),
                 read => read?,
             }
@@ -142,8 +141,7 @@ impl Connection {
             if self.seal.is_ready() {
                 return Ok(());
             }
-            self.stream.readable().await?;
-            match self.read() {
+            match self.read().await {
                 Err(Fault::Closed) => return Err(Fault::Unanswered),
                 read => read?,
             }
@@ -187,22 +185,34 @@ impl Connection {
         }
     }
 
-    /// Waits until there is something to read, or room for what is to be written.
-    pub(super) async fn ready(&self) -> Result<bool, Fault> {
-        let interest =
-            if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
-        let ready = self.stream.ready(interest).await?;
-        Ok(ready.is_readable() || ready.is_read_closed())
+    /// Waits until something has come, and takes it in, or there is room for what is to be written. Nothing is
+    /// lost where it is not waited for to the end.
+    pub(super) async fn turn(&mut self) -> Result<(), Fault> {
+        if self.out.is_empty() {
+            return self.read().await;
+        }
+        let (mut reads, writes) = self.stream.split();
+        let count = tokio::select! {
+            biased;
+            count = reads.read(&mut self.buffer) => count?,
+            writable = writes.writable() => return Ok(writable?),
+        };
+        self.take(count)
     }
 
-    /// Reads as much as there is now, up to a piece.
-    pub(super) fn read(&mut self) -> Result<(), Fault> {
-        let count = match self.stream.try_read(&mut self.buffer) {
-            Ok(0) => return Err(Fault::Closed),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
+    /// Waits until something has come, and takes it in, up to a piece.
+    ///
+    /// Not by `try_read`: after that, even if it has read all that there was, the stream stays ready until a
+    /// further attempt has found nothing.
+    async fn read(&mut self) -> Result<(), Fault> {
+        let count = self.stream.read(&mut self.buffer).await?;
+        self.take(count)
+    }
+
+    fn take(&mut self, count: usize) -> Result<(), Fault> {
+        if count == 0 {
+            return Err(Fault::Closed);
+        }
         self.traffic.1 += count as u64;
         self.plain.clear();
         self.seal.push(&self.buffer[..count], &mut self.plain)?;

@@ -305,10 +305,10 @@ async fn converse(
         let can_deliver = links.can_deliver();
         tokio::select! {
             biased;
-            readable = connection.ready(), if can_deliver => if readable? {
-                connection.read()?;
+            turned = connection.turn(), if can_deliver => {
+                turned?;
                 take_in(links, place, connection, number)?;
-            },
+            }
             () = place.to_write.notified() => {}
             () = alarm.as_mut() => {}
         }
