@@ -201,8 +201,6 @@ pub struct Finish {
 /// The bridge of a process.
 pub struct Bridge {
     links: Rc<Links>,
-    outbound: Arc<Outbound>,
-    batch: Vec<Message>,
     has_ended: bool,
 }
 
@@ -222,9 +220,9 @@ impl Bridge {
         let log = if membership.resume { BridgeLog::resume(path) } else { BridgeLog::create(path) }?;
         Ok(Self::start_in_arbiter(arbiter, move |context| {
             let clock = Timebase::starting_in(Duration::ZERO);
-            let links = Rc::new(Links::new(&membership, log, clock, tell));
             outbound.wakes(actix::AsyncContext::address(context).recipient());
-            let bridge = Self { links, outbound, batch: Vec::new(), has_ended: false };
+            let links = Rc::new(Links::new(&membership, outbound, log, clock, tell));
+            let bridge = Self { links, has_ended: false };
             bridge.open_links(membership);
             bridge
         }))
@@ -249,11 +247,6 @@ impl Bridge {
         }
         tasks::start(links, tasks::muster(Rc::clone(links), membership.join_timeout));
     }
-
-    fn forward(&mut self) {
-        let dropped = self.outbound.take(&mut self.batch);
-        self.links.forward(self.batch.drain(..), dropped);
-    }
 }
 
 impl Actor for Bridge {
@@ -264,7 +257,7 @@ impl Handler<Wake> for Bridge {
     type Result = ();
 
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
-        self.forward();
+        self.links.forward();
     }
 }
 
@@ -288,7 +281,7 @@ impl Handler<Finish> for Bridge {
     type Result = ();
 
     fn handle(&mut self, Finish { lamport, early }: Finish, _: &mut Context<Self>) {
-        self.forward();
+        self.links.forward();
         self.links.finish(lamport, early);
         if !std::mem::replace(&mut self.has_ended, true) {
             tasks::start(&self.links, tasks::end(Rc::clone(&self.links)));

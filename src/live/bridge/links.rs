@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::connection::Fault;
 use super::peer::{Away, Peer, Standing};
-use super::{Closing, Deliver, Membership, News, Tell};
+use super::{Closing, Deliver, Membership, News, Outbound, Tell};
 use crate::driver::LinkReport;
 use crate::event::Message;
 use crate::id::VmId;
@@ -49,6 +49,9 @@ pub(super) struct Links {
     pub(super) key: Option<Arc<Key>>,
     pub(super) clock: Timebase,
     pub(super) places: Vec<Rc<Place>>,
+    pub(super) outbound: Arc<Outbound>,
+    /// Empty, and kept for its memory.
+    batch: RefCell<Vec<Message>>,
     log: RefCell<Option<BridgeLog>>,
     refusals: Cell<u64>,
     /// The hosts and reasons of those that people were told of.
@@ -98,7 +101,13 @@ enum Delivery {
 }
 
 impl Links {
-    pub(super) fn new(membership: &Membership, log: BridgeLog, clock: Timebase, tell: Tell) -> Self {
+    pub(super) fn new(
+        membership: &Membership,
+        outbound: Arc<Outbound>,
+        log: BridgeLog,
+        clock: Timebase,
+        tell: Tell,
+    ) -> Self {
         let Membership { identity, addresses, vms, key, .. } = membership;
         let others = (0..identity.nodes).zip(addresses).filter(|(node, _)| *node != identity.node);
         let places = others.map(|(node, address)| {
@@ -113,6 +122,8 @@ impl Links {
             key: key.clone(),
             clock,
             places: places.collect(),
+            outbound,
+            batch: RefCell::default(),
             log: RefCell::new(Some(log)),
             refusals: Cell::new(0),
             told_refusals: RefCell::default(),
@@ -357,14 +368,16 @@ impl Links {
 
     // ---- what machines send ----
 
-    /// Takes messages for machines elsewhere, and sees to it that they leave.
-    pub(super) fn forward(&self, messages: impl Iterator<Item = Message>, dropped: u64) {
+    /// Takes the messages that wait for machines elsewhere, and sees to it that they leave.
+    pub(super) fn forward(&self) {
+        let mut batch = self.batch.borrow_mut();
+        let dropped = self.outbound.take(&mut batch);
         self.overflow.update(|sum| sum + dropped);
         if dropped > 0 {
             let reason = format!("{dropped} messages: the machines sent more than the bridge could take");
             self.note(Happening::Dropped, None, "", &reason);
         }
-        for message in messages {
+        for message in batch.drain(..) {
             let node = nodes::node_of(message.to.0, self.own.nodes, self.vms);
             if let Some(place) = self.place(node) {
                 place.peer.borrow_mut().put(&message);

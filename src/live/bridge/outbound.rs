@@ -29,7 +29,7 @@ pub struct Outbound {
 #[derive(Default)]
 struct Waiting {
     messages: Vec<Message>,
-    /// Whether the bridge has been woken and has not come yet.
+    /// Whether the bridge has been woken and has not come yet, or is going to look in any case.
     is_told: bool,
     dropped: u64,
 }
@@ -65,6 +65,11 @@ impl Outbound {
         if let Some(bridge) = self.bridge.get() {
             bridge.do_send(Wake);
         }
+    }
+
+    /// The bridge is awake, and is going to take what there is: no message wakes it until then.
+    pub(super) fn attend(&self) {
+        self.lock().is_told = true;
     }
 
     /// Swaps the messages that wait for an empty batch, and tells how many were dropped.

@@ -307,7 +307,11 @@ async fn converse(
             biased;
             turned = connection.turn(), if can_deliver => {
                 turned?;
-                take_in(links, place, connection, number)?;
+                // What arrives may be answered at once: the answers leave now, with the acknowledgement.
+                links.outbound.attend();
+                let taken = take_in(links, place, connection, number);
+                links.forward();
+                taken?;
             }
             () = place.to_write.notified() => {}
             () = alarm.as_mut() => {}
