@@ -63,6 +63,7 @@ impl End {
             join_timeout: Duration::from_secs(20),
             log: PathBuf::from(folder.path()).join("bridge.csv"),
             resume: false,
+            deaths: None,
         };
         let system = System::new();
         let (sender, news) = mpsc::channel();

@@ -318,7 +318,7 @@ fn what_cannot_be_true_breaks_the_connection_and_not_the_session() {
     assert_eq!(session.read(&body(77, 1), now), Err(SessionError::Malformed));
     assert_eq!(session.read(&[], now), Err(SessionError::Malformed));
     assert!(session.attach(&Hello { received: 2, ..hello.clone() }, now).is_err());
-    assert!(session.is_attached() && session.has_to_write(), "the connection in use is still in use");
+    assert!(session.is_attached() && session.has_to_write(Nanos::ZERO), "the connection in use is still in use");
     assert_eq!(session.attach(&hello, now), Ok(Attached::Resumed));
 }
 
@@ -359,7 +359,7 @@ fn an_acknowledgement_goes_with_a_parcel_or_alone_after_a_while_or_at_once_for_m
     };
     session.read(&[PARCEL, 1, 1, b'x'], Nanos::ZERO).unwrap();
     assert_eq!((session.has_to_write(Nanos::ZERO), session.timeout()), (false, Some(PATIENCE)));
-    assert_eq!(written(&mut session, Nanos::ZERO), []);
+    assert_eq!(written(&mut session, Nanos::ZERO), [0u8; 0]);
     session.send(1, b"answer").unwrap();
     assert_eq!(written(&mut session, Nanos::ZERO), [ACKNOWLEDGEMENT, PARCEL]);
     session.read(&[PARCEL, 2, 1, b'x'], Nanos::ZERO).unwrap();
@@ -370,7 +370,7 @@ fn an_acknowledgement_goes_with_a_parcel_or_alone_after_a_while_or_at_once_for_m
     long.resize(MANY_BYTES, b'x');
     session.read(&long, PATIENCE).unwrap();
     assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT]);
-    assert_eq!(written(&mut session, PATIENCE), []);
+    assert_eq!(written(&mut session, PATIENCE), [0u8; 0]);
     session.read(&[END, 5], PATIENCE).unwrap();
     assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT], "its process waits for it");
 }
