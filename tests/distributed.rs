@@ -477,7 +477,10 @@ fn one_that_leaves_is_waited_for_no_more() {
             let said = node.end(0);
             let name = format!("node 2 ({})", cluster.list[2]);
             assert_eq!(said.matches(&format!("warning: {name} has left the run")).count(), 1, "{said}");
-            assert!(said.contains("messages were not sent, since the process that they were for was away"), "{said}");
+            assert!(
+                said.contains("messages were not sent, since the process that they were for was away"),
+                "{said}"
+            );
             assert_eq!(said.lines().count(), 3, "{said}");
             assert!(cluster.bridge(number, "dropped", Some(2)).len() < 12, "few rows");
         }

@@ -16,8 +16,10 @@
 //! dropped: that is what the model says of it.
 
 mod connection;
+mod diary;
 mod join;
 mod links;
+mod muster;
 mod outbound;
 mod peer;
 mod tasks;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message as ActixMessage};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::diary::Diary;
 pub use self::join::{Asked, ask, listen};
 use self::links::Links;
 pub use self::outbound::Outbound;
@@ -221,7 +224,7 @@ impl Bridge {
         Ok(Self::start_in_arbiter(arbiter, move |context| {
             let clock = Timebase::starting_in(Duration::ZERO);
             outbound.wakes(actix::AsyncContext::address(context).recipient());
-            let links = Rc::new(Links::new(&membership, outbound, log, clock, tell));
+            let links = Rc::new(Links::new(&membership, outbound, clock, Diary::new(log, tell)));
             let bridge = Self { links, has_ended: false };
             bridge.open_links(membership);
             bridge
@@ -237,7 +240,7 @@ impl Bridge {
                 links.note(Happening::Listen, None, &address, "");
                 tasks::start(links, tasks::listen(Rc::clone(links), listener));
             }
-            Err(source) => links.tell(News::NotJoined(JoinError::Listen { address, source })),
+            Err(source) => links.diary.tell(News::NotJoined(JoinError::Listen { address, source })),
         }
         if let Some(deaths) = membership.deaths.take() {
             tasks::start(links, tasks::bury(Rc::clone(links), deaths));
@@ -306,7 +309,7 @@ impl Handler<Stop> for Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.links.tell(News::Panicked(panics::latest()));
+            self.links.diary.tell(News::Panicked(panics::latest()));
         }
     }
 }

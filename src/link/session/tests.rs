@@ -318,7 +318,10 @@ fn what_cannot_be_true_breaks_the_connection_and_not_the_session() {
     assert_eq!(session.read(&body(77, 1), now), Err(SessionError::Malformed));
     assert_eq!(session.read(&[], now), Err(SessionError::Malformed));
     assert!(session.attach(&Hello { received: 2, ..hello.clone() }, now).is_err());
-    assert!(session.is_attached() && session.has_to_write(Nanos::ZERO), "the connection in use is still in use");
+    assert!(
+        session.is_attached() && session.has_to_write(Nanos::ZERO),
+        "the connection in use is still in use"
+    );
     assert_eq!(session.attach(&hello, now), Ok(Attached::Resumed));
 }
 

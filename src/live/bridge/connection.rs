@@ -185,9 +185,12 @@ impl Connection {
         }
     }
 
-    /// Waits until something has come, and takes it in, or there is room for what is to be written. Nothing is
-    /// lost where it is not waited for to the end.
-    pub(super) async fn turn(&mut self) -> Result<(), Fault> {
+    /// Waits until something has come, and takes it in if it may, or there is room for what is to be written.
+    /// Nothing is lost where it is not waited for to the end.
+    pub(super) async fn turn(&mut self, may_read: bool) -> Result<(), Fault> {
+        if !may_read {
+            return self.room().await;
+        }
         if self.out.is_empty() {
             return self.read().await;
         }
@@ -198,6 +201,14 @@ impl Connection {
             writable = writes.writable() => return Ok(writable?),
         };
         self.take(count)
+    }
+
+    /// Waits until there is room for what is to be written; for ever where that is nothing.
+    async fn room(&self) -> Result<(), Fault> {
+        if self.out.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        Ok(self.stream.writable().await?)
     }
 
     /// Waits until something has come, and takes it in, up to a piece.

@@ -1,7 +1,6 @@
 //! All links of a bridge: who is there, when the run starts, where messages go, and when all is said.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,8 +8,10 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::connection::Fault;
+use super::diary::Diary;
+use super::muster::{Muster, Others, Step};
 use super::peer::{Away, Peer, Standing};
-use super::{Closing, Deliver, Membership, News, Outbound, Tell};
+use super::{Closing, Deliver, Membership, News, Outbound};
 use crate::driver::LinkReport;
 use crate::event::Message;
 use crate::id::VmId;
@@ -19,14 +20,10 @@ use crate::link::seal::Key;
 use crate::link::session::Attached;
 use crate::link::word::Word;
 use crate::live::Timebase;
-use crate::log::{BridgeLog, BridgeRow, Happening, LogError, Traffic};
+use crate::log::{BridgeRow, Happening, Traffic};
 use crate::nodes;
 use crate::time::Nanos;
 
-/// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
-const MOST_REFUSALS: u64 = 1000;
-/// Refused connections of which people are told.
-const MOST_TOLD: usize = 20;
 /// Messages that are kept for machines which do not tick yet; beyond, the links are not read.
 const MOST_EARLY: usize = 100_000;
 
@@ -52,11 +49,7 @@ pub(super) struct Links {
     pub(super) outbound: Arc<Outbound>,
     /// Empty, and kept for its memory.
     batch: RefCell<Vec<Message>>,
-    log: RefCell<Option<BridgeLog>>,
-    refusals: Cell<u64>,
-    /// The hosts and reasons of those that people were told of.
-    told_refusals: RefCell<Vec<(String, String)>>,
-    tell: Tell,
+    pub(super) diary: Diary,
     muster: RefCell<Muster>,
     delivery: RefCell<Delivery>,
     turn: Cell<u64>,
@@ -66,7 +59,6 @@ pub(super) struct Links {
     lamport: Cell<u64>,
     /// Messages dropped before it was looked for whom they were.
     overflow: Cell<u64>,
-    warnings: RefCell<Vec<String>>,
     /// Something has happened that those who wait for the start or the end should look at.
     pub(super) changed: Notify,
 }
@@ -77,20 +69,6 @@ pub(super) struct Ending {
     /// Whether it does not wait for the others.
     pub(super) early: bool,
     pub(super) since: Nanos,
-}
-
-/// What is known on the way to the common start.
-#[derive(Default)]
-struct Muster {
-    /// How far the own logs go, once the own machines are ready.
-    prepared: Option<Nanos>,
-    /// The same of the others, at node 0.
-    ready: BTreeMap<u32, Nanos>,
-    /// The incarnation of node 0 that was told that this process is ready.
-    told: u64,
-    /// How far the run had come when, as the start signal said.
-    signal: Option<(Nanos, Nanos)>,
-    has_started: bool,
 }
 
 /// Where arrived messages go.
@@ -104,9 +82,8 @@ impl Links {
     pub(super) fn new(
         membership: &Membership,
         outbound: Arc<Outbound>,
-        log: BridgeLog,
         clock: Timebase,
-        tell: Tell,
+        diary: Diary,
     ) -> Self {
         let Membership { identity, addresses, vms, key, .. } = membership;
         let others = (0..identity.nodes).zip(addresses).filter(|(node, _)| *node != identity.node);
@@ -124,10 +101,7 @@ impl Links {
             places: places.collect(),
             outbound,
             batch: RefCell::default(),
-            log: RefCell::new(Some(log)),
-            refusals: Cell::new(0),
-            told_refusals: RefCell::default(),
-            tell,
+            diary,
             muster: RefCell::default(),
             delivery: RefCell::new(Delivery::Early(Vec::new())),
             turn: Cell::new(0),
@@ -135,7 +109,6 @@ impl Links {
             ending: Cell::new(None),
             lamport: Cell::new(0),
             overflow: Cell::new(0),
-            warnings: RefCell::default(),
             changed: Notify::new(),
         }
     }
@@ -183,53 +156,36 @@ impl Links {
 
     /// The own machines are ready to start, or to go on from there.
     pub(super) fn prepared(&self, elapsed: Nanos) {
-        self.muster.borrow_mut().prepared = Some(elapsed);
+        self.muster.borrow_mut().prepared(elapsed);
         self.advance();
     }
 
     pub(super) fn has_started(&self) -> bool {
-        self.muster.borrow().has_started
+        self.muster.borrow().has_started()
     }
 
-    /// How far the run has come; none before the start.
-    fn elapsed(&self) -> Option<Nanos> {
-        let (elapsed, at) = self.muster.borrow().signal?;
-        Some(elapsed.plus(self.now().minus(at)))
-    }
-
-    /// Does what is possible now on the way to the start. All links come first; then every process tells node 0
-    /// that it is ready, and node 0 gives the signal. One that was started again finds the others under way,
-    /// and each of them tells it how far the run has come.
+    /// Does what is possible now on the way to the start.
     fn advance(&self) {
         self.changed.notify_waiters();
-        let mut muster = self.muster.borrow_mut();
-        let Some(own) = muster.prepared.filter(|_| !muster.has_started) else { return };
-        if let Some((elapsed, at)) = muster.signal {
-            muster.has_started = true;
-            drop(muster);
-            return self.start(own.max(elapsed.plus(self.now().minus(at))));
-        }
-        if self.places.iter().any(|place| place.peer.borrow().standing != Standing::Here) {
-            return;
-        }
-        if let Some(first) = self.place(0) {
-            let known = first.peer.borrow().session.known();
-            if std::mem::replace(&mut muster.told, known) != known {
-                self.say(first, Word::Ready { elapsed: own });
+        let others = Others {
+            count: self.places.len(),
+            are_here: self.places.iter().all(|place| place.peer.borrow().standing == Standing::Here),
+            first: self.place(0).map(|first| first.peer.borrow().session.known()),
+        };
+        let step = self.muster.borrow_mut().advance(others, self.now());
+        let elapsed = match step {
+            None => return,
+            Some(Step::SayReady(elapsed)) => {
+                return self.place(0).into_iter().for_each(|first| self.say(first, Word::Ready { elapsed }));
             }
-        } else if muster.ready.len() == self.places.len() {
-            let elapsed = muster.ready.values().copied().fold(own, Nanos::max);
-            muster.signal = Some((elapsed, self.now()));
-            muster.has_started = true;
-            drop(muster);
-            self.places.iter().for_each(|place| self.say(place, Word::Start { elapsed }));
-            self.start(elapsed);
-        }
-    }
-
-    fn start(&self, elapsed: Nanos) {
+            Some(Step::Signal(elapsed)) => {
+                self.places.iter().for_each(|place| self.say(place, Word::Start { elapsed }));
+                elapsed
+            }
+            Some(Step::Start(elapsed)) => elapsed,
+        };
         self.note(Happening::Start, None, "", "");
-        self.tell(News::Start { elapsed });
+        self.diary.tell(News::Start { elapsed });
     }
 
     /// Those that are missing for the start, each with the reason.
@@ -239,7 +195,7 @@ impl Links {
             let peer = place.peer.borrow();
             let reason = match peer.standing {
                 Standing::Here if peer.in_use.is_none() => peer.away.reason.clone(),
-                Standing::Here if self.own.node == 0 && !muster.ready.contains_key(&place.node) => {
+                Standing::Here if self.own.node == 0 && !muster.is_ready(place.node) => {
                     "it is not ready: it misses another node, or still prepares".into()
                 }
                 Standing::Here => return None,
@@ -259,14 +215,14 @@ impl Links {
             Attached::New => self.note(how, Some(place), address, ""),
             Attached::Resumed => {
                 self.note(Happening::Back, Some(place), address, "");
-                self.notice(format!("{} is back", self.name(place)));
+                self.diary.notice(format!("{} is back", self.name(place)));
             }
             Attached::Restarted(lost) => {
                 let reason = format!("{} messages are lost with the process before it", lost.messages);
                 self.note(Happening::Restarted, Some(place), address, &reason);
-                self.muster.borrow_mut().ready.remove(&place.node);
+                self.muster.borrow_mut().succeeded(place.node);
                 if self.has_started() {
-                    self.warn(format!("{} was started again; {reason}", self.name(place)));
+                    self.diary.warn(format!("{} was started again; {reason}", self.name(place)));
                 }
             }
         }
@@ -276,7 +232,7 @@ impl Links {
         }
         if attached != Attached::Resumed
             && self.ending.get().is_none()
-            && let Some(elapsed) = self.elapsed()
+            && let Some(elapsed) = self.muster.borrow().elapsed(self.now())
         {
             self.say(place, Word::Start { elapsed });
         }
@@ -291,7 +247,7 @@ impl Links {
         if !matches!(fault, Fault::Over) {
             self.note(Happening::Lost, Some(place), address, &fault.to_string());
             if place.peer.borrow().standing == Standing::Here && self.ending.get().is_none() {
-                self.notice(format!("lost the connection to {}: {fault}", self.name(place)));
+                self.diary.notice(format!("lost the connection to {}: {fault}", self.name(place)));
             }
         }
         self.changed.notify_waiters();
@@ -301,12 +257,11 @@ impl Links {
     pub(super) fn heard(&self, place: &Place, word: Word) {
         match word {
             Word::Ready { elapsed } => {
-                self.muster.borrow_mut().ready.insert(place.node, elapsed);
+                self.muster.borrow_mut().ready(place.node, elapsed);
                 self.advance();
             }
             Word::Start { elapsed } => {
-                let now = self.now();
-                self.muster.borrow_mut().signal.get_or_insert((elapsed, now));
+                self.muster.borrow_mut().signal(elapsed, self.now());
                 self.advance();
             }
             Word::Farewell { lamport, early } => {
@@ -329,7 +284,7 @@ impl Links {
         }
         place.to_write.notify_one();
         self.note(Happening::Left, Some(place), "", "");
-        self.warn(format!("{} has left the run", self.name(place)));
+        self.diary.warn(format!("{} has left the run", self.name(place)));
     }
 
     /// A message for a machine of this process. Tells whether it belongs here.
@@ -439,7 +394,7 @@ impl Links {
     /// The process is not waited for any longer.
     pub(super) fn give_up(&self, place: &Place, why: &str) {
         let reason = self.bury(place, why);
-        self.warn(format!("{} is gone: {reason}", self.name(place)));
+        self.diary.warn(format!("{} is gone: {reason}", self.name(place)));
         self.changed.notify_waiters();
     }
 
@@ -461,18 +416,8 @@ impl Links {
             total = total.plus(place.peer.borrow().traffic());
             self.note(Happening::Total, Some(place), "", "");
         }
-        let refused = self.refusals.get();
-        let unlogged = refused.saturating_sub(MOST_REFUSALS);
-        let reason = format!("{refused} connections refused, {unlogged} of them without a row");
-        self.row(Happening::Total, None, "", if unlogged > 0 { &reason } else { "" }, Some(total));
-        let file = self.log.take().and_then(|log| match log.finish() {
-            Ok(entry) => Some(entry),
-            Err(error) => {
-                self.tell(News::LogFailed(error));
-                None
-            }
-        });
-        let warnings = self.warnings.take();
+        self.row(Happening::Total, None, "", &self.diary.unlogged_refusals(), Some(total));
+        let (file, warnings) = self.diary.close();
         Closing { report: LinkReport { traffic: total, warnings }, file, lamport: self.lamport.get() }
     }
 
@@ -483,37 +428,15 @@ impl Links {
         format!("node {} ({})", place.node, place.address)
     }
 
-    pub(super) fn tell(&self, news: News) {
-        (self.tell)(news);
-    }
-
-    pub(super) fn notice(&self, text: String) {
-        self.tell(News::Notice(text));
-    }
-
-    /// Something that the run's end should tell of again.
-    fn warn(&self, text: String) {
-        self.warnings.borrow_mut().push(text.clone());
-        self.notice(text);
-    }
-
-    /// A connection was refused for a reason that people should know. The same reason again is no news to them,
-    /// and whoever invents reasons soon has no listeners.
+    /// A connection was refused for a reason that people should know.
     pub(super) fn refused_visibly(&self, address: &str, reason: &str) {
         self.refused(address, reason);
-        let host = address.rsplit_once(':').map_or(address, |(host, _port)| host);
-        let news = (host.to_owned(), reason.to_owned());
-        let mut told = self.told_refusals.borrow_mut();
-        if told.len() < MOST_TOLD && !told.contains(&news) {
-            self.notice(format!("refused a connection from {address}: {reason}"));
-            told.push(news);
-        }
+        self.diary.notice_refusal(address, reason);
     }
 
     /// A connection was refused here.
     pub(super) fn refused(&self, address: &str, reason: &str) {
-        self.refusals.update(|count| count + 1);
-        if self.refusals.get() <= MOST_REFUSALS {
+        if self.diary.refuses() {
             self.note(Happening::Refuse, None, address, reason);
         }
     }
@@ -532,18 +455,8 @@ impl Links {
         reason: &str,
         traffic: Option<Traffic>,
     ) {
-        let (elapsed, time) = (self.elapsed(), Timebase::time_of_day_now());
-        let row =
-            BridgeRow { elapsed, time, what, peer: place.map(|place| place.node), address, reason, traffic };
-        let written = self.log.borrow_mut().as_mut().map(|log| log.write(&row));
-        if let Some(Err(error)) = written {
-            self.log_failed(error);
-        }
-    }
-
-    fn log_failed(&self, error: LogError) {
-        // Once is enough.
-        self.log.take();
-        self.tell(News::LogFailed(error));
+        let (elapsed, time) = (self.muster.borrow().elapsed(self.now()), Timebase::time_of_day_now());
+        let peer = place.map(|place| place.node);
+        self.diary.write(&BridgeRow { elapsed, time, what, peer, address, reason, traffic });
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn start(links: &Rc<Links>, task: impl Future<Output = ()> + 'static)
     impl Drop for Watch {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                self.0.tell(News::Panicked(panics::latest()));
+                self.0.diary.tell(News::Panicked(panics::latest()));
             }
         }
     }
@@ -230,7 +230,7 @@ fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
     let is_final = matches!(fault, Fault::Greeting(error) if error.is_final());
     if is_final && place.node == 0 && !links.has_started() {
         let (node, address) = (place.node, place.address.clone());
-        links.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
+        links.diary.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
     } else {
         links.changed.notify_waiters();
     }
@@ -305,7 +305,7 @@ async fn converse(
         let can_deliver = links.can_deliver();
         tokio::select! {
             biased;
-            turned = connection.turn(), if can_deliver => {
+            turned = connection.turn(can_deliver) => {
                 turned?;
                 // What arrives may be answered at once: the answers leave now, with the acknowledgement.
                 links.outbound.attend();
@@ -366,7 +366,7 @@ pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
                 let missing = links.missing();
                 if missing != told {
                     for (node, address, reason) in &missing {
-                        links.notice(format!("waiting for node {node} ({address}): {reason}"));
+                        links.diary.notice(format!("waiting for node {node} ({address}): {reason}"));
                     }
                     told = missing;
                 }
@@ -374,7 +374,9 @@ pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
         }
         if links.clock.elapsed() >= join_timeout.into() && !links.has_started() {
             let missing = links.missing();
-            links.tell(News::NotJoined(JoinError::Missing { missing, seconds: join_timeout.as_secs_f64() }));
+            links
+                .diary
+                .tell(News::NotJoined(JoinError::Missing { missing, seconds: join_timeout.as_secs_f64() }));
             return;
         }
     }
@@ -402,7 +404,7 @@ pub(super) async fn end(links: Rc<Links>) {
         let _ = timeout(Duration::from_millis(100), links.changed.notified()).await;
     }
     let closing = links.close();
-    links.tell(News::Over(Box::new(closing)));
+    links.diary.tell(News::Over(Box::new(closing)));
 }
 
 /// Whether nothing is left to be said to that process; looks whether to wait for it any longer.
