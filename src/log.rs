@@ -23,7 +23,7 @@ pub use manifest::{
     read_settings, read_unfinished,
 };
 pub use reader::{Columns, EventKind, ReadError, Row, RowReader};
-pub use recover::{Recovered, RecoveredLog, ResumeError, recover};
+pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
 

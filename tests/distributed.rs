@@ -302,14 +302,13 @@ fn a_killed_node_goes_on_where_its_logs_end() {
     let again = cluster.start_with(1, "--resume");
     for node in nodes {
         let said = node.end(0);
-        assert!(
-            said.contains("was started again; ")
-                && said.contains("messages are lost with the process before it"),
-            "{said}"
-        );
-        assert!(said.lines().count() <= 4, "few words: {said}");
+        assert!(said.contains("warning: node 1 (") && said.contains("was started again\n"), "{said}");
+        let counted = format!("messages to node 1 ({}) were lost with processes that died", cluster.list[1]);
+        assert!(said.contains(&counted), "{said}");
+        assert!(said.lines().count() <= 5, "few words: {said}");
     }
-    assert_eq!(again.end(0), "");
+    let said = again.end(0);
+    assert!(said.lines().all(|line| line.contains("were lost with processes that died")), "{said}");
     let torn = log.with_file_name(format!("{}.torn", log.file_name().unwrap().to_str().unwrap()));
     assert_eq!(fs::read_to_string(torn).unwrap(), "2,9999,send,0.5");
     let run = cluster.assert_sound();
@@ -317,15 +316,13 @@ fn a_killed_node_goes_on_where_its_logs_end() {
         let restarted = cluster.bridge(node, "restarted", Some(1));
         assert_eq!(restarted.len(), 1);
         let lost = cluster.bridge(node, "total", Some(1))[0].lost.unwrap();
-        assert!(
-            lost > 0 && restarted[0].reason.starts_with(&format!("{lost} messages")),
-            "{}",
-            restarted[0].reason
-        );
+        let counted = cluster.bridge(node, "counted", Some(1));
+        assert!(lost > 0 && counted.len() == 1, "{counted:?}");
+        assert!(counted[0].reason.starts_with(&format!("{lost} messages")), "{counted:?}");
     }
     let after: usize = [2, 3].iter().map(|vm| run.vms[vm].len()).sum();
     assert!(before < after && after < 800, "ticks that nobody made: {before}, {after}");
-    assert!(run.unaccounted() >= 0, "{}", run.unaccounted());
+    assert_eq!(run.unaccounted(), 0, "logs at both ends tell what was lost");
     let heard = |home: usize, from: usize| {
         let rows = run.rows().filter(|row| row.kind == "receive" && run.homes[&row.vm] == home);
         rows.filter(|row| run.homes[&row.peers.parse().unwrap()] == from && row.elapsed() > 4_000_000_000)
@@ -343,7 +340,7 @@ fn a_killed_node_0_goes_on_as_well() {
     nodes.remove(0).end(0);
     again.end(0);
     let run = cluster.assert_sound();
-    assert!(run.unaccounted() >= 0);
+    assert_eq!(run.unaccounted(), 0);
     assert_eq!(cluster.bridge(0, "start", None).len(), 2);
 }
 
@@ -407,7 +404,8 @@ fn a_resumed_node_counts_what_it_has_for_one_that_it_never_meets() {
         assert_eq!(cluster.bridge(node, "gone", Some(other)).len(), 1);
         assert!(cluster.bridge(node, "total", Some(other))[0].lost > Some(0));
     }
-    assert!(run.unaccounted() >= 0);
+    // These two have never told each other what they know: some that count as lost may have arrived.
+    assert!(run.unaccounted() >= -20);
 }
 
 fn all_nodes_killed_all_go_on() {
@@ -415,9 +413,9 @@ fn all_nodes_killed_all_go_on() {
     cluster.start_all_and_run().into_iter().for_each(Node::kill);
     let before = [0, 1].map(|node| cluster.events(node));
     let nodes = [1, 0].map(|node| cluster.start_with(node, "--resume"));
-    nodes.into_iter().for_each(|node| assert_eq!(node.end(0), ""));
+    nodes.into_iter().for_each(|node| drop(node.end(0)));
     let run = cluster.assert_sound();
-    assert!(run.unaccounted() >= 0);
+    assert_eq!(run.unaccounted(), 0);
     assert!([0, 1].iter().all(|node| cluster.events(*node) > before[*node] + 100));
     // Both go on where the one of them ends that has come further.
     assert!(run.vms.values().all(|rows| rows.len() > 200));
@@ -559,7 +557,7 @@ fn clients_go_on_while_the_server_is_away() {
     wait_until("more codes", || codes(1) > between + 5);
     nodes.into_iter().for_each(|node| drop(node.end(0)));
     let run = cluster.assert_sound();
-    assert!(run.unaccounted() >= 0);
+    assert_eq!(run.unaccounted(), 0);
     assert!(
         [1, 2, 3, 4, 5].iter().all(|vm| run.vms[vm].iter().any(|row| row.kind == "receive")),
         "more clients than one"

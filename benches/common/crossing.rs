@@ -74,7 +74,7 @@ impl End {
             let bridge = Bridge::start_in(&arbiter.handle(), membership, Arc::clone(&outbound), tell);
             (arbiter, bridge.expect("a bridge"))
         });
-        bridge.do_send(Prepared { elapsed: Nanos::ZERO });
+        bridge.do_send(Prepared::default());
         let end = Self { _system: system, _arbiter: arbiter, _folder: folder, bridge, outbound, news };
         end.wait(|news| matches!(news, News::Start { .. }).then_some(()));
         end

@@ -18,6 +18,12 @@ pub enum Word {
         /// Time since the run's start.
         elapsed: Nanos,
     },
+    /// What the logs and links of this process tell of the messages that the other one, and those before it, had
+    /// sent here until the present session began.
+    Known {
+        /// How many have arrived, or were received before this process was started again.
+        received: u64,
+    },
     /// The process makes no more ticks. Its end of the session follows.
     Farewell {
         /// The largest Lamport clock of its machines.
@@ -30,6 +36,7 @@ pub enum Word {
 const READY: u8 = 1;
 const START: u8 = 2;
 const FAREWELL: u8 = 3;
+const KNOWN: u8 = 4;
 
 impl Word {
     /// The word as bytes.
@@ -39,6 +46,7 @@ impl Word {
             Self::Ready { elapsed } => (READY, elapsed.get()),
             Self::Start { elapsed } => (START, elapsed.get()),
             Self::Farewell { lamport, .. } => (FAREWELL, lamport),
+            Self::Known { received } => (KNOWN, received),
         };
         out.push(kind);
         put_number(number, &mut out);
@@ -55,6 +63,7 @@ impl Word {
         let word = match kind {
             READY => Self::Ready { elapsed: Nanos::new(number) },
             START => Self::Start { elapsed: Nanos::new(number) },
+            KNOWN => Self::Known { received: number },
             FAREWELL => Self::Farewell { lamport: number, early: reader.byte()? != 0 },
             _ => return None,
         };
@@ -73,7 +82,8 @@ mod tests {
         fn a_word_is_read_back(number: u64, early: bool) {
             let elapsed = Nanos::new(number);
             let farewell = Word::Farewell { lamport: number, early };
-            for word in [Word::Ready { elapsed }, Word::Start { elapsed }, farewell] {
+            let known = Word::Known { received: number };
+            for word in [Word::Ready { elapsed }, Word::Start { elapsed }, farewell, known] {
                 prop_assert_eq!(Word::read(&word.payload()), Some(word));
             }
         }

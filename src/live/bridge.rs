@@ -22,6 +22,7 @@ mod links;
 mod muster;
 mod outbound;
 mod peer;
+mod reckoning;
 mod tasks;
 
 use std::fmt;
@@ -46,7 +47,7 @@ use crate::driver::LinkReport;
 use crate::event::Message;
 use crate::link::greeting::Identity;
 use crate::link::seal::Key;
-use crate::log::{BridgeLog, FileEntry, Happening, LogError};
+use crate::log::{BridgeLog, FileEntry, Happening, LogError, Passed};
 use crate::nodes;
 use crate::panics;
 use crate::time::Nanos;
@@ -173,11 +174,13 @@ impl fmt::Display for Missing<'_> {
 }
 
 /// The machines of this process are ready to start.
-#[derive(Clone, Copy, Debug, ActixMessage)]
+#[derive(Clone, Debug, Default, ActixMessage)]
 #[rtype(result = "()")]
 pub struct Prepared {
     /// How far their logs go; zero in a new run.
     pub elapsed: Nanos,
+    /// What the logs say of messages; nothing in a new run.
+    pub passed: Passed,
 }
 
 /// The machines tick from now on.
@@ -267,8 +270,8 @@ impl Handler<Wake> for Bridge {
 impl Handler<Prepared> for Bridge {
     type Result = ();
 
-    fn handle(&mut self, Prepared { elapsed }: Prepared, _: &mut Context<Self>) {
-        self.links.prepared(elapsed);
+    fn handle(&mut self, prepared: Prepared, _: &mut Context<Self>) {
+        self.links.prepared(&prepared);
     }
 }
 

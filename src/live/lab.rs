@@ -211,17 +211,18 @@ impl<W: Workload> Lab<W> {
         Border { bridge, outbound, news, closing: None }
     }
 
-    /// Waits for every site to make its machines, and tells how far their logs go; none where one of them
+    /// Waits for every site to make its machines, and tells what their logs say; none where one of them
     /// cannot, or the run was asked to stop before.
-    async fn wait_until_ready(&mut self) -> Option<(Vec<Recipient<Deliver>>, Nanos)> {
+    async fn wait_until_ready(&mut self) -> Option<(Vec<Recipient<Deliver>>, Prepared)> {
         let mut recipients: Vec<Vec<Recipient<Deliver>>> = self.sites.iter().map(|_| Vec::new()).collect();
-        let mut logged = Nanos::ZERO;
+        let mut logged = Prepared::default();
         for _ in 0..self.sites.len() {
             tokio::select! {
                 report = self.reports.recv() => match report? {
-                    Report::Ready { site, recipients: its, elapsed } => {
+                    Report::Ready { site, recipients: its, elapsed, passed } => {
                         recipients[site] = its;
-                        logged = logged.max(elapsed);
+                        logged.elapsed = logged.elapsed.max(elapsed);
+                        logged.passed.add(passed);
                     }
                     other => self.take(other),
                 },
@@ -237,10 +238,10 @@ impl<W: Workload> Lab<W> {
 
     /// Waits until all processes of the run are ready, and tells how far the run has come by then; none where
     /// it does not start. A run of one process starts at once.
-    async fn wait_until_all_start(&mut self, logged: Nanos, observer: &mut dyn Observer) -> Option<Nanos> {
-        let Some(border) = &mut self.border else { return Some(logged) };
+    async fn wait_until_all_start(&mut self, logged: Prepared, observer: &mut dyn Observer) -> Option<Nanos> {
+        let Some(border) = &mut self.border else { return Some(logged.elapsed) };
         if let Some(bridge) = &border.bridge {
-            bridge.do_send(Prepared { elapsed: logged });
+            bridge.do_send(logged);
         }
         while matches!(self.ending, Ending::Complete) {
             tokio::select! {

@@ -15,7 +15,7 @@ use super::stage::{Stage, Theatre};
 use crate::driver::{Failure, LatenessCounts};
 use crate::event::{Message, Outbox, Record};
 use crate::id::VmId;
-use crate::log::{FileEntry, LogError, LogFile, RowFormat};
+use crate::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
 use crate::panics;
 use crate::tally::Account;
 use crate::time::Nanos;
@@ -23,8 +23,8 @@ use crate::vm::Store;
 
 /// What a site tells the lab.
 pub(super) enum Report {
-    /// Its machines are made; these are their actors, by number, and how far their logs go.
-    Ready { site: usize, recipients: Vec<Recipient<Deliver>>, elapsed: Nanos },
+    /// Its machines are made; these are their actors, by number; how far their logs go, and what they say of messages.
+    Ready { site: usize, recipients: Vec<Recipient<Deliver>>, elapsed: Nanos, passed: Passed },
     /// None of its machines will tick again.
     Quiet,
     /// All its machines have handed in their accounts, and its logs are closed.

@@ -16,7 +16,7 @@ use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
 use crate::driver::Failure;
 use crate::id::VmId;
-use crate::log::{Layout, LogFile, Recovered, combined_log_name, vm_log_name};
+use crate::log::{Layout, LogFile, Passed, Recovered, combined_log_name, vm_log_name};
 use crate::panics;
 use crate::scenario::Scenario;
 use crate::time::Nanos;
@@ -75,10 +75,11 @@ impl<W: Workload> Site<W> {
         Self { orders, machines: Vec::new(), shared, finished: false }
     }
 
-    /// Makes the machines with their logs, as long as the run is not halted, and tells how far the logs go.
-    fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Nanos), Failure> {
+    /// Makes the machines with their logs, as long as the run is not halted, and tells how far the logs go, and
+    /// what they say of messages.
+    fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Nanos, Passed), Failure> {
         let Orders { scenario, machines, layout, folder, workload, resume, .. } = &self.orders;
-        let mut past = BTreeMap::new();
+        let mut past = Past::default();
         let mut log = |name: String| open_log(folder.join(name), *resume, &mut past);
         if *layout == Layout::Combined {
             let name = combined_log_name(VmId(machines.start), VmId(machines.end - 1));
@@ -97,7 +98,7 @@ impl<W: Workload> Site<W> {
                 break;
             }
             let schedule = scenario.schedule(vm);
-            let machine = match past.get(&vm) {
+            let machine = match past.machines.get(&vm) {
                 Some(past) => scenario.machine_after(&past.account(vm, schedule.rate()), workload(vm)),
                 None => scenario.machine(vm, workload(vm)),
             };
@@ -107,18 +108,26 @@ impl<W: Workload> Site<W> {
             recipients.push(address.clone().recipient());
             self.machines.push(address);
         }
-        let logged = past.values().map(|past| past.elapsed).max().unwrap_or_default();
-        Ok((recipients, logged))
+        let logged = past.machines.values().map(|past| past.elapsed).max().unwrap_or_default();
+        Ok((recipients, logged, past.passed))
     }
 }
 
+/// What logs say of the machines that go on with them.
+#[derive(Default)]
+struct Past {
+    machines: BTreeMap<VmId, Recovered>,
+    passed: Passed,
+}
+
 /// Makes a log, or goes on with one that is there and adds what it says of its machines.
-fn open_log(path: PathBuf, resume: bool, past: &mut BTreeMap<VmId, Recovered>) -> Result<LogFile, Failure> {
+fn open_log(path: PathBuf, resume: bool, past: &mut Past) -> Result<LogFile, Failure> {
     if !(resume && path.exists()) {
         return Ok(LogFile::create(path)?);
     }
     let (log, recovered) = LogFile::resume(path)?;
-    past.extend(recovered.machines);
+    past.machines.extend(recovered.machines);
+    past.passed.add(recovered.passed);
     Ok(log)
 }
 
@@ -127,7 +136,9 @@ impl<W: Workload> Actor for Site<W> {
 
     fn started(&mut self, _: &mut Context<Self>) {
         let report = match self.prepare() {
-            Ok((recipients, elapsed)) => Report::Ready { site: self.orders.site, recipients, elapsed },
+            Ok((recipients, elapsed, passed)) => {
+                Report::Ready { site: self.orders.site, recipients, elapsed, passed }
+            }
             Err(failure) => Report::Failed(failure),
         };
         self.shared.report(report);

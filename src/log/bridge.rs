@@ -52,6 +52,8 @@ words! {
         Resent = "resent",
         /// The peer was started again; what its predecessor had not acknowledged is lost.
         Restarted = "restarted",
+        /// What is lost with processes that died has been counted from logs at both ends.
+        Counted = "counted",
         /// Messages were dropped before they were given to the link.
         Dropped = "dropped",
         /// The run starts, or goes on, in this process.

@@ -37,10 +37,45 @@ pub struct Recovered {
 pub struct RecoveredLog {
     /// Each machine that has a row.
     pub machines: BTreeMap<VmId, Recovered>,
+    /// What passed between them and others.
+    pub passed: Passed,
     /// What the manifest would say of the header and the whole rows.
     pub entry: FileEntry,
     /// The bytes of a torn last row.
     pub torn: u64,
+}
+
+/// How many copies of messages logs know of: those that left for each machine, and those that were received from
+/// each. A copy that the network lost is none, and one that it delivers twice is two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// By recipient.
+    pub sent: BTreeMap<VmId, u64>,
+    /// By sender.
+    pub received: BTreeMap<VmId, u64>,
+}
+
+impl Passed {
+    /// Adds what other logs know.
+    pub fn add(&mut self, others: Self) {
+        let both = [(&mut self.sent, others.sent), (&mut self.received, others.received)];
+        for (counts, others) in both {
+            others.into_iter().for_each(|(vm, count)| *counts.entry(vm).or_default() += count);
+        }
+    }
+
+    fn count(&mut self, row: &Row) {
+        match row.kind {
+            EventKind::Internal => {}
+            EventKind::Send => {
+                let left = row.peers.iter().filter(|vm| !row.lost.contains(vm));
+                left.chain(&row.duplicated).for_each(|vm| *self.sent.entry(*vm).or_default() += 1);
+            }
+            EventKind::Receive => {
+                row.peers.iter().for_each(|vm| *self.received.entry(*vm).or_default() += 1);
+            }
+        }
+    }
 }
 
 /// Why a log cannot be gone on with.
@@ -84,6 +119,7 @@ pub fn recover(path: &Path) -> Result<RecoveredLog, ReadError> {
 
 fn recover_from<R: Read>(reader: &mut RowReader<R>) -> Result<RecoveredLog, ReadError> {
     let mut machines = BTreeMap::<VmId, Recovered>::new();
+    let mut passed = Passed::default();
     while let Some(row) = reader.next_row()? {
         let machine = machines.entry(row.vm).or_default();
         let expected = machine.tally.events + 1;
@@ -94,8 +130,9 @@ fn recover_from<R: Read>(reader: &mut RowReader<R>) -> Result<RecoveredLog, Read
             return Err(ReadError::Cell { path, line, column: Column::Event, found, expected });
         }
         machine.add(row);
+        passed.count(row);
     }
-    Ok(RecoveredLog { machines, entry: reader.entry(), torn: reader.torn() })
+    Ok(RecoveredLog { machines, passed, entry: reader.entry(), torn: reader.torn() })
 }
 
 impl Recovered {

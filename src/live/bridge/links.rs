@@ -1,6 +1,7 @@
 //! All links of a bridge: who is there, when the run starts, where messages go, and when all is said.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::connection::Fault;
 use super::diary::Diary;
 use super::muster::{Muster, Others, Step};
 use super::peer::{Away, Peer, Standing};
-use super::{Closing, Deliver, Membership, News, Outbound};
+use super::{Closing, Deliver, Membership, News, Outbound, Prepared};
 use crate::driver::LinkReport;
 use crate::event::Message;
 use crate::id::VmId;
@@ -59,6 +60,8 @@ pub(super) struct Links {
     lamport: Cell<u64>,
     /// Messages dropped before it was looked for whom they were.
     overflow: Cell<u64>,
+    /// Messages within this process that were lost with the one before it.
+    inboxes: Cell<u64>,
     /// Something has happened that those who wait for the start or the end should look at.
     pub(super) changed: Notify,
 }
@@ -109,6 +112,7 @@ impl Links {
             ending: Cell::new(None),
             lamport: Cell::new(0),
             overflow: Cell::new(0),
+            inboxes: Cell::new(0),
             changed: Notify::new(),
         }
     }
@@ -155,9 +159,41 @@ impl Links {
     // ---- the way to the start ----
 
     /// The own machines are ready to start, or to go on from there.
-    pub(super) fn prepared(&self, elapsed: Nanos) {
-        self.muster.borrow_mut().prepared(elapsed);
+    pub(super) fn prepared(&self, Prepared { elapsed, passed }: &Prepared) {
+        let node_of = |vm: &VmId| nodes::node_of(vm.0, self.own.nodes, self.vms);
+        let with = |node: u32, counts: &BTreeMap<VmId, u64>| -> u64 {
+            counts.iter().filter(|(vm, _)| node_of(vm) == node).map(|(_, count)| count).sum()
+        };
+        for place in &self.places {
+            let logged = (with(place.node, &passed.sent), with(place.node, &passed.received));
+            place.peer.borrow_mut().reckoning.logged(logged);
+            self.reckon(place);
+        }
+        // What waited in inboxes here when the process died.
+        let own = self.own.node;
+        self.inboxes.set(with(own, &passed.sent).saturating_sub(with(own, &passed.received)));
+        self.muster.borrow_mut().prepared(*elapsed);
         self.advance();
+    }
+
+    /// Says what is known here of the other's messages, and counts what is lost of those to it, as soon as both
+    /// can be.
+    fn reckon(&self, place: &Place) {
+        let word = place.peer.borrow_mut().reckoning.word();
+        if let Some(received) = word {
+            self.say(place, Word::Known { received });
+        }
+        let lost = {
+            let mut peer = place.peer.borrow_mut();
+            let raw = peer.raw_lost();
+            peer.reckoning.reckon(raw)
+        };
+        if let Some(lost) = lost.filter(|lost| *lost > 0) {
+            let reason = format!("{lost} messages to it that were sent before are in none of its logs");
+            self.note(Happening::Counted, Some(place), "", &reason);
+            self.diary
+                .warn(format!("{lost} messages to {} were lost with processes that died", self.name(place)));
+        }
     }
 
     pub(super) fn has_started(&self) -> bool {
@@ -218,11 +254,12 @@ impl Links {
                 self.diary.notice(format!("{} is back", self.name(place)));
             }
             Attached::Restarted(lost) => {
-                let reason = format!("{} messages are lost with the process before it", lost.messages);
+                let reason =
+                    format!("{} messages to the process before it may not have arrived", lost.messages);
                 self.note(Happening::Restarted, Some(place), address, &reason);
                 self.muster.borrow_mut().succeeded(place.node);
                 if self.has_started() {
-                    self.diary.warn(format!("{} was started again; {reason}", self.name(place)));
+                    self.diary.warn(format!("{} was started again", self.name(place)));
                 }
             }
         }
@@ -235,6 +272,9 @@ impl Links {
             && let Some(elapsed) = self.muster.borrow().elapsed(self.now())
         {
             self.say(place, Word::Start { elapsed });
+        }
+        if self.ending.get().is_none() {
+            self.reckon(place);
         }
         self.advance();
     }
@@ -263,6 +303,10 @@ impl Links {
             Word::Start { elapsed } => {
                 self.muster.borrow_mut().signal(elapsed, self.now());
                 self.advance();
+            }
+            Word::Known { received } => {
+                place.peer.borrow_mut().reckoning.heard(received);
+                self.reckon(place);
             }
             Word::Farewell { lamport, early } => {
                 self.lamport.set(self.lamport.get().max(lamport));
@@ -410,8 +454,8 @@ impl Links {
 
     /// All is said: closes the log.
     pub(super) fn close(&self) -> Closing {
-        let overflow = Traffic { dropped: self.overflow.get(), ..Traffic::default() };
-        let mut total = overflow;
+        let (dropped, lost) = (self.overflow.get(), self.inboxes.get());
+        let mut total = Traffic { dropped, lost, ..Traffic::default() };
         for place in &self.places {
             total = total.plus(place.peer.borrow().traffic());
             self.note(Happening::Total, Some(place), "", "");

@@ -1,5 +1,6 @@
 //! What this process knows of another one: the session with it, its codec, and how it stands. No sockets.
 
+use super::reckoning::Reckoning;
 use crate::event::Message;
 use crate::link::codec::{self, Decoder, Encoder};
 use crate::link::dialer;
@@ -61,6 +62,7 @@ pub(super) struct Peer {
     /// What passed in sessions that were ended early.
     past: Counts,
     bytes: (u64, u64),
+    pub(super) reckoning: Reckoning,
     dropped: u64,
     /// Messages dropped that no row tells of yet, and when the latest row told of some.
     untold: u64,
@@ -86,6 +88,7 @@ impl Peer {
             predecessors: Vec::new(),
             past: Counts::default(),
             bytes: (0, 0),
+            reckoning: Reckoning::default(),
             dropped: 0,
             untold: 0,
             told: None,
@@ -127,6 +130,9 @@ impl Peer {
             self.predecessors.push(known);
         }
         if attached != Attached::Resumed {
+            let counts = plus(self.past, self.session.counts());
+            let (sent, received) = (counts.sent.messages, counts.received.messages);
+            self.reckoning.begin(sent, received, counts.lost.messages);
             (self.encoder, self.decoder) = (Encoder::default(), Decoder::new(self.vms));
         }
         // One that left, and only has to hear the rest, is still one that left.
@@ -220,6 +226,11 @@ impl Peer {
         self.bytes.1 += read;
     }
 
+    /// What sessions count as lost.
+    pub(super) fn raw_lost(&self) -> u64 {
+        plus(self.past, self.session.counts()).lost.messages
+    }
+
     /// What has passed so far.
     pub(super) fn traffic(&self) -> Traffic {
         let counts = plus(self.past, self.session.counts());
@@ -232,7 +243,7 @@ impl Peer {
             bytes_received: self.bytes.1,
             resent: counts.resent.messages,
             repeated: counts.repeated.messages,
-            lost: counts.lost.messages,
+            lost: self.reckoning.lost(counts.lost.messages),
             dropped: self.dropped,
         }
     }
