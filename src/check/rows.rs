@@ -46,8 +46,8 @@ struct Machine {
     line: u64,
     elapsed: Nanos,
     system_time: Option<Timestamp>,
-    /// The time of day at which the run started, by this machine's rows.
-    start: Option<Timestamp>,
+    /// The time of day at which the run started, by its manifest or this machine's rows, in microseconds.
+    start: Option<i64>,
     lamport: Shown<u64>,
     hybrid: Option<Shown<HybridStamp>>,
     vector: ShownVector,
@@ -153,7 +153,7 @@ impl<'a> Checker<'a> {
                 line: 1,
                 elapsed: Nanos::ZERO,
                 system_time: None,
-                start: self.starts[step.log],
+                start: self.starts[step.log].map(Timestamp::as_microsecond),
                 lamport: Shown::right(0),
                 hybrid: None,
                 vector: ShownVector::default(),
@@ -213,7 +213,6 @@ impl<'a> Checker<'a> {
                 stamp
             }
         };
-        let sent = format!("as it was sent ({})", self.place(stamp.place));
         if self.model.is_one_clock() && row.elapsed < stamp.elapsed {
             let expected = format!(
                 "{} or later, when message {message} was sent ({})",
@@ -225,12 +224,13 @@ impl<'a> Checker<'a> {
         if let Some(lamport) = row.sender_lamport
             && !stamp.lamport.is_either(lamport)
         {
-            let expected = format!("{}, {sent}", stamp.lamport.logged);
+            let expected = format!("{}, as it was sent ({})", stamp.lamport.logged, self.place(stamp.place));
             self.add(step, FaultKind::Stamp, Column::SenderLamport, lamport, expected);
         }
         if row.payload != *stamp.payload {
             let expected = if stamp.payload.is_empty() { "nothing" } else { &stamp.payload };
-            self.add(step, FaultKind::Payload, Column::Payload, &row.payload, format!("{expected}, {sent}"));
+            let expected = format!("{expected}, as it was sent ({})", self.place(stamp.place));
+            self.add(step, FaultKind::Payload, Column::Payload, &row.payload, expected);
         }
     }
 

@@ -5,11 +5,12 @@
 //! aside: that happens only where a log's own rows are not in the order of causality.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::waits::Waits;
@@ -159,10 +160,10 @@ struct State<S> {
     machines: Vec<Machine>,
     /// How many machines were shown.
     shown: usize,
-    index: HashMap<VmId, usize>,
-    flights: HashMap<MessageId, Flight<S>>,
+    index: FxHashMap<VmId, usize>,
+    flights: FxHashMap<MessageId, Flight<S>>,
     /// Of pairs of machines with messages on their way, where the order between them is to be kept.
-    pairs: Option<HashMap<(VmId, VmId), Pair>>,
+    pairs: Option<FxHashMap<(VmId, VmId), Pair>>,
     waits: Waits,
 }
 
@@ -227,9 +228,9 @@ impl<S> Replay<S> {
         let state = State {
             machines: Vec::new(),
             shown: 0,
-            index: HashMap::new(),
-            flights: HashMap::new(),
-            pairs: keeps_order.then(HashMap::new),
+            index: FxHashMap::default(),
+            flights: FxHashMap::default(),
+            pairs: keeps_order.then(FxHashMap::default),
             waits: Waits::default(),
         };
         Ok(Self { logs, ready: BinaryHeap::new(), state })

@@ -1,7 +1,9 @@
 //! Machines that wait for a message, and their rows that were put aside meanwhile.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use rustc_hash::FxHashMap;
 
 use crate::event::MessageId;
 use crate::id::VmId;
@@ -12,7 +14,7 @@ use crate::log::Row;
 pub(super) struct Waits {
     waiting: BTreeMap<usize, Waiting>,
     /// Of each sender the events that are waited for, and by whom.
-    by_sender: HashMap<VmId, BinaryHeap<Reverse<(u64, usize)>>>,
+    by_sender: FxHashMap<VmId, BinaryHeap<Reverse<(u64, usize)>>>,
     woken: VecDeque<usize>,
 }
 

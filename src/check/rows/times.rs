@@ -1,12 +1,11 @@
 //! The rules for a row's times.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Before, Checker, Seconds};
 use crate::check::fault::FaultKind;
 use crate::history::Step;
 use crate::log::Column;
-use crate::time::Nanos;
 
 impl Checker<'_> {
     pub(super) fn check_times(&mut self, step: &Step<'_>, before: Before) {
@@ -38,30 +37,23 @@ impl Checker<'_> {
             return;
         };
         self.machines[step.machine].system_time = Some(time);
-        let began = before_by(time, row.elapsed);
+        let since = i64::try_from(row.elapsed.get() / 1000).unwrap_or(i64::MAX);
+        let began = time.as_microsecond().saturating_sub(since);
         let Some(start) = start else {
-            self.machines[step.machine].start = began;
+            self.machines[step.machine].start = Some(began);
             return;
         };
-        let off = began.map_or(i128::MAX, |began| began.as_nanosecond() - start.as_nanosecond());
         // Both are cut to whole microseconds.
-        if off.abs() <= 2_000 {
+        if began.abs_diff(start) <= 2 {
             return;
         }
         if is_one_clock {
-            let expected = format!(
-                "{:.6}, the run's start and the time since then",
-                start + SignedDuration::from_nanos(row.elapsed.get().cast_signed())
-            );
+            let right = Timestamp::from_microsecond(start.saturating_add(since)).unwrap_or(Timestamp::MAX);
+            let expected = format!("{right:.6}, the run's start and the time since then");
             self.add(step, FaultKind::TimeOfDay, Column::SystemTime, format_args!("{time:.6}"), expected);
         } else if let Some(last) = last_time.filter(|last| time < *last) {
             let expected = format!("{last:.6} or later, as in its machine's row before");
             self.add(step, FaultKind::TimeOfDay, Column::SystemTime, format_args!("{time:.6}"), expected);
         }
     }
-}
-
-/// The time of day that long before.
-fn before_by(time: Timestamp, elapsed: Nanos) -> Option<Timestamp> {
-    time.checked_sub(SignedDuration::from_nanos(i64::try_from(elapsed.get()).ok()?)).ok()
 }

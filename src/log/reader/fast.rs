@@ -1,0 +1,156 @@
+//! The way through a row that most rows can take: columns in our own order, no quotes, nothing wrong.
+//!
+//! It goes through the line once. Where anything is unusual it gives up, and the row is read again with care.
+
+use super::{EventKind, Row, TimeOfDay};
+use crate::clock::HybridStamp;
+use crate::event::MessageId;
+use crate::id::VmId;
+use crate::time::Nanos;
+
+/// Fills the row, or gives up.
+#[inline]
+pub(super) fn fill(line: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<()> {
+    let mut cursor = Cursor { rest: line };
+    row.vm = VmId(cursor.narrow()?);
+    cursor.comma()?;
+    row.event = cursor.number()?;
+    cursor.comma()?;
+    row.kind = cursor.kind()?;
+    row.elapsed = cursor.elapsed()?;
+    cursor.comma()?;
+    row.system_time = if cursor.is_at_comma() { None } else { Some(time.parse(cursor.take(27)?)?) };
+    cursor.comma()?;
+    row.lamport = cursor.number()?;
+    cursor.comma()?;
+    cursor.list(&mut row.vector, Cursor::number)?;
+    row.hybrid = cursor.maybe(|cursor| {
+        let l = cursor.number()?;
+        cursor.byte(b'.')?;
+        Some(HybridStamp { l: Nanos::new(l), c: cursor.number()? })
+    })?;
+    cursor.list(&mut row.peers, |cursor| cursor.narrow().map(VmId))?;
+    row.message = cursor.maybe(|cursor| {
+        let sender = VmId(cursor.narrow()?);
+        cursor.byte(b'-')?;
+        Some(MessageId { sender, event: cursor.number()? })
+    })?;
+    row.sender_lamport = cursor.maybe(Cursor::number)?;
+    row.queue = Some(cursor.narrow()?);
+    cursor.comma()?;
+    cursor.list(&mut row.lost, |cursor| cursor.narrow().map(VmId))?;
+    cursor.list(&mut row.duplicated, |cursor| cursor.narrow().map(VmId))?;
+    row.payload.clear();
+    if !cursor.rest.is_empty() {
+        let is_plain = |byte: &u8| !matches!(byte, b',' | b'"');
+        row.payload
+            .push_str(str::from_utf8(cursor.rest).ok().filter(|text| text.as_bytes().iter().all(is_plain))?);
+    }
+    Some(())
+}
+
+/// What is left of a line.
+struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    /// Digits, at most as many as always fit.
+    #[inline(always)]
+    fn number(&mut self) -> Option<u64> {
+        let (mut value, mut length) = (0u64, 0);
+        while let Some(byte) = self.rest.get(length) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            // Wrong where there are more than 19; then the result is not used.
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            length += 1;
+        }
+        self.rest = &self.rest[length..];
+        (1..=19).contains(&length).then_some(value)
+    }
+
+    #[inline(always)]
+    fn narrow(&mut self) -> Option<u32> {
+        u32::try_from(self.number()?).ok()
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, expected: u8) -> Option<()> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        (*first == expected).then_some(())
+    }
+
+    #[inline(always)]
+    fn comma(&mut self) -> Option<()> {
+        self.byte(b',')
+    }
+
+    #[inline(always)]
+    fn is_at_comma(&self) -> bool {
+        self.rest.first() == Some(&b',')
+    }
+
+    #[inline(always)]
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// The kind with its comma.
+    #[inline(always)]
+    fn kind(&mut self) -> Option<EventKind> {
+        let (kind, text) = match self.rest.first()? {
+            b'i' => (EventKind::Internal, &b"internal,"[..]),
+            b's' => (EventKind::Send, &b"send,"[..]),
+            _ => (EventKind::Receive, &b"receive,"[..]),
+        };
+        self.rest = self.rest.strip_prefix(text)?;
+        Some(kind)
+    }
+
+    /// Seconds with nine decimals.
+    #[inline(always)]
+    fn elapsed(&mut self) -> Option<Nanos> {
+        let seconds = self.number()?;
+        self.byte(b'.')?;
+        let before = self.rest.len();
+        let nanos = self.number()?;
+        let decimals = before - self.rest.len();
+        if decimals != 9 {
+            return None;
+        }
+        seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Nanos::new)
+    }
+
+    /// A cell that may be empty, with the comma after it.
+    #[inline(always)]
+    fn maybe<T>(&mut self, parse: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        let value = if self.is_at_comma() { None } else { Some(parse(self)?) };
+        self.comma()?;
+        Some(value)
+    }
+
+    /// A list that may be empty, with the comma after it.
+    #[inline(always)]
+    fn list<T>(&mut self, into: &mut Vec<T>, parse: impl Fn(&mut Self) -> Option<T>) -> Option<()> {
+        into.clear();
+        if self.is_at_comma() {
+            return self.comma();
+        }
+        loop {
+            into.push(parse(self)?);
+            let (separator, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            match separator {
+                b';' => {}
+                b',' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+}
