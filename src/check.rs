@@ -8,7 +8,6 @@ mod explain;
 mod fault;
 mod files;
 mod form;
-mod queue;
 mod rows;
 
 use std::fmt;

@@ -5,10 +5,12 @@
 
 mod graph;
 mod model;
+mod queue;
 mod replay;
 mod waits;
 
 pub use graph::{Front, Graph, Received};
 pub use model::Model;
+pub(crate) use queue::{Bound, Queue, Seen, WrongQueue};
 pub(crate) use replay::LogSummary;
 pub use replay::{Delivery, HistoryError, Place, Replay, Step, Visitor};

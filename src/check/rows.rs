@@ -13,10 +13,10 @@ use super::Counts;
 use super::clocks::{Shown, ShownVector};
 use super::fault::{Fault, FaultKind, Faults};
 use super::form::wrong_cells;
-use super::queue::Queue;
+
 use crate::clock::HybridStamp;
 use crate::event::MessageId;
-use crate::history::{Delivery, Model, Place, Replay, Step, Visitor};
+use crate::history::{Delivery, Model, Place, Queue, Replay, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::time::{Nanos, Schedule};

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use super::{Checker, Seconds, Stamp};
 use crate::check::fault::FaultKind;
-use crate::check::queue::{Bound, Seen, WrongQueue};
-use crate::history::{Delivery, Replay, Step};
+use crate::history::{Bound, Delivery, Replay, Seen, Step, WrongQueue};
 use crate::id::VmId;
 use crate::log::{Column, EventKind};
 use crate::time::Nanos;

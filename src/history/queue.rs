@@ -10,7 +10,7 @@ use crate::time::Nanos;
 
 /// A machine's queue, as its rows show it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     received: u64,
     arrived: u64,
     /// When how many had arrived, as far as they were not received.
@@ -23,18 +23,18 @@ pub(super) struct Queue {
 
 /// From that row on, so many messages have arrived.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
-    pub(super) total: u64,
-    pub(super) seen: Seen,
+pub(crate) struct Arrival {
+    pub(crate) total: u64,
+    pub(crate) seen: Seen,
 }
 
 /// A queue in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) rows: u64,
-    pub(super) line: u64,
-    pub(super) elapsed: Nanos,
-    pub(super) queue: u64,
+pub(crate) struct Seen {
+    pub(crate) rows: u64,
+    pub(crate) line: u64,
+    pub(crate) elapsed: Nanos,
+    pub(crate) queue: u64,
 }
 
 /// A row says that fewer messages have arrived than the one before it.
@@ -53,14 +53,14 @@ struct Doubt {
 
 /// A queue that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WrongQueue {
-    pub(super) seen: Seen,
-    pub(super) expected: Bound,
+pub(crate) struct WrongQueue {
+    pub(crate) seen: Seen,
+    pub(crate) expected: Bound,
 }
 
 /// What a queue can be at most or at least, and the line that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     AtMost(u64, u64),
     AtLeast(u64, u64),
 }
@@ -68,7 +68,7 @@ pub(super) enum Bound {
 impl Queue {
     /// Takes a row's queue in. Tells a row, this one or one before, whose queue cannot be. Where `may_restart`, a
     /// process may have died, and what waited with it.
-    pub(super) fn row(&mut self, seen: Seen, is_receive: bool, may_restart: bool) -> Option<WrongQueue> {
+    pub(crate) fn row(&mut self, seen: Seen, is_receive: bool, may_restart: bool) -> Option<WrongQueue> {
         self.received += u64::from(is_receive);
         let total = self.received + seen.queue;
         let decided = self.doubt.take().map(|doubt| doubt.decide(Some(total)));
@@ -104,7 +104,7 @@ impl Queue {
     }
 
     /// By which row the message that was received last had arrived.
-    pub(super) fn arrival(&mut self) -> Option<Arrival> {
+    pub(crate) fn arrival(&mut self) -> Option<Arrival> {
         while let Some(arrival) = self.arrivals.front().copied() {
             if arrival.total > self.received {
                 return Some(arrival);
@@ -118,17 +118,17 @@ impl Queue {
     }
 
     /// How many messages it has received.
-    pub(super) const fn received(&self) -> u64 {
+    pub(crate) const fn received(&self) -> u64 {
         self.received
     }
 
     /// At the end: what is still in doubt.
-    pub(super) fn finish(&mut self) -> Option<WrongQueue> {
+    pub(crate) fn finish(&mut self) -> Option<WrongQueue> {
         self.doubt.take().map(|doubt| doubt.decide(None))
     }
 
     /// At the end: by which rows the messages had arrived that still wait, one after the other.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = Arrival> + '_ {
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Arrival> + '_ {
         let mut next = self.received;
         self.arrivals.iter().flat_map(move |arrival| {
             let from = next;
