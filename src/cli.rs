@@ -4,6 +4,7 @@ mod after;
 mod flags;
 mod progress;
 mod signals;
+mod stats;
 mod table;
 
 use std::fmt::Display;

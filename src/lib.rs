@@ -23,7 +23,8 @@
 //!   whether it fits the machine, and [`series`] makes several. [`fleet`] has a run's processes on this machine
 //!   started and watched, each of which is a [`worker`]; [`join`] makes a process a node of a run over several hosts.
 //! - **After a run**, from its logs alone: [`history`] brings their rows into an order in which causes come before
-//!   effects, [`check`] tells whether they are right, and [`order`] what happened before what.
+//!   effects, [`check`] tells whether they are right, [`stats`] measures them, and [`order`] tells what happened
+//!   before what.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -99,6 +100,7 @@ pub mod scenario;
 pub mod seed;
 pub mod series;
 pub mod sim;
+pub mod stats;
 pub mod tally;
 pub mod text;
 pub mod time;

@@ -256,8 +256,8 @@ fn write_chain(
     if chain.is_empty() {
         return writeln!(f, "  both are of machine {}, which has them in this order", from.sender);
     }
-    let messages = if chain.len() == 1 { "message" } else { "messages" };
-    writeln!(f, "  a shortest chain has {} {messages}:", chain.len())?;
+    let plural = if chain.len() == 1 { "" } else { "s" };
+    writeln!(f, "  a shortest chain has {} message{plural}:", chain.len())?;
     writeln!(f, "  {from}")?;
     for Received { send, receive } in chain {
         writeln!(f, "  {send} was received by {receive}")?;

@@ -93,10 +93,10 @@ pub struct UnknownWord {
 
 /// Makes an enumeration out of the words that people write for its variants.
 macro_rules! words {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $visible:vis enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+        $visible enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
             const ALLOWED: &'static str = $crate::text::list!($($word),+);

@@ -8,18 +8,22 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::flags::OUTPUT;
+use super::stats::{Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, say, unreadable, usage};
 use crate::check;
 use crate::event::MessageId;
 use crate::history::Received;
 use crate::log::{self, Found, LogFolder};
 use crate::order::{Events, WriteRowsError};
+use crate::stats;
 
 /// What to do with runs that are over.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Is the log right? Exit code 1 and the first faults where it is not
     Check(CheckFlags),
+    /// What it says: jumps, drift, queues, latencies, and what theory expects
+    Stats(StatsFlags),
     /// What happened before what: two events, the past or future of one, or a cut
     Order(OrderFlags),
 }
@@ -85,6 +89,7 @@ pub(super) struct OrderFlags {
 pub(super) fn run(command: Command) -> Result<ExitCode, Fatal> {
     match command {
         Command::Check(flags) => check(&flags),
+        Command::Stats(flags) => stats(&flags),
         Command::Order(flags) => order(&flags),
     }
 }
@@ -99,6 +104,16 @@ fn check(flags: &CheckFlags) -> Result<ExitCode, Fatal> {
             .map_err(|error| failed("cannot print the report", &error))?;
     }
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+fn stats(flags: &StatsFlags) -> Result<ExitCode, Fatal> {
+    let mut runs = Vec::new();
+    for run in flags.folders.runs()? {
+        runs.push((run.name, stats::measure(&run.folders).map_err(unreadable)?));
+    }
+    say(&Printed { format: flags.format, runs })
+        .map_err(|error| failed("cannot print the measures", &error))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn order(flags: &OrderFlags) -> Result<ExitCode, Fatal> {

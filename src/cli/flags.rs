@@ -33,7 +33,11 @@ Examples:
   clocklab --nodes lab1:7000,lab2:7000 --node 0 --cluster-key-file key
                                                  this process is the first of a run over two hosts
 
-Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a row a machine.";
+Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a row a machine.
+
+  clocklab check                                 is the log right?
+  clocklab stats                                 jumps, drift, queues, and what theory expects
+  clocklab order 0-17 2-9                        did event 17 of machine 0 happen before event 9 of machine 2?";
 
 /// A laboratory for logical clocks: virtual machines tick at different rates, exchange messages, keep Lamport,
 /// vector and hybrid clocks, and log every event to CSV.
@@ -166,7 +170,7 @@ pub(super) struct Flags {
     pub(super) worker: bool,
 
     /// Print this help
-    #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Help")]
+    #[arg(short, long, global = true, action = ArgAction::HelpShort, help_heading = "Help")]
     help: Option<bool>,
     /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]

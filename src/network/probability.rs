@@ -19,6 +19,11 @@ impl Probability {
         (0.0..=1.0).contains(&probability).then_some(Self(probability))
     }
 
+    /// The number.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
     /// The probability as a share of all draws.
     pub fn share(self) -> Share {
         Share::of(self.0)

@@ -1,0 +1,97 @@
+//! Reading logs: the rows as values, the whole check, and the measures, against only reading the same
+//! files with the `csv` crate, record by record and without looking into them.
+
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures and prints")]
+#![allow(clippy::cast_precision_loss, reason = "times for people to read")]
+
+mod common;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use clocklab::check::check;
+use clocklab::control::{Stop, Unwatched};
+use clocklab::driver::Plan;
+use clocklab::log::{Drawn, Found, Layout, LogFolder, Manifest, RowReader, RunSection, Status, find};
+use clocklab::scenario::{Scenario, Settings};
+use clocklab::seed::Seed;
+use clocklab::sim;
+use clocklab::stats::measure;
+use clocklab::workload::ScaleModel;
+
+const ROUNDS: usize = 5;
+
+fn make(settings: &str, folder: &Path) -> (LogFolder, u64) {
+    let settings: Settings = toml::from_str(settings).expect("settings");
+    let scenario = Scenario::new(&settings, Seed(1)).expect("a scenario");
+    let (vms, sides) = (scenario.vms(), scenario.sides());
+    let layout = if vms > Layout::MOST_FILES { Layout::Combined } else { Layout::PerVm };
+    let plan = Plan { threads: 1, layout, folder: folder.to_owned() };
+    let (_stopper, stop) = Stop::new();
+    let outcome = sim::run(&scenario, &plan, |vm| ScaleModel::new(vm, vms, sides), &stop, &mut Unwatched);
+    let manifest = Manifest {
+        status: Status::Complete,
+        settings: scenario.settings(),
+        run: RunSection::default(),
+        drawn: Drawn::default(),
+        files: outcome.files,
+    };
+    manifest.write(folder).expect("a manifest");
+    let Found::Run(found) = find(folder).expect("a run") else { unreachable!("one run") };
+    (*found, scenario.events())
+}
+
+fn time(rows: u64, work: impl FnOnce()) -> f64 {
+    let begun = Instant::now();
+    work();
+    begun.elapsed().as_nanos() as f64 / rows as f64
+}
+
+fn with_csv(run: &LogFolder) {
+    let mut record = csv::ByteRecord::new();
+    for log in &run.logs {
+        let mut reader = csv::Reader::from_path(&log.path).expect("a log");
+        while reader.read_byte_record(&mut record).expect("a row") {
+            black_box(&record);
+        }
+    }
+}
+
+fn with_rows(run: &LogFolder) {
+    for log in &run.logs {
+        let mut reader = RowReader::open(&log.path).expect("a log");
+        while let Some(row) = reader.next_row().expect("a row") {
+            black_box(row);
+        }
+    }
+}
+
+fn with_check(run: &LogFolder) {
+    let report = check(std::slice::from_ref(run)).expect("logs");
+    assert!(report.is_sound());
+}
+
+fn with_stats(run: &LogFolder) {
+    black_box(measure(std::slice::from_ref(run)).expect("logs"));
+}
+
+fn main() {
+    let runs = [
+        ("1,000 machines, Lamport clocks", "vms = 1000\nclocks = \"lamport\"\nduration = \"300s\""),
+        (
+            "1,000 machines with faults, hybrid clocks",
+            "vms = 1000\nclocks = \"hlc\"\nduration = \"300s\"\nlatency = \"1ms-900ms\"\nloss = 0.05\nduplicate = 0.05",
+        ),
+        ("3 machines, all clocks", "duration = \"100000s\"\nrates = \"5,4,3\""),
+        ("100 machines, all clocks", "vms = 100\nduration = \"300s\""),
+    ];
+    for (name, settings) in runs {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (run, rows) = make(&format!("virtual-time = true\n{settings}"), folder.path());
+        let csv = || time(rows, || with_csv(&run));
+        common::compare(&format!("a row as values, {name}"), ROUNDS, csv, || time(rows, || with_rows(&run)));
+        common::compare(&format!("a row checked, {name}"), ROUNDS, csv, || time(rows, || with_check(&run)));
+        common::compare(&format!("a row measured, {name}"), ROUNDS, csv, || time(rows, || with_stats(&run)));
+    }
+}

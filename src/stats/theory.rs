@@ -1,0 +1,133 @@
+//! What theory expects of the scale model: how messages flow between machines of different rates.
+//!
+//! A machine of rate r that is sent λ messages a second receives at that many of its ticks and rolls the die at
+//! the others: a = max(0, r − λ) times a second. A roll sends m messages on the mean, to each of the N − 1 others
+//! alike, so λ_i = m / (N − 1) · Σ_{j≠i} a_j. With three machines and K ≥ 3 sides that is the exercise's
+//! λ_i = (2/K) Σ a_j. What is lost or duplicated counts as often as it arrives.
+
+use crate::history::Model;
+use crate::id::VmId;
+use crate::workload::Choice;
+
+/// The flow of messages, a second and machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    /// Each machine's rate.
+    rates: Vec<f64>,
+    /// How often it rolls the die.
+    active: Vec<f64>,
+    /// How many messages it is sent.
+    arrivals: Vec<f64>,
+}
+
+impl Flow {
+    /// Where and how it holds, for people.
+    pub const HOLDS: &'static str = "\
+for the scale model over long times: r ticks, of which messages take min(λ, r) and the die has the others,
+a = max(0, r − λ), with λ_i = m/(N−1)·Σ_{j≠i} a_j and m messages a roll (for K ≥ 3 sides 4/K, with two machines
+3/K; with three machines λ_i = (2/K)·Σ a_j). A queue grows by λ − r where that is more than nothing, and such a
+machine's clock ends near C_max·r/λ. Not for partitions, and not where two machines roll at most three sides or
+three machines one";
+
+    /// The flow of a run, where the theory holds for it.
+    pub(crate) fn of(model: &Model) -> Option<Self> {
+        let scenario = model.scenario()?;
+        let settings = scenario.settings();
+        if scenario.workload() != Choice::ScaleModel || !settings.partition.is_empty() {
+            return None;
+        }
+        let arrives = (1.0 - settings.loss.unwrap_or_default().get())
+            * (1.0 + settings.duplicate.unwrap_or_default().get());
+        let rates = scenario.ids().map(|vm| f64::from(scenario.schedule(vm).rate().get())).collect();
+        Self::new(rates, scenario.sides(), arrives)
+    }
+
+    fn new(rates: Vec<f64>, sides: u32, arrives: f64) -> Option<Self> {
+        let k = f64::from(sides);
+        let each = match rates.len() {
+            0 | 1 => 0.0,
+            2 => 3.0_f64.min(k) / k,
+            // With one side, each machine sends to the next one alone.
+            3 if sides == 1 => return None,
+            n if sides < 3 => 1.0 / (as_f64(n) - 1.0),
+            n => 4.0 / k / (as_f64(n) - 1.0),
+        } * arrives;
+        if each >= 1.0 {
+            return None;
+        }
+        // The sum of all a decides each of them: a_i = max(0, (r_i − c·A) / (1 − c)). What they sum up to falls
+        // as A grows, so one A alone fits.
+        let active = |sum: f64| rates.iter().map(move |rate| ((rate - each * sum) / (1.0 - each)).max(0.0));
+        let (mut low, mut high) = (0.0, rates.iter().sum::<f64>());
+        for _ in 0..200 {
+            let middle = f64::midpoint(low, high);
+            if active(middle).sum::<f64>() > middle { low = middle } else { high = middle }
+        }
+        let active: Vec<f64> = active(low).collect();
+        let sum: f64 = active.iter().sum();
+        let arrivals = active.iter().map(|a| each * (sum - a)).collect();
+        Some(Self { rates, active, arrivals })
+    }
+
+    /// How often a second a machine rolls the die.
+    pub fn active(&self, vm: VmId) -> Option<f64> {
+        self.active.get(vm.index()).copied()
+    }
+
+    /// How many messages a second it is sent.
+    pub fn arrivals(&self, vm: VmId) -> Option<f64> {
+        self.arrivals.get(vm.index()).copied()
+    }
+
+    /// By how many messages a minute its queue grows.
+    pub fn queue_per_minute(&self, vm: VmId) -> Option<f64> {
+        Some((self.arrivals(vm)? - self.rates[vm.index()]).max(0.0) * 60.0)
+    }
+
+    /// Where a saturated machine's Lamport clock ends, where the largest ends there.
+    pub fn saturated_clock(&self, vm: VmId, largest: f64) -> Option<f64> {
+        let (rate, arrivals) = (*self.rates.get(vm.index())?, self.arrivals(vm)?);
+        (arrivals > rate).then(|| largest * rate / arrivals)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of machines")]
+const fn as_f64(number: usize) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-6
+    }
+
+    #[test]
+    fn three_machines_flow_as_the_exercise_says() {
+        let rates = vec![6.0, 3.0, 1.0];
+        let flow = Flow::new(rates.clone(), 10, 1.0).unwrap();
+        let sum: f64 = flow.active.iter().sum();
+        for (vm, rate) in rates.iter().enumerate() {
+            let arrivals = 0.2 * (sum - flow.active[vm]);
+            assert!(near(flow.arrivals[vm], arrivals) && near(flow.active[vm], (rate - arrivals).max(0.0)));
+        }
+        assert!(near(flow.active[2], 0.0) && flow.arrivals[2] > 1.0, "the slow one is saturated: {flow:?}");
+    }
+
+    #[test]
+    fn equal_machines_share_equally() {
+        let flow = Flow::new(vec![4.0; 50], 10, 0.5).unwrap();
+        // a = 4 − 0.2 a
+        assert!(flow.active.iter().all(|a| near(*a, 4.0 / 1.2)));
+        let alone = Flow::new(vec![4.0], 10, 1.0).unwrap();
+        assert!(near(alone.active[0], 4.0) && near(alone.arrivals[0], 0.0));
+    }
+
+    #[test]
+    fn where_nothing_settles_there_is_no_flow() {
+        assert_eq!(Flow::new(vec![4.0, 2.0], 3, 1.0), None);
+        assert_eq!(Flow::new(vec![4.0, 2.0, 1.0], 1, 1.0), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a person would want to be warned of.
+
+use super::Context;
+use super::counts::as_f64;
+use super::meter::Machine;
+use crate::id::VmId;
+use crate::workload::Choice;
+
+/// The most machines that are named of one sort of warning.
+const MOST: usize = 5;
+
+/// The warnings of a run.
+pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let whole = context.whole;
+    if whole.unreadable > 0 {
+        warnings.push(format!(
+            "{} rows cannot be read and were left out; clocklab check names them",
+            whole.unreadable
+        ));
+    }
+    if whole.unknown > 0 {
+        warnings.push(format!(
+            "{} receives are of messages that were not on their way; clocklab check names them",
+            whole.unknown
+        ));
+    }
+    add(&mut warnings, machines, |machine| never_received(machine, machines.len(), context));
+    add(&mut warnings, machines, |machine| grows(machine, context));
+    add(&mut warnings, machines, |machine| is_late(machine, context));
+    warnings
+}
+
+fn add(warnings: &mut Vec<String>, machines: &[Machine], warn: impl Fn(&Machine) -> Option<String>) {
+    let mut all = machines.iter().filter_map(warn);
+    warnings.extend(all.by_ref().take(MOST));
+    let more = all.count();
+    if more > 0 {
+        warnings.push(format!("… and {more} more machines like that"));
+    }
+}
+
+fn never_received(machine: &Machine, machines: usize, context: &Context<'_>) -> Option<String> {
+    let is_server = machine.vm == VmId(0)
+        && context.model.scenario().is_some_and(|scenario| scenario.workload() == Choice::ClientServer);
+    let warns = machine.tally.receives == 0 && machines > 1 && !is_server;
+    warns
+        .then(|| format!("machine {} never received anything in {} events", machine.vm, machine.tally.events))
+}
+
+/// A queue that ends near its longest, after it has grown all the way.
+fn grows(machine: &Machine, context: &Context<'_>) -> Option<String> {
+    const SHORTEST: u32 = 10;
+    let (last, longest) = (machine.tally.queue, machine.tally.longest_queue);
+    let slope = machine.queue_line.slope()?;
+    let grown = slope * machine.last.minus(machine.first).as_secs_f64();
+    let warns =
+        last >= SHORTEST && f64::from(last) >= 0.5 * f64::from(longest) && grown >= 0.5 * f64::from(last);
+    let sent = match context
+        .flow
+        .and_then(|flow| Some((flow.arrivals(machine.vm)?, context.model.schedule(machine.vm)?)))
+    {
+        Some((arrivals, schedule)) => {
+            format!(": it is sent about {arrivals:.1} messages a second and ticks {}", schedule.rate())
+        }
+        None => String::new(),
+    };
+    warns.then(|| {
+        format!(
+            "machine {}'s queue grows without bound, by about {:.1} a minute{sent}",
+            machine.vm,
+            slope * 60.0
+        )
+    })
+}
+
+/// Ticks that are late by half a period on the mean.
+fn is_late(machine: &Machine, context: &Context<'_>) -> Option<String> {
+    let period = context.model.schedule(machine.vm)?.rate().period().as_secs_f64() * 1e3;
+    let late = machine.lateness.as_ref()?.mean_ms(machine.tally.events);
+    let rate = context.model.schedule(machine.vm)?.rate();
+    (late > period / 2.0 && as_f64(machine.tally.events) > 1.0).then(|| {
+        format!("machine {} did not keep its rate of {rate} a second: its events were {late:.1} ms late on the mean", machine.vm)
+    })
+}
