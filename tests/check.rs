@@ -679,6 +679,83 @@ fn shared() -> Log {
     Log::new()
 }
 
+fn logs_in(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let mut logs: Vec<PathBuf> =
+        entries.filter(|path| common::is_log(path.file_name().unwrap().to_str().unwrap())).collect();
+    logs.sort();
+    logs
+}
+
+/// The nodes of a distributed run have folders of their own, and each its own start of time. A process that
+/// died leaves a torn row, and messages that nobody lost and nobody received.
+#[test]
+fn the_folders_of_several_nodes_are_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "--vms 4 --duration 2 --rates 60,50,40,30 --clocks lamport,vector --seed 3");
+    let whole = folder.path().join("output");
+    let nodes = ["a", "b"].map(|name| folder.path().join(name));
+    for (node, path) in nodes.iter().enumerate() {
+        fs::create_dir(path).unwrap();
+        let manifest = fs::read_to_string(whole.join("run.toml")).unwrap();
+        let (head, _) = manifest.split_once("[[files]]").unwrap();
+        fs::write(path.join("run.toml"), head.replace("\"complete\"", "\"running\"")).unwrap();
+        fs::write(path.join(format!("bridge_{node}.csv")), "").unwrap();
+        for log in &logs_in(&whole)[2 * node..2 * node + 2] {
+            let text = fs::read_to_string(log).unwrap();
+            // The second node has started half a second later.
+            let shifted = |line: &str| {
+                let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+                let seconds: f64 = cells[3].parse().unwrap_or(0.0);
+                if node == 1 && cells[3] != "elapsed_s" {
+                    cells[3] = format!("{:.9}", (seconds - 0.5).max(0.0));
+                }
+                cells.join(",") + "\n"
+            };
+            let text: String = text.lines().map(shifted).collect();
+            fs::write(path.join(log.file_name().unwrap()), text).unwrap();
+        }
+    }
+    let torn = logs_in(&nodes[1])[1].clone();
+    let text = fs::read_to_string(&torn).unwrap();
+    fs::write(&torn, text + "3,61,inter").unwrap();
+    let report = check(&nodes.clone().map(|path| folder_at(&path))).unwrap();
+    assert!(report.is_sound() && report.torn.len() == 1, "{}", report.with_most(10));
+    assert_eq!(report.counts.machines, 4);
+    let alone = check(&[folder_at(&nodes[0])]).unwrap();
+    assert_eq!(
+        alone.faults.totals().keys().collect::<Vec<_>>(),
+        [&FaultKind::NotSent],
+        "half of a run is none"
+    );
+    let told = clocklab(folder.path(), "check a b");
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(told.status.success() && text.starts_with("a b: sound: 4 machines, "), "{text}");
+    assert!(clocklab(folder.path(), "stats a b").status.success());
+    assert!(clocklab(folder.path(), "order a b 0-1 3-9").status.success());
+}
+
+/// Another program may write all its rows into one file, in an order of its own, as long as that of each
+/// machine is kept.
+#[test]
+fn rows_in_any_order_of_the_machines_are_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "--virtual-time --vms 7 --seed 11 --latency 1ms-900ms");
+    for is_reversed in [false, true] {
+        let mut logs = logs_in(&folder.path().join("output"));
+        if is_reversed {
+            logs.reverse();
+        }
+        let texts: Vec<String> = logs.iter().map(|log| fs::read_to_string(log).unwrap()).collect();
+        let rows = texts.iter().flat_map(|text| text.lines().skip(1));
+        let one: String =
+            std::iter::once(COLUMNS.join(",").as_str()).chain(rows).map(|line| format!("{line}\n")).collect();
+        let path = folder.path().join("one.csv");
+        fs::write(&path, one).unwrap();
+        assert_sound(&path);
+    }
+}
+
 #[test]
 fn a_torn_last_row_is_told_and_is_no_fault() {
     let folder = tempfile::tempdir().unwrap();
