@@ -135,6 +135,8 @@ struct Log {
     name: LogPath,
     columns: Columns,
     summary: LogSummary,
+    /// The machine of a row before, and its number: that of the next one in many logs.
+    latest: Option<(VmId, usize)>,
     /// The machine that holds it up.
     stalled: Option<usize>,
     has_ended: bool,
@@ -217,7 +219,7 @@ impl<S> Replay<S> {
             };
             let (name, summary) = (name.clone(), LogSummary::default());
             let columns = reader.as_ref().map(RowReader::columns).unwrap_or_default();
-            logs.push(Log { reader, name, columns, summary, stalled: None, has_ended: false });
+            logs.push(Log { reader, name, columns, summary, latest: None, stalled: None, has_ended: false });
         }
         if errors.len() == logs.len()
             && let Some(error) = errors.pop()
@@ -243,7 +245,7 @@ impl<S> Replay<S> {
     /// Where a log cannot be read any more, or the logs are not of one run.
     pub fn run<V: Visitor<Stamp = S>>(&mut self, visitor: &mut V) -> Result<(), HistoryError> {
         for log in 0..self.logs.len() {
-            self.next_row(log, visitor)?;
+            self.make_ready(log, visitor)?;
         }
         loop {
             while let Some(Reverse((_, log))) = self.ready.pop() {
@@ -272,7 +274,11 @@ impl<S> Replay<S> {
             let Self { logs, state, .. } = self;
             let Some(reader) = &logs[log].reader else { return Ok(()) };
             let row = reader.row();
-            let machine = state.machine(row.vm, log, logs)?;
+            let vm = row.vm;
+            let machine = match logs[log].latest {
+                Some((latest, machine)) if latest == vm => machine,
+                _ => state.machine(vm, log, logs)?,
+            };
             if state.waits.is_waiting(machine) {
                 state.waits.put_aside(machine, row.clone());
             } else if let Some(message) = state.missing(row, logs) {
@@ -284,23 +290,34 @@ impl<S> Replay<S> {
                 state.show(step, visitor);
                 self.wake(visitor)?;
             }
-            if !self.next_row(log, visitor)? {
+            self.logs[log].latest = Some((vm, machine));
+            let Some(next) = self.next_row(log, visitor)? else { return Ok(()) };
+            if self.ready.peek().is_some_and(|Reverse(other)| *other < (next, log)) {
+                self.ready.push(Reverse((next, log)));
                 return Ok(());
-            }
-            // What was just pushed is the next one in most cases.
-            match self.ready.peek() {
-                Some(Reverse((_, next))) if *next == log => drop(self.ready.pop()),
-                _ => return Ok(()),
             }
         }
     }
 
-    /// Reads a log's next row and puts the log among the ready ones. At its end, says so.
-    fn next_row<V: Visitor<Stamp = S>>(&mut self, log: usize, visitor: &mut V) -> Result<bool, HistoryError> {
+    /// Reads a log's next row and puts the log among the ready ones.
+    fn make_ready<V: Visitor<Stamp = S>>(&mut self, log: usize, visitor: &mut V) -> Result<(), HistoryError> {
+        if let Some(next) = self.next_row(log, visitor)? {
+            self.ready.push(Reverse((next, log)));
+        }
+        Ok(())
+    }
+
+    /// Reads a log's next row, and tells when it happened; none at the end.
+    #[inline]
+    fn next_row<V: Visitor<Stamp = S>>(
+        &mut self,
+        log: usize,
+        visitor: &mut V,
+    ) -> Result<Option<Nanos>, HistoryError> {
         let Log { reader, summary, name, .. } = &mut self.logs[log];
         let Some(reader) = reader else {
             self.logs[log].has_ended = true;
-            return Ok(false);
+            return Ok(None);
         };
         loop {
             match reader.next_row() {
@@ -310,8 +327,7 @@ impl<S> Replay<S> {
                         visitor.unreadable(not_its_machine(name, row));
                         continue;
                     }
-                    self.ready.push(Reverse((row.elapsed, log)));
-                    return Ok(true);
+                    return Ok(Some(row.elapsed));
                 }
                 Ok(None) => break,
                 Err(error @ ReadError::Read { .. }) => return Err(error.into()),
@@ -327,7 +343,7 @@ impl<S> Replay<S> {
         self.logs[log].reader = None;
         self.logs[log].has_ended = true;
         self.release(visitor)?;
-        Ok(false)
+        Ok(None)
     }
 
     /// Goes on with the machines whose message is there now.
@@ -379,8 +395,7 @@ impl<S> Replay<S> {
             return Ok(());
         }
         state.show(logs[log].step(row, log, machine), visitor);
-        self.next_row(log, visitor)?;
-        Ok(())
+        self.make_ready(log, visitor)
     }
 
     /// Nothing can go on by itself: breaks a circle, or takes a row out of a stalled log to look behind it.
@@ -425,8 +440,7 @@ impl<S> Replay<S> {
         if let (Some(machine), Some(reader)) = (self.logs[log].stalled.take(), &self.logs[log].reader) {
             self.state.waits.put_aside(machine, reader.row().clone());
         }
-        self.next_row(log, visitor)?;
-        Ok(())
+        self.make_ready(log, visitor)
     }
 
     /// The machines of a circle that this machine's waiting leads into, the one with the earliest row first.

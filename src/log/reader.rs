@@ -744,22 +744,23 @@ fn seconds(text: &[u8]) -> Option<Nanos> {
 /// Reads times of day. The part up to the second is the same for many rows, and is kept.
 #[derive(Debug, Default)]
 struct TimeOfDay {
-    second: Vec<u8>,
+    second: [u8; 19],
     value: i64,
 }
 
 impl TimeOfDay {
     /// RFC 3339 in UTC, as rows have it; any other form of a time is left to the calendar's library.
+    #[inline]
     fn parse(&mut self, text: &[u8]) -> Option<Timestamp> {
-        let (second, rest) = text.split_at_checked(19)?;
+        let (second, rest) = text.split_first_chunk::<19>()?;
         let micros = match rest {
             [b'.', digits @ .., b'Z'] if digits.len() == 6 => number(digits)?,
             _ => return str::from_utf8(text).ok()?.parse().ok(),
         };
-        if self.second != second {
+        if self.second != *second {
             let whole = format!("{}Z", str::from_utf8(second).ok()?);
             self.value = whole.parse::<Timestamp>().ok()?.as_second();
-            self.second = second.to_vec();
+            self.second = *second;
         }
         Timestamp::new(self.value, i32::try_from(micros * 1000).ok()?).ok()
     }

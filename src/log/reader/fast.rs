@@ -104,12 +104,13 @@ impl<'a> Cursor<'a> {
     /// The kind with its comma.
     #[inline(always)]
     fn kind(&mut self) -> Option<EventKind> {
-        let (kind, text) = match self.rest.first()? {
-            b'i' => (EventKind::Internal, &b"internal,"[..]),
-            b's' => (EventKind::Send, &b"send,"[..]),
-            _ => (EventKind::Receive, &b"receive,"[..]),
+        let (kind, length) = match self.rest.first()? {
+            b'i' if self.rest.first_chunk()? == b"internal," => (EventKind::Internal, 9),
+            b's' if self.rest.first_chunk()? == b"send," => (EventKind::Send, 5),
+            b'r' if self.rest.first_chunk()? == b"receive," => (EventKind::Receive, 8),
+            _ => return None,
         };
-        self.rest = self.rest.strip_prefix(text)?;
+        self.rest = &self.rest[length..];
         Some(kind)
     }
 
