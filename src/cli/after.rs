@@ -87,6 +87,8 @@ pub(super) struct OrderFlags {
 
 /// Does what is asked for.
 pub(super) fn run(command: Command) -> Result<ExitCode, Fatal> {
+    // Each machine's log is open until its end. Where the limit cannot be raised, opening them says so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     match command {
         Command::Check(flags) => check(&flags),
         Command::Stats(flags) => stats(&flags),
