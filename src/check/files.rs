@@ -22,7 +22,12 @@ pub(super) fn check<S>(
         let place = folder.path.display();
         if manifest.status != Status::Complete {
             let status = manifest.status;
-            unchecked.push(format!("whether {place} is complete: its manifest says {status}"));
+            let hint = if status == Status::Running {
+                "; where the run still goes on, its newest messages may seem unknown"
+            } else {
+                ""
+            };
+            unchecked.push(format!("whether {place} is complete: its manifest says {status}{hint}"));
         }
         if manifest.files.is_empty() {
             unchecked.push(format!("rows and checksums in {place}: its manifest has none"));
