@@ -132,7 +132,7 @@ impl Events {
         }
     }
 
-    /// V(a)[a] ≤ V(b)[a] where a happened before b. Equal stands for concurrent.
+    /// `V(a)[a] ≤ V(b)[a]` where a happened before b. Equal stands for concurrent.
     fn by_vectors(&self, first: MessageId, second: MessageId) -> Option<Ordering> {
         let knows = |of: &MessageId, event: &MessageId| {
             self.rows[of].vector.get(event.sender.index()).map(|known| *known >= event.event)
