@@ -96,6 +96,11 @@ pub fn node_folder_name(node: u32) -> String {
     format!("node_{node}")
 }
 
+/// Whether a folder of that name is that of one node.
+fn is_node_folder(name: &str) -> bool {
+    name.strip_prefix("node_").is_some_and(is_digits)
+}
+
 /// Whether a folder of that name is one of several runs.
 fn is_run_folder(name: &str) -> bool {
     name.strip_prefix("run_").is_some_and(is_digits)

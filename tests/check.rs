@@ -28,7 +28,7 @@ fn make(folder: &Path, line: &str) {
 fn folder_at(path: &Path) -> LogFolder {
     match find(path).unwrap() {
         Found::Run(folder) => *folder,
-        Found::Series(_) => panic!("one run"),
+        Found::Series(_) | Found::Nodes(_) => panic!("one run"),
     }
 }
 

@@ -1074,4 +1074,14 @@ fn mpirun_numbers_the_nodes() {
         printed.iter().filter(|name| name.starts_with('o')).count() == 3
             && !printed.iter().any(|name| is_log(name))
     );
+    // Without a folder of its own choice each has one in the output folder.
+    let mut command = Command::new("mpirun");
+    command.current_dir(cluster.folder.path());
+    command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3", env!("CARGO_BIN_EXE_clocklab")]);
+    command.args(["--node", "auto", "--vms", "3", "--duration", "500ms", "--nodes", &cluster.list.join(",")]);
+    cluster.spawn(0, command).end(0);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    let checked = check.current_dir(cluster.folder.path()).arg("check").output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success() && said.starts_with("output: sound: 3 machines, "), "{said}");
 }

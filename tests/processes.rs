@@ -122,6 +122,8 @@ fn three_processes_make_one_run_with_one_result() {
         common::list(&row.peers).into_iter().filter(move |to| node(*to) != node(row.vm.into()))
     });
     assert_eq!(crossing.count() as u64, sum("messages_sent"));
+    let (checked, _) = assert_code(&clocklab(&folder, &["check"]).output().unwrap(), 0);
+    assert!(checked.starts_with("output: sound: 7 machines, "), "{checked}");
     assert!(out.starts_with("7 machines, 2.0 s, seed 42: complete\n"), "{out}");
     assert!(out.contains("between processes: "), "{out}");
     assert_eq!(err, "");
@@ -178,6 +180,7 @@ fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
     assert_eq!(run.status(), "complete");
     run.assert_sound();
     run.assert_manifest(&path);
+    assert_code(&clocklab(&folder, &["check"]).output().unwrap(), 0);
     assert_eq!(run.vms[&4].len(), 200);
     let last = |vm: u32| run.vms[&vm].last().unwrap().elapsed();
     assert!((0..6).all(|vm| last(vm) > 3_900_000_000), "all tick to the end");

@@ -205,12 +205,14 @@ impl Folders {
             return match log::find(path).map_err(unreadable)? {
                 Found::Run(folder) => Ok(vec![one(*folder)]),
                 Found::Series(folders) => Ok(folders.into_iter().map(one).collect()),
+                Found::Nodes(folders) => Ok(vec![Run { name: path.display().to_string(), folders }]),
             };
         }
         let mut nodes = Vec::with_capacity(self.folders.len());
         for path in &self.folders {
             match log::find(path).map_err(unreadable)? {
                 Found::Run(folder) => nodes.push(*folder),
+                Found::Nodes(folders) => nodes.extend(folders),
                 Found::Series(_) => {
                     let path = path.display();
                     return Err(unreadable(format_args!(

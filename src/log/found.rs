@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{SavedManifest, read_manifest};
-use super::{MANIFEST, ManifestError, PREVIOUS, is_bridge_log, is_digits, is_run_folder};
+use super::{MANIFEST, ManifestError, PREVIOUS, is_bridge_log, is_digits, is_node_folder, is_run_folder};
 use crate::id::VmId;
 
 /// The logs of one run in one folder.
@@ -38,6 +38,8 @@ pub enum Found {
     Run(Box<LogFolder>),
     /// Several runs of one scenario, in their order.
     Series(Vec<LogFolder>),
+    /// The nodes of one run, each in a folder of its own.
+    Nodes(Vec<LogFolder>),
 }
 
 /// Why there is no run to read.
@@ -71,7 +73,7 @@ pub enum FindError {
 }
 
 /// Looks for a run: a folder's own logs; where another program named them, its CSV files; where it has none,
-/// the runs `run_1`, `run_2`, … in it. A path to a file is one log.
+/// the runs `run_1`, `run_2`, … in it, or the nodes `node_0`, `node_1`, …. A path to a file is one log.
 ///
 /// # Errors
 ///
@@ -87,7 +89,8 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
             has_bridge: false,
         })));
     }
-    let (mut own, mut others, mut runs, mut has_bridge) = (Vec::new(), Vec::new(), Vec::new(), false);
+    let (mut own, mut others, mut has_bridge) = (Vec::new(), Vec::new(), false);
+    let (mut runs, mut nodes) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(path).map_err(read)? {
         let entry = entry.map_err(read)?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -96,6 +99,8 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
         has_bridge |= is_bridge_log(&name);
         if is_folder && is_run_folder(&name) {
             runs.push(entry.path());
+        } else if is_folder && is_node_folder(&name) {
+            nodes.push(entry.path());
         } else if !is_folder && machines.is_some() {
             own.push(LogPath { path: entry.path(), machines });
         } else if !is_folder && name.ends_with(".csv") && !super::is_run_file(&name) {
@@ -106,14 +111,18 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
     let manifest = if manifest_path.exists() { Some(read_manifest(&manifest_path)?) } else { None };
     let mut logs = if own.is_empty() && manifest.is_none() { others } else { own };
     if logs.is_empty() {
-        return if runs.is_empty() { Err(nothing(path, manifest.is_some())) } else { series(runs) };
+        return match (runs.is_empty(), nodes.is_empty()) {
+            (false, _) => each(runs).map(Found::Series),
+            (true, false) => each(nodes).map(Found::Nodes),
+            (true, true) => Err(nothing(path, manifest.is_some())),
+        };
     }
     logs.sort_by_cached_key(|log| (log.machines.as_ref().map(|range| *range.start()), log.path.clone()));
     Ok(Found::Run(Box::new(LogFolder { path: path.to_owned(), manifest, logs, has_bridge })))
 }
 
-/// The runs of a series, those that were not logged left out.
-fn series(mut runs: Vec<PathBuf>) -> Result<Found, FindError> {
+/// What is in each of several folders, by their numbers.
+fn each(mut runs: Vec<PathBuf>) -> Result<Vec<LogFolder>, FindError> {
     let number =
         |path: &PathBuf| path.to_string_lossy().rsplit('_').next().and_then(|k| k.parse::<u32>().ok());
     runs.sort_by_key(number);
@@ -121,10 +130,10 @@ fn series(mut runs: Vec<PathBuf>) -> Result<Found, FindError> {
     for path in runs {
         match find(&path)? {
             Found::Run(folder) => folders.push(*folder),
-            Found::Series(_) => return Err(nothing(&path, false)),
+            Found::Series(_) | Found::Nodes(_) => return Err(nothing(&path, false)),
         }
     }
-    Ok(Found::Series(folders))
+    Ok(folders)
 }
 
 fn nothing(path: &Path, has_manifest: bool) -> FindError {

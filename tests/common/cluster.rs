@@ -185,6 +185,9 @@ impl Cluster {
         let run = self.run();
         run.assert_sound();
         run.assert_summary_rows();
+        let check = Command::new(env!("CARGO_BIN_EXE_clocklab")).arg("check").args(self.outputs()).output();
+        let check = check.unwrap();
+        assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
         run
     }
 
