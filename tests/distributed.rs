@@ -1078,7 +1078,18 @@ fn mpirun_numbers_the_nodes() {
     let mut command = Command::new("mpirun");
     command.current_dir(cluster.folder.path());
     command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3", env!("CARGO_BIN_EXE_clocklab")]);
-    command.args(["--node", "auto", "--vms", "3", "--duration", "500ms", "--nodes", &cluster.list.join(",")]);
+    command.args([
+        "--node",
+        "auto",
+        "--vms",
+        "3",
+        "--duration",
+        "500ms",
+        "--rates",
+        "50",
+        "--nodes",
+        &cluster.list.join(","),
+    ]);
     cluster.spawn(0, command).end(0);
     let mut check = Command::new(env!("CARGO_BIN_EXE_clocklab"));
     let checked = check.current_dir(cluster.folder.path()).arg("check").output().unwrap();
