@@ -99,7 +99,7 @@ pub(super) struct Flags {
     partition: Vec<Partition>,
 
     /// Folder of the run; an earlier run there is moved to previous/ [default: output; with --node auto
-    /// output/node_<K>]
+    /// output/node_K]
     #[arg(long, value_name = "DIR", help_heading = "The run")]
     pub(super) output: Option<PathBuf>,
     /// Where events go: per-vm, combined, none [default: per-vm up to 256 machines]
