@@ -2,6 +2,7 @@
 
 mod after;
 mod flags;
+mod folders;
 mod progress;
 mod signals;
 mod stats;
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::flags::{Flags, OUTPUT};
+use self::flags::Flags;
+use self::folders::OUTPUT;
 use self::progress::Bar;
 use self::signals::Signals;
 use crate::control::{Observer, Progress, Stop};

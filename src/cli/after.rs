@@ -7,13 +7,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::flags::OUTPUT;
+use super::folders::{Folders, OUTPUT};
 use super::stats::{Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, say, unreadable, usage};
 use crate::check;
 use crate::event::MessageId;
 use crate::history::Received;
-use crate::log::{self, Found, LogFolder};
 use crate::order::{Events, WriteRowsError};
 use crate::stats;
 
@@ -26,14 +25,6 @@ pub(super) enum Command {
     Stats(StatsFlags),
     /// What happened before what: two events, the past or future of one, or a cut
     Order(OrderFlags),
-}
-
-/// The folders of a run.
-#[derive(Debug, Args)]
-pub(super) struct Folders {
-    /// Folders of a run, or logs; several are the nodes of one distributed run
-    #[arg(value_name = "DIR", default_value = OUTPUT)]
-    folders: Vec<PathBuf>,
 }
 
 const CHECKED: &str = "\
@@ -188,40 +179,5 @@ impl OrderFlags {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
         let folders = if folders.is_empty() { vec![PathBuf::from(OUTPUT)] } else { folders };
         Ok((Folders { folders }, events))
-    }
-}
-
-/// One run, and what it is called here.
-struct Run {
-    name: String,
-    folders: Vec<LogFolder>,
-}
-
-impl Folders {
-    /// The runs in the folders: one, or those of a series.
-    fn runs(&self) -> Result<Vec<Run>, Fatal> {
-        let one = |folder: LogFolder| Run { name: folder.path.display().to_string(), folders: vec![folder] };
-        if let [path] = self.folders.as_slice() {
-            return match log::find(path).map_err(unreadable)? {
-                Found::Run(folder) => Ok(vec![one(*folder)]),
-                Found::Series(folders) => Ok(folders.into_iter().map(one).collect()),
-                Found::Nodes(folders) => Ok(vec![Run { name: path.display().to_string(), folders }]),
-            };
-        }
-        let mut nodes = Vec::with_capacity(self.folders.len());
-        for path in &self.folders {
-            match log::find(path).map_err(unreadable)? {
-                Found::Run(folder) => nodes.push(*folder),
-                Found::Nodes(folders) => nodes.extend(folders),
-                Found::Series(_) => {
-                    let path = path.display();
-                    return Err(unreadable(format_args!(
-                        "{path} holds several runs; several folders are the nodes of one run: name one run of each"
-                    )));
-                }
-            }
-        }
-        let names: Vec<String> = nodes.iter().map(|node| node.path.display().to_string()).collect();
-        Ok(vec![Run { name: names.join(" "), folders: nodes }])
     }
 }

@@ -14,9 +14,6 @@ use crate::scenario::{
 use crate::time::Nanos;
 use crate::workload::Choice;
 
-/// The folder of a run where none is named.
-pub(super) const OUTPUT: &str = "output";
-
 const EXAMPLES: &str = "\
 Examples:
   clocklab                                       three machines for a minute, as in the exercise

@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::after::Folders;
+use super::folders::Folders;
 use crate::id::VmId;
 use crate::stats::{Flow, MEASURES, Stats, TOTALS};
 use crate::text::words;

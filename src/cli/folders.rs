@@ -1,0 +1,54 @@
+//! Where runs are found: the folders that people name, and the one that they mean where they name none.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Fatal, unreadable};
+use crate::log::{self, Found, LogFolder};
+
+/// The folder of a run where nothing else is asked for.
+pub(super) const OUTPUT: &str = "output";
+
+/// The folders of a run.
+#[derive(Debug, Args)]
+pub(super) struct Folders {
+    /// Folders of a run, or logs; several are the nodes of one distributed run
+    #[arg(value_name = "DIR", default_value = OUTPUT)]
+    pub(super) folders: Vec<PathBuf>,
+}
+
+/// One run, and what it is called here.
+pub(super) struct Run {
+    pub(super) name: String,
+    pub(super) folders: Vec<LogFolder>,
+}
+
+impl Folders {
+    /// The runs in the folders: one, or those of a series.
+    pub(super) fn runs(&self) -> Result<Vec<Run>, Fatal> {
+        let one = |folder: LogFolder| Run { name: folder.path.display().to_string(), folders: vec![folder] };
+        if let [path] = self.folders.as_slice() {
+            return match log::find(path).map_err(unreadable)? {
+                Found::Run(folder) => Ok(vec![one(*folder)]),
+                Found::Series(folders) => Ok(folders.into_iter().map(one).collect()),
+                Found::Nodes(folders) => Ok(vec![Run { name: path.display().to_string(), folders }]),
+            };
+        }
+        let mut nodes = Vec::with_capacity(self.folders.len());
+        for path in &self.folders {
+            match log::find(path).map_err(unreadable)? {
+                Found::Run(folder) => nodes.push(*folder),
+                Found::Nodes(folders) => nodes.extend(folders),
+                Found::Series(_) => {
+                    let path = path.display();
+                    return Err(unreadable(format_args!(
+                        "{path} holds several runs; several folders are the nodes of one run: name one run of each"
+                    )));
+                }
+            }
+        }
+        let names: Vec<String> = nodes.iter().map(|node| node.path.display().to_string()).collect();
+        Ok(vec![Run { name: names.join(" "), folders: nodes }])
+    }
+}
