@@ -33,6 +33,11 @@ pub trait Visitor {
     /// Receives that wait for each other in a circle: of each the row, and the message that it waits for. The
     /// first is shown next, as if its message were unknown.
     fn cycle(&mut self, rows: &[(Place, MessageId)]);
+
+    /// Whether they have seen enough: then not much more is read.
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 /// A row on its turn.
@@ -250,6 +255,9 @@ impl<S> Replay<S> {
         loop {
             while let Some(Reverse((_, log))) = self.ready.pop() {
                 self.advance(log, visitor)?;
+                if visitor.is_done() {
+                    return Ok(());
+                }
             }
             if !self.resolve(visitor)? {
                 return Ok(());
@@ -291,6 +299,9 @@ impl<S> Replay<S> {
                 self.wake(visitor)?;
             }
             self.logs[log].latest = Some((vm, machine));
+            if visitor.is_done() {
+                return Ok(());
+            }
             let Some(next) = self.next_row(log, visitor)? else { return Ok(()) };
             if self.ready.peek().is_some_and(|Reverse(other)| *other < (next, log)) {
                 self.ready.push(Reverse((next, log)));
