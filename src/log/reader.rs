@@ -74,12 +74,16 @@ impl EventKind {
     /// The kinds and what a log calls them.
     pub(super) const NAMES: [(Self, &str); 3] =
         [(Self::Internal, "internal"), (Self::Send, "send"), (Self::Receive, "receive")];
+
+    /// What a log calls it.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
 }
 
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (_, name) = Self::NAMES[*self as usize];
-        f.pad(name)
+        f.pad(self.name())
     }
 }
 

@@ -6,7 +6,8 @@
 use itoa::Buffer;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::event::{Kind, MessageId, Payload, Received, Record};
+use super::Row;
+use crate::event::{Kind, MessageId, Received, Record};
 use crate::id::VmId;
 use crate::time::Nanos;
 
@@ -113,18 +114,79 @@ impl RowFormat {
         out.push(b'\n');
     }
 
-    /// RFC 3339 in UTC with 6 decimals. The part before the dot changes once a second and is kept.
+    /// Appends a row that was read, in the same form. What its log had no column for stays empty.
+    pub fn again(&mut self, row: &Row, out: &mut Vec<u8>) {
+        let mut digits = Buffer::new();
+        out.extend_from_slice(digits.format(row.vm.0).as_bytes());
+        out.push(b',');
+        out.extend_from_slice(digits.format(row.event).as_bytes());
+        out.push(b',');
+        out.extend_from_slice(row.kind.name().as_bytes());
+        out.push(b',');
+        elapsed(row.elapsed, out);
+        out.push(b',');
+        if let Some(time) = row.system_time {
+            self.time_of_day(time, out);
+        }
+        out.push(b',');
+        out.extend_from_slice(digits.format(row.lamport).as_bytes());
+        out.push(b',');
+        list(&row.vector, out, |&entry| entry);
+        out.push(b',');
+        if let Some(hybrid) = row.hybrid {
+            out.extend_from_slice(digits.format(hybrid.l.get()).as_bytes());
+            out.push(b'.');
+            out.extend_from_slice(digits.format(hybrid.c).as_bytes());
+        }
+        out.push(b',');
+        list(&row.peers, out, |vm| u64::from(vm.0));
+        out.push(b',');
+        if let Some(message) = row.message {
+            message_name(message, out);
+        }
+        out.push(b',');
+        if let Some(lamport) = row.sender_lamport {
+            out.extend_from_slice(digits.format(lamport).as_bytes());
+        }
+        out.push(b',');
+        if let Some(queue) = row.queue {
+            out.extend_from_slice(digits.format(queue).as_bytes());
+        }
+        out.push(b',');
+        list(&row.lost, out, |vm| u64::from(vm.0));
+        out.push(b',');
+        list(&row.duplicated, out, |vm| u64::from(vm.0));
+        out.push(b',');
+        text(&row.payload, out);
+        out.push(b'\n');
+    }
+
     fn system_time(&mut self, elapsed: Nanos, out: &mut Vec<u8>) {
         let (seconds, nanos) = elapsed.split();
         let nanos = self.start.1 + nanos;
         let carry = i64::from(nanos / 1_000_000_000);
         let second = self.start.0.saturating_add_unsigned(seconds).saturating_add(carry);
+        self.instant(second, nanos % 1_000_000_000, out);
+    }
+
+    /// Appends a time of day, as rows have it.
+    pub fn time_of_day(&mut self, time: Timestamp, out: &mut Vec<u8>) {
+        // Before 1970 both parts are negative.
+        let (second, nanos) = (time.as_second(), time.subsec_nanosecond());
+        match u32::try_from(nanos) {
+            Ok(nanos) => self.instant(second, nanos, out),
+            Err(_) => self.instant(second - 1, (1_000_000_000 + nanos).unsigned_abs(), out),
+        }
+    }
+
+    /// RFC 3339 in UTC with 6 decimals. The part before the dot changes once a second and is kept.
+    fn instant(&mut self, second: i64, nanos: u32, out: &mut Vec<u8>) {
         if self.second.0 != second {
             self.second = (second, until_the_dot(second));
         }
         out.extend_from_slice(self.second.1.as_bytes());
         out.push(b'.');
-        padded::<6>(nanos % 1_000_000_000 / 1000, out);
+        padded::<6>(nanos / 1000, out);
         out.push(b'Z');
     }
 }
@@ -155,7 +217,7 @@ fn message_columns(record: &Record<'_>, out: &mut Vec<u8>) {
             out.push(b',');
             list(&sent.duplicated, out, |vm| u64::from(vm.0));
             out.push(b',');
-            text(&sent.payload, out);
+            text(sent.payload.as_deref().map_or("", String::as_str), out);
         }
         Kind::Receive(Received { message, lamport, payload }) => {
             let VmId(sender) = message.sender;
@@ -167,7 +229,7 @@ fn message_columns(record: &Record<'_>, out: &mut Vec<u8>) {
             out.push(b',');
             out.extend_from_slice(queue);
             out.extend_from_slice(b",,,");
-            text(payload, out);
+            text(payload.as_deref().map_or("", String::as_str), out);
         }
     }
 }
@@ -223,8 +285,7 @@ fn list<T>(items: &[T], out: &mut Vec<u8>, number: impl Fn(&T) -> u64) {
 }
 
 /// A text as a CSV field, in quotes where RFC 4180 asks for them.
-fn text(payload: &Payload, out: &mut Vec<u8>) {
-    let text = payload.as_deref().map_or("", String::as_str);
+fn text(text: &str, out: &mut Vec<u8>) {
     if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.push(b'"');
         for byte in text.bytes() {
@@ -248,6 +309,7 @@ mod tests {
     use super::*;
     use crate::clock::{HybridStamp, Reading};
     use crate::event::Sent;
+    use crate::log::RowReader;
 
     fn row(record: &Record<'_>, start: &str) -> String {
         let mut out = Vec::new();
@@ -308,6 +370,20 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let times: Vec<&str> = text.lines().map(|line| &line.split(',').nth(4).unwrap()[14..19]).collect();
         assert_eq!(times, ["00:00", "00:01", "00:59", "01:00", "00:00"]);
+    }
+
+    #[test]
+    fn a_row_that_was_read_is_written_as_it_stood_there() {
+        let text = "2,17,internal,1.250000001,1969-12-31T23:59:59.750000Z,21,9;4;17,1250000000.3,,,,4,,,\n\
+            0,1,send,0.000000001,2026-03-01T23:59:59.500000Z,21,,,0;1,2-17,,4,0,1,123456\n\
+            1,18446744073709551615,receive,9.999999999,,21,,,1,1-8,20,4,,,\"a,\"\"b\"\"\"\n";
+        let log = COLUMNS.join(",") + "\n" + text;
+        let mut reader = RowReader::new(log.as_bytes(), "log".as_ref()).unwrap();
+        let (mut format, mut out) = (RowFormat::new(Timestamp::UNIX_EPOCH), Vec::new());
+        while let Some(row) = reader.next_row().unwrap() {
+            format.again(row, &mut out);
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), text);
     }
 
     proptest! {
