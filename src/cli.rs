@@ -1,6 +1,7 @@
 //! The command line: flags to a scenario, what is printed, and the exit code.
 
 mod after;
+mod export;
 mod flags;
 mod folders;
 mod progress;

@@ -25,6 +25,7 @@
 //! - **After a run**, from its logs alone: [`history`] brings their rows into an order in which causes come before
 //!   effects, [`check`] tells whether they are right, [`stats`] measures them, and [`order`] tells what happened
 //!   before what.
+//! - **What people look at**: [`export`] writes a run in the formats of other tools.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -83,6 +84,7 @@ pub mod clock;
 pub mod control;
 pub mod driver;
 pub mod event;
+pub mod export;
 pub mod fit;
 pub mod fleet;
 pub mod history;

@@ -125,7 +125,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
-fn is_run_file(name: &str) -> bool {
+pub fn is_run_file(name: &str) -> bool {
     let is_log = is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || is_bridge_log(name);
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::export::{self, ExportFlags};
 use super::folders::{Folders, OUTPUT};
 use super::stats::{Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, say, unreadable, usage};
@@ -25,6 +26,8 @@ pub(super) enum Command {
     Stats(StatsFlags),
     /// What happened before what: two events, the past or future of one, or a cut
     Order(OrderFlags),
+    /// A run in another tool's format, such as ShiViz, Graphviz or Perfetto
+    Export(ExportFlags),
 }
 
 const CHECKED: &str = "\
@@ -84,6 +87,7 @@ pub(super) fn run(command: Command) -> Result<ExitCode, Fatal> {
         Command::Check(flags) => check(&flags),
         Command::Stats(flags) => stats(&flags),
         Command::Order(flags) => order(&flags),
+        Command::Export(flags) => export::run(&flags),
     }
 }
 
@@ -111,15 +115,7 @@ fn stats(flags: &StatsFlags) -> Result<ExitCode, Fatal> {
 
 fn order(flags: &OrderFlags) -> Result<ExitCode, Fatal> {
     let (folders, asked) = flags.folders_and_events()?;
-    let mut runs = folders.runs()?;
-    let run = match runs.pop() {
-        Some(run) if runs.is_empty() => run,
-        _ => {
-            return Err(unreadable(
-                "there are several runs in the folder: name one of them, such as output/run_1",
-            ));
-        }
-    };
+    let run = folders.one_run()?;
     let events = Events::read(&run.folders, &asked).map_err(unreadable)?;
     let print = |text: &dyn Display| say(text).map_err(|error| failed("cannot print the answer", &error));
     match asked.as_slice() {

@@ -25,6 +25,17 @@ pub(super) struct Run {
 }
 
 impl Folders {
+    /// The run in the folders, where only one is meant.
+    pub(super) fn one_run(&self) -> Result<Run, Fatal> {
+        let mut runs = self.runs()?;
+        match runs.pop() {
+            Some(run) if runs.is_empty() => Ok(run),
+            _ => Err(unreadable(
+                "there are several runs in the folder: name one of them, such as output/run_1",
+            )),
+        }
+    }
+
     /// The runs in the folders: one, or those of a series.
     pub(super) fn runs(&self) -> Result<Vec<Run>, Fatal> {
         let one = |folder: LogFolder| Run { name: folder.path.display().to_string(), folders: vec![folder] };

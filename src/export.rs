@@ -1,0 +1,302 @@
+//! A run in the formats of other tools, written while its logs are read.
+//!
+//! All formats get the same events in the same order, causes before effects, from the run's history; a window
+//! takes a part out of it. Memory grows with the machines and the messages in flight, not with the events.
+
+mod shiviz;
+mod text;
+mod window;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub use self::window::{ParseWindowError, Window};
+
+use self::window::Part;
+use crate::event::MessageId;
+use crate::history::{Delivery, HistoryError, Place, Replay, Step, Visitor};
+use crate::id::VmId;
+use crate::log::{EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::text::words;
+
+words! {
+    /// What a run is exported as.
+    pub enum Format {
+        /// The log of a space-time diagram in the browser.
+        Shiviz = "shiviz",
+    }
+}
+
+/// What was exported.
+#[derive(Debug)]
+pub struct Exported {
+    /// Events that were written.
+    pub events: u64,
+    /// Torn last rows, which were left out: the file, and how many bytes.
+    pub torn: Vec<(PathBuf, u64)>,
+    /// Rows that could not be read, and were left out: how many.
+    pub unreadable: u64,
+    /// The first of them, in words.
+    pub first_unreadable: Vec<String>,
+}
+
+/// Why a run cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Its logs cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// There is nothing to export.
+    #[error("{}", nothing(window.as_ref(), *events))]
+    Nothing {
+        /// The window that was asked for.
+        window: Option<Window>,
+        /// The events of the run.
+        events: u64,
+    },
+    /// Nobody takes it.
+    #[error("{0}")]
+    Write(#[from] io::Error),
+}
+
+fn nothing(window: Option<&Window>, events: u64) -> String {
+    match window {
+        Some(window) => format!("no event is in the window {window}: the run has {events} events"),
+        None => "the logs have no events".to_owned(),
+    }
+}
+
+/// Writes one run, of which the folders are the nodes' where there are several, or a window of it.
+///
+/// # Errors
+///
+/// Where the logs cannot be read at all or are not of one run, where there is no event to write, and where the
+/// writer takes no more.
+pub fn export(
+    folders: &[LogFolder],
+    format: Format,
+    window: Option<Window>,
+    out: &mut dyn Write,
+) -> Result<Exported, ExportError> {
+    let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
+    match format {
+        Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
+    }
+}
+
+/// An event on its way out.
+#[derive(Clone, Copy, Debug)]
+struct Event<'a> {
+    row: &'a Row,
+    /// The machine's number in the order in which they are exported, from 0.
+    machine: usize,
+    /// Which of the machine's exported events it is, from 1.
+    number: u64,
+}
+
+/// What a received message is known to come from.
+#[derive(Clone, Copy, Debug)]
+enum Cause<'a, S> {
+    /// The event is no receive.
+    None,
+    /// A send that was exported: what was kept of it.
+    Sent(&'a S),
+    /// A send before the window, or none that is known.
+    Unknown,
+}
+
+/// One of the formats.
+trait Form {
+    /// What it keeps of a send while its message is in flight.
+    type Stamp;
+
+    /// What stands before all events.
+    fn begin(&mut self, out: &mut Vec<u8>);
+
+    /// An event.
+    fn event(&mut self, event: &Event<'_>, cause: Cause<'_, Self::Stamp>, out: &mut Vec<u8>);
+
+    /// What to keep of an event that was just written and is a send.
+    fn stamp(&mut self, event: &Event<'_>) -> Self::Stamp;
+
+    /// What stands after all events, given the messages that were sent and not received.
+    fn end(&mut self, _in_flight: &[(MessageId, VmId)], _out: &mut Vec<u8>) {}
+}
+
+/// Bytes after which they are handed on.
+const CHUNK: usize = 64 * 1024;
+
+/// Unreadable rows that are told in words.
+const MOST: usize = 10;
+
+fn write<F: Form>(
+    names: &[LogPath],
+    form: F,
+    window: Option<Window>,
+    out: &mut dyn Write,
+) -> Result<Exported, ExportError> {
+    let mut exporter = Exporter::new(form, window, out);
+    let mut replay = Replay::open(names, false, &mut exporter)?;
+    replay.run(&mut exporter)?;
+    let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
+    let torn = torn.map(|(path, log): (&Path, _)| (path.to_owned(), log.torn)).collect();
+    for (message, _, to) in replay.in_flight().filter(|(_, kept, _)| kept.part == Part::In) {
+        exporter
+            .in_flight
+            .extend(to.iter().flat_map(|(vm, copies)| (0..*copies).map(move |_| (message, *vm))));
+    }
+    exporter.finish(torn)
+}
+
+/// What is kept of a send.
+#[derive(Debug)]
+struct Kept<S> {
+    part: Part,
+    stamp: Option<S>,
+}
+
+/// Takes the events out of a replay.
+struct Exporter<'a, F> {
+    form: F,
+    window: Option<Window>,
+    machines: Vec<Machine>,
+    exported_machines: usize,
+    places: u64,
+    events: u64,
+    /// Messages that left the window: sent in it, and received after it or never.
+    in_flight: Vec<(MessageId, VmId)>,
+    unreadable: u64,
+    first_unreadable: Vec<String>,
+    buffer: Vec<u8>,
+    out: &'a mut dyn Write,
+    error: Option<io::Error>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Machine {
+    part: Part,
+    /// Which machine it was to be exported.
+    number: usize,
+    /// How many of its events were.
+    events: u64,
+}
+
+impl<'a, F: Form> Exporter<'a, F> {
+    fn new(mut form: F, window: Option<Window>, out: &'a mut dyn Write) -> Self {
+        let mut buffer = Vec::with_capacity(2 * CHUNK);
+        form.begin(&mut buffer);
+        Self {
+            form,
+            window,
+            machines: Vec::new(),
+            exported_machines: 0,
+            places: 0,
+            events: 0,
+            in_flight: Vec::new(),
+            unreadable: 0,
+            first_unreadable: Vec::new(),
+            buffer,
+            out,
+            error: None,
+        }
+    }
+
+    fn finish(mut self, torn: Vec<(PathBuf, u64)>) -> Result<Exported, ExportError> {
+        if self.events == 0 {
+            return Err(ExportError::Nothing { window: self.window, events: self.places });
+        }
+        self.in_flight.sort_unstable();
+        self.form.end(&self.in_flight, &mut self.buffer);
+        self.hand_on();
+        match self.error {
+            Some(error) => Err(error.into()),
+            None => {
+                self.out.flush()?;
+                let Self { events, unreadable, first_unreadable, .. } = self;
+                Ok(Exported { events, torn, unreadable, first_unreadable })
+            }
+        }
+    }
+
+    fn hand_on(&mut self) {
+        if self.error.is_none() {
+            self.error = self.out.write_all(&self.buffer).err();
+        }
+        self.buffer.clear();
+    }
+
+    /// The part of an event whose message came from that one.
+    fn part(&mut self, step: &Step<'_>, cause: Option<Part>) -> Part {
+        if step.machine == self.machines.len() {
+            self.machines.push(Machine::default());
+        }
+        let machine = &mut self.machines[step.machine];
+        machine.part = match &self.window {
+            Some(window) => {
+                let latest_cause = machine.part.max(cause.unwrap_or_default());
+                window.part(latest_cause, step.row.elapsed, self.places)
+            }
+            None => Part::In,
+        };
+        machine.part
+    }
+}
+
+impl<F: Form> Visitor for Exporter<'_, F> {
+    type Stamp = Kept<F::Stamp>;
+
+    fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Self::Stamp>) -> Option<Self::Stamp> {
+        self.places += 1;
+        let (sent, cause) = match delivery {
+            Delivery::Delivered { stamp: Kept { part, stamp: Some(stamp) }, .. } => {
+                (Some(*part), Cause::Sent(stamp))
+            }
+            Delivery::Delivered { stamp: Kept { part, stamp: None }, .. } => (Some(*part), Cause::Unknown),
+            Delivery::NotHere { .. } | Delivery::Unknown => (None, Cause::Unknown),
+            Delivery::None => (None, Cause::None),
+        };
+        let part = self.part(step, sent);
+        let is_send = step.row.kind == EventKind::Send;
+        if part == Part::In {
+            self.events += 1;
+            let machine = &mut self.machines[step.machine];
+            if machine.events == 0 {
+                machine.number = self.exported_machines;
+                self.exported_machines += 1;
+            }
+            machine.events += 1;
+            let event = Event { row: step.row, machine: machine.number, number: machine.events };
+            self.form.event(&event, cause, &mut self.buffer);
+            let stamp = is_send.then(|| self.form.stamp(&event));
+            if self.buffer.len() >= CHUNK {
+                self.hand_on();
+            }
+            return is_send.then_some(Kept { part, stamp });
+        }
+        if let (Part::After, Some(Part::In), Some(message)) = (part, sent, step.row.message) {
+            self.in_flight.push((message, step.row.vm));
+        }
+        is_send.then_some(Kept { part, stamp: None })
+    }
+
+    fn unreadable(&mut self, error: ReadError) {
+        self.unreadable += 1;
+        if self.first_unreadable.len() < MOST {
+            self.first_unreadable.push(error.to_string());
+        }
+    }
+
+    /// The first of them is shown as if its message were unknown, and so it is exported.
+    fn cycle(&mut self, _rows: &[(Place, MessageId)]) {}
+
+    fn is_done(&self) -> bool {
+        self.error.is_some() || self.window.as_ref().is_some_and(|window| window.is_over(self.places))
+    }
+}
+
+impl<F> fmt::Debug for Exporter<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exporter").field("events", &self.events).finish_non_exhaustive()
+    }
+}
