@@ -3,6 +3,7 @@
 //! All formats get the same events in the same order, causes before effects, from the run's history; a window
 //! takes a part out of it. Memory grows with the machines and the messages in flight, not with the events.
 
+mod csv;
 mod shiviz;
 mod text;
 mod window;
@@ -25,6 +26,8 @@ words! {
     pub enum Format {
         /// The log of a space-time diagram in the browser.
         Shiviz = "shiviz",
+        /// One table of all machines.
+        Csv = "csv",
     }
 }
 
@@ -82,6 +85,7 @@ pub fn export(
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
     match format {
         Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
+        Format::Csv => write(&names, csv::Csv::new(), window, out),
     }
 }
 

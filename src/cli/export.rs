@@ -15,6 +15,7 @@ use crate::log;
 const EXPORTED: &str = "\
 Formats:
   shiviz    the space-time diagram of ShiViz, in a browser: open the file there
+  csv       one table of all machines, with a log's columns
 
 Events come in causal order: each after the one before it in its machine, and a receive after its send.
 
@@ -30,7 +31,7 @@ result could not be written, 2 where there is nothing to export.";
 pub(super) struct ExportFlags {
     #[command(flatten)]
     folders: Folders,
-    /// What to write: shiviz
+    /// What to write: shiviz, csv
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true)]
     format: Format,
     /// Only a part: 10s-20s by time, events:1-500 by place in the causal order
