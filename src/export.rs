@@ -4,6 +4,7 @@
 //! takes a part out of it. Memory grows with the machines and the messages in flight, not with the events.
 
 mod csv;
+mod jsonl;
 mod shiviz;
 mod text;
 mod window;
@@ -28,6 +29,8 @@ words! {
         Shiviz = "shiviz",
         /// One table of all machines.
         Csv = "csv",
+        /// One JSON object a line.
+        Jsonl = "jsonl",
     }
 }
 
@@ -86,6 +89,7 @@ pub fn export(
     match format {
         Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
         Format::Csv => write(&names, csv::Csv::new(), window, out),
+        Format::Jsonl => write(&names, jsonl::Jsonl::new(), window, out),
     }
 }
 

@@ -16,6 +16,7 @@ const EXPORTED: &str = "\
 Formats:
   shiviz    the space-time diagram of ShiViz, in a browser: open the file there
   csv       one table of all machines, with a log's columns
+  jsonl     one JSON object an event, with a log's columns
 
 Events come in causal order: each after the one before it in its machine, and a receive after its send.
 
@@ -31,7 +32,7 @@ result could not be written, 2 where there is nothing to export.";
 pub(super) struct ExportFlags {
     #[command(flatten)]
     folders: Folders,
-    /// What to write: shiviz, csv
+    /// What to write: shiviz, csv, jsonl
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true)]
     format: Format,
     /// Only a part: 10s-20s by time, events:1-500 by place in the causal order
