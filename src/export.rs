@@ -4,6 +4,7 @@
 //! takes a part out of it. Memory grows with the machines and the messages in flight, not with the events.
 
 mod csv;
+mod dot;
 mod jsonl;
 mod shiviz;
 mod text;
@@ -27,6 +28,8 @@ words! {
     pub enum Format {
         /// The log of a space-time diagram in the browser.
         Shiviz = "shiviz",
+        /// A picture by Graphviz.
+        Dot = "dot",
         /// One table of all machines.
         Csv = "csv",
         /// One JSON object a line.
@@ -88,6 +91,7 @@ pub fn export(
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
     match format {
         Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
+        Format::Dot => write(&names, dot::Dot::default(), window, out),
         Format::Csv => write(&names, csv::Csv::new(), window, out),
         Format::Jsonl => write(&names, jsonl::Jsonl::new(), window, out),
     }

@@ -15,6 +15,7 @@ use crate::log;
 const EXPORTED: &str = "\
 Formats:
   shiviz    the space-time diagram of ShiViz, in a browser: open the file there
+  dot       a picture by Graphviz: dot -Tsvg run.dot > run.svg
   csv       one table of all machines, with a log's columns
   jsonl     one JSON object an event, with a log's columns
 
@@ -26,13 +27,16 @@ closed under causality: an event that needs a later one waits for it, and is lef
 A torn last row is told and left out. Exit code: 0, 1 where rows could not be read and were left out or the
 result could not be written, 2 where there is nothing to export.";
 
+/// Events that Graphviz lays out in about a second; for two or three times as many it takes minutes.
+const MOST_FOR_DOT: u64 = 2000;
+
 /// The flags of `export`.
 #[derive(Debug, Args)]
 #[command(after_help = EXPORTED)]
 pub(super) struct ExportFlags {
     #[command(flatten)]
     folders: Folders,
-    /// What to write: shiviz, csv, jsonl
+    /// What to write: shiviz, dot, csv, jsonl
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true)]
     format: Format,
     /// Only a part: 10s-20s by time, events:1-500 by place in the causal order
@@ -79,6 +83,12 @@ pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
             }
         }
     };
+    if flags.format == Format::Dot && exported.events > MOST_FOR_DOT {
+        let events = exported.events;
+        complain(&format_args!(
+            "note: dot takes long for {events} events; --window events:1-500 takes a part"
+        ));
+    }
     Ok(conclude(&exported))
 }
 
