@@ -6,6 +6,8 @@
 mod csv;
 mod dot;
 mod jsonl;
+mod perfetto;
+mod protobuf;
 mod shiviz;
 mod text;
 mod window;
@@ -30,6 +32,8 @@ words! {
         Shiviz = "shiviz",
         /// A picture by Graphviz.
         Dot = "dot",
+        /// A trace for the Perfetto UI.
+        Perfetto = "perfetto",
         /// One table of all machines.
         Csv = "csv",
         /// One JSON object a line.
@@ -92,6 +96,7 @@ pub fn export(
     match format {
         Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
         Format::Dot => write(&names, dot::Dot::default(), window, out),
+        Format::Perfetto => write(&names, perfetto::Perfetto::default(), window, out),
         Format::Csv => write(&names, csv::Csv::new(), window, out),
         Format::Jsonl => write(&names, jsonl::Jsonl::new(), window, out),
     }

@@ -16,6 +16,7 @@ const EXPORTED: &str = "\
 Formats:
   shiviz    the space-time diagram of ShiViz, in a browser: open the file there
   dot       a picture by Graphviz: dot -Tsvg run.dot > run.svg
+  perfetto  a trace for the Perfetto UI, https://ui.perfetto.dev, with messages as arrows
   csv       one table of all machines, with a log's columns
   jsonl     one JSON object an event, with a log's columns
 
@@ -36,7 +37,7 @@ const MOST_FOR_DOT: u64 = 2000;
 pub(super) struct ExportFlags {
     #[command(flatten)]
     folders: Folders,
-    /// What to write: shiviz, dot, csv, jsonl
+    /// What to write: shiviz, dot, perfetto, csv, jsonl
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true)]
     format: Format,
     /// Only a part: 10s-20s by time, events:1-500 by place in the causal order
