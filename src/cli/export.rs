@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::after::Folders;
+use super::folders::Folders;
 use super::{FAILED, Fatal, complain, failed, unreadable, usage};
 use crate::export::{ExportError, Exported, Format, Window, export};
 use crate::log;
