@@ -5,6 +5,7 @@ mod export;
 mod flags;
 mod folders;
 mod progress;
+mod report;
 mod signals;
 mod stats;
 mod table;

@@ -25,7 +25,8 @@
 //! - **After a run**, from its logs alone: [`history`] brings their rows into an order in which causes come before
 //!   effects, [`check`] tells whether they are right, [`stats`] measures them, and [`order`] tells what happened
 //!   before what.
-//! - **What people look at**: [`export`] writes a run in the formats of other tools.
+//! - **What people look at** of a run that is over: [`report`] draws it, as a page, as pictures, as a notebook, and
+//!   [`export`] writes it in the formats of other tools.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -97,6 +98,7 @@ pub mod network;
 pub mod nodes;
 pub mod order;
 mod panics;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod seed;

@@ -43,6 +43,11 @@ pub const RUNS: &str = "runs.csv";
 /// The folder to which earlier runs are moved.
 pub const PREVIOUS: &str = "previous";
 
+/// The name of the page about a run, where one was made.
+pub const REPORT: &str = "report.html";
+/// The name of the notebook about a run, where one was made.
+pub const NOTEBOOK: &str = "notebook.md";
+
 /// What the name of a log's torn last rows has after the log's own.
 const TORN: &str = ".torn";
 
@@ -72,6 +77,11 @@ pub fn logs_of(folder: &Path, machines: Range<u32>) -> Vec<PathBuf> {
     let mut logs: Vec<_> = logs.filter(|(first, _)| machines.contains(first)).collect();
     logs.sort_unstable();
     logs.into_iter().map(|(_, name)| folder.join(name)).collect()
+}
+
+/// The name of one of the pictures of a run, where they were made.
+pub fn picture_name(picture: &str) -> String {
+    format!("report_{picture}.svg")
 }
 
 /// The name of the log of the bridge of one process of a distributed run.
@@ -129,7 +139,8 @@ pub fn is_run_file(name: &str) -> bool {
     let is_log = is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || is_bridge_log(name);
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
-    [SUMMARY, MANIFEST, RUNS].contains(&name) || is_log || is_draft
+    let is_picture = name.starts_with("report_") && name.ends_with(".svg");
+    [SUMMARY, MANIFEST, RUNS, REPORT, NOTEBOOK].contains(&name) || is_log || is_draft || is_picture
 }
 
 #[cfg(test)]
@@ -144,6 +155,7 @@ mod tests {
             assert!(is_run_file(name), "{name}");
         }
         assert!(is_run_file("bridge_0.csv") && is_run_file(".run.toml.20260101T000000Z-1f"));
+        assert!(is_run_file(REPORT) && is_run_file(NOTEBOOK) && is_run_file(&picture_name("clock")));
         assert!(is_run_file("vm_0_6.csv.torn") && is_run_file("vms_0-9.csv.torn"));
         for name in [
             "notes.txt",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The layers from top to bottom, and in each its modules: each uses only modules that stand behind it.
 const LAYERS: [(&str, &[&str]); 8] = [
     ("the shell", &["main", "cli"]),
-    ("what people look at", &["export"]),
+    ("what people look at", &["report", "export"]),
     ("after a run", &["check", "stats", "order", "history"]),
     ("one run", &["series", "worker", "join", "run", "fleet", "fit"]),
     ("the drivers", &["live", "sim"]),

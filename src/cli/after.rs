@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::export::{self, ExportFlags};
 use super::folders::{Folders, OUTPUT};
+use super::report::{self, ReportFlags};
 use super::stats::{Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, say, unreadable, usage};
 use crate::check;
@@ -26,6 +27,8 @@ pub(super) enum Command {
     Stats(StatsFlags),
     /// What happened before what: two events, the past or future of one, or a cut
     Order(OrderFlags),
+    /// A page with plots and the space-time diagram, pictures, or a notebook
+    Report(ReportFlags),
     /// A run in another tool's format, such as ShiViz, Graphviz or Perfetto
     Export(ExportFlags),
 }
@@ -87,6 +90,7 @@ pub(super) fn run(command: Command) -> Result<ExitCode, Fatal> {
         Command::Check(flags) => check(&flags),
         Command::Stats(flags) => stats(&flags),
         Command::Order(flags) => order(&flags),
+        Command::Report(flags) => report::run(&flags),
         Command::Export(flags) => export::run(&flags),
     }
 }

@@ -1,6 +1,6 @@
 //! Where runs are found: the folders that people name, and the one that they mean where they name none.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -25,6 +25,11 @@ pub(super) struct Run {
 }
 
 impl Folders {
+    /// The first of them.
+    pub(super) fn first(&self) -> &Path {
+        self.folders.first().map_or(Path::new(OUTPUT), PathBuf::as_path)
+    }
+
     /// The run in the folders, where only one is meant.
     pub(super) fn one_run(&self) -> Result<Run, Fatal> {
         let mut runs = self.runs()?;

@@ -1,0 +1,130 @@
+//! `clocklab report`: makes the page, the pictures and the notebook of runs, and writes them beside the logs.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::folders::{Folders, Run};
+use super::{Fatal, failed, say, unreadable};
+use crate::log::{NOTEBOOK, REPORT, picture_name};
+use crate::report::{self, MOST_EVENTS, RunView, TimeWindow};
+
+const REPORTED: &str = "\
+The page report.html holds everything it needs and opens from disk: what was run and the verdict of check, the
+machines in a table, the space-time diagram, and plots of clocks, drift, queues, jumps and kinds of events. It
+is written into the folder (the first, where several are named); a page that is there already is replaced.
+
+  clocklab report                        the run in output/, or all runs of a series side by side
+  clocklab report --window 20s-30s       the diagram of these ten seconds, of a run with very many events
+  clocklab report --svg                  the plots as SVG files too
+  clocklab report --notebook             a lab notebook for the exercise too, with the plots in it
+
+In the page's address, #event=0-17 chooses an event, and #order=0-17,2-9 asks for the order of two.";
+
+/// Bytes at a file's beginning by which a page of ours is known.
+const BEGINNING: u64 = 1024;
+
+/// The flags of `report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORTED)]
+pub(super) struct ReportFlags {
+    #[command(flatten)]
+    folders: Folders,
+    /// Where the page goes [default: report.html in the folder]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The part of the run that the space-time diagram shows, such as 20s-30s [default: all, or its beginning]
+    #[arg(long, value_name = "FROM-TO", allow_hyphen_values = true)]
+    window: Option<TimeWindow>,
+    /// Write the plots as SVG files beside the logs too
+    #[arg(long)]
+    svg: bool,
+    /// Write a lab notebook in Markdown too, with the plots as SVG files; one that is there is left alone
+    #[arg(long)]
+    notebook: bool,
+}
+
+/// Makes what is asked for, and prints the names of the files.
+pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
+    let runs = flags.folders.runs()?;
+    let folder = home(flags.folders.first());
+    let page = flags.out.clone().unwrap_or_else(|| folder.join(REPORT));
+    refuse_others(&page)?;
+    let notebook = folder.join(NOTEBOOK);
+    if flags.notebook && notebook.exists() {
+        return Err(unreadable(format_args!(
+            "{} is there already, perhaps with words of yours in it: move it away first",
+            notebook.display()
+        )));
+    }
+    let most = (MOST_EVENTS / runs.len().max(1)).max(1);
+    let view = |run: &Run| {
+        RunView::read(&run.folders, run.name.clone(), flags.window.unwrap_or_default(), most)
+            .map_err(unreadable)
+    };
+    let views = runs.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    let mut written = vec![page.clone()];
+    write(&page, &report::page(&views))?;
+    if flags.svg || flags.notebook {
+        for (run, view) in runs.iter().zip(&views) {
+            let beside = run.folders.first().map_or(folder, |folder| home(&folder.path));
+            for picture in view.pictures() {
+                let path = beside.join(picture_name(picture.name));
+                write(&path, &picture.svg)?;
+                written.push(path);
+            }
+        }
+    }
+    if flags.notebook {
+        let link = |run: usize, picture: &str| link(folder, runs.get(run), picture);
+        write(&notebook, &report::notebook(&views, &link))?;
+        written.push(notebook);
+    }
+    let names: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
+    say(&names).map_err(|error| failed("cannot print the names of the files", &error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of a run that is named by its folder or by one log.
+fn home(path: &Path) -> &Path {
+    if path.is_file() { path.parent().unwrap_or(path) } else { path }
+}
+
+/// How a notebook in a folder calls a picture that is beside a run's logs.
+fn link(folder: &Path, run: Option<&Run>, picture: &str) -> String {
+    let name = picture_name(picture);
+    let beside = run.and_then(|run| run.folders.first()).map(|run| home(&run.path));
+    match beside.and_then(|beside| beside.strip_prefix(folder).ok()) {
+        Some(within) => within.join(name).display().to_string(),
+        None => name,
+    }
+}
+
+/// A file that is no page of ours is not replaced.
+fn refuse_others(path: &Path) -> Result<(), Fatal> {
+    let mut beginning = Vec::new();
+    match File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning)) {
+        Ok(0) => Ok(()),
+        Ok(_) if report::is_page(&beginning) => Ok(()),
+        Ok(_) => Err(unreadable(format_args!(
+            "{} is no page of clocklab report and is not replaced: name another file with --out",
+            path.display()
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unreadable(format_args!("cannot write {}: {error}", path.display()))),
+    }
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, text: &str) -> Result<(), Fatal> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&beside);
+    });
+    written.map_err(|error| failed(&format!("cannot write {}", path.display()), &error))
+}

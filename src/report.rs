@@ -1,0 +1,76 @@
+//! What people look at after a run: a page that opens from disk, pictures, and a notebook for the exercise.
+//!
+//! One pass over the logs gathers what they show; everything else here is drawing. Nothing is printed or written.
+
+mod course;
+mod drawing;
+mod escape;
+mod gather;
+mod head;
+mod notebook;
+mod page;
+mod plots;
+mod window;
+
+pub use notebook::notebook;
+pub use page::{is_page, page};
+pub use window::{ParseWindowError, TimeWindow};
+
+use self::gather::Gathered;
+use crate::check::{self, Report};
+use crate::history::{HistoryError, Model};
+use crate::log::{LogFolder, SavedManifest};
+
+/// The most events whose rows a page has, over all of its runs.
+pub const MOST_EVENTS: usize = 20_000;
+
+/// One run, ready to be drawn.
+#[derive(Debug)]
+pub struct RunView {
+    /// What the run is called.
+    name: String,
+    manifest: Option<SavedManifest>,
+    model: Model,
+    verdict: Report,
+    gathered: Gathered,
+}
+
+impl RunView {
+    /// Reads the logs of one run, of which the folders are the nodes' where there are several. Of its events,
+    /// those of a window of time are kept with their rows, as many as `most`.
+    ///
+    /// # Errors
+    ///
+    /// Where the logs cannot be read, or are not of one run.
+    pub fn read(
+        folders: &[LogFolder],
+        name: String,
+        window: TimeWindow,
+        most: usize,
+    ) -> Result<Self, HistoryError> {
+        let model = Model::of(folders);
+        let gathered = Gathered::read(folders, &model, window, most)?;
+        let verdict = check::check(folders)?;
+        let manifest = folders.iter().find_map(|folder| folder.manifest.clone());
+        Ok(Self { name, manifest, model, verdict, gathered })
+    }
+
+    /// The pictures of the run as SVG: what each is called, what it shows, and its text.
+    pub fn pictures(&self) -> Vec<Picture> {
+        plots::of(&self.gathered)
+            .into_iter()
+            .map(|plot| Picture { name: plot.name, title: plot.title.clone(), svg: plot.file() })
+            .collect()
+    }
+}
+
+/// A picture that stands for itself.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// A name for its file.
+    pub name: &'static str,
+    /// What it shows.
+    pub title: String,
+    /// The SVG.
+    pub svg: String,
+}

@@ -1,0 +1,270 @@
+//! What stands above the pictures: what was run, how to run it again, whether its logs are right, and the machines
+//! in a table.
+
+use std::fmt::Write;
+
+use super::RunView;
+use super::drawing::number;
+use super::escape::Html;
+use super::gather::{Machine, as_f64};
+use super::window::MOST_LINES;
+use crate::scenario::{Scenario, Settings};
+use crate::seed::Seed;
+
+/// The most machines that have a row each.
+const MOST_ROWS: usize = 100;
+/// How many of more machines have one.
+const FIRST_ROWS: usize = 20;
+
+/// The most faults that are told.
+const MOST_FAULTS: usize = 10;
+
+/// A command that is longer is not one to read.
+const LONGEST_COMMAND: usize = 300;
+
+/// Settings that change how a run is made, and not what it is.
+const NOT_OF_THE_MODEL: [&str; 3] = ["threads", "log", "runs"];
+
+impl RunView {
+    /// What the run is, in a line.
+    pub(super) fn headline(&self) -> String {
+        let machines = self.gathered.machines.len();
+        let machines = if machines == 1 { "1 machine".to_owned() } else { format!("{machines} machines") };
+        match self.model.scenario() {
+            Some(scenario) => {
+                let Settings { seed, duration, .. } = scenario.settings();
+                let seed = seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+                let duration =
+                    duration.map(|time| format!(", {} s", number(time.as_secs_f64()))).unwrap_or_default();
+                format!("{machines}{duration}{seed}")
+            }
+            None => format!("{machines}, {:.1} s", self.gathered.end.as_secs_f64()),
+        }
+    }
+
+    /// The settings that are not the usual ones, by the names of their flags.
+    fn chosen(&self) -> Vec<(String, String)> {
+        let Some(scenario) = self.model.scenario() else { return Vec::new() };
+        let usual = Scenario::new(&Settings::default(), Seed(0)).map(|usual| texts(&usual.settings()));
+        let usual = usual.unwrap_or_default();
+        let mut chosen = texts(&scenario.settings());
+        chosen.retain(|setting| !usual.contains(setting) && !NOT_OF_THE_MODEL.contains(&setting.0.as_str()));
+        // Virtual time has a latency of its own where none is asked for.
+        chosen.retain(|(key, value)| {
+            let is_usual =
+                scenario.settings().latency.is_some_and(|_| value == &Settings::VIRTUAL_LATENCY.to_string());
+            !(key == "latency" && scenario.is_virtual() && is_usual)
+        });
+        chosen
+    }
+
+    /// The command that makes the run again.
+    pub(super) fn command(&self) -> Option<String> {
+        let manifest = self.manifest.as_ref()?;
+        let mut command = "clocklab".to_owned();
+        for (key, value) in self.chosen() {
+            match value.as_str() {
+                "true" => command.extend([" --", &key]),
+                _ => command.extend([" --", &key, " ", &value]),
+            }
+        }
+        if let Some(seed) = manifest.settings.seed.filter(|_| !command.contains(" --seed ")) {
+            let _ = write!(command, " --seed {seed}");
+        }
+        let is_short = command.len() <= LONGEST_COMMAND;
+        Some(if is_short { command } else { format!("clocklab --scenario {}/run.toml", self.name) })
+    }
+
+    /// Everything above the pictures.
+    pub(super) fn head(&self) -> String {
+        let mut html = String::new();
+        let _ = write!(html, "<h2>{}</h2><p class=\"sub\">{}", Html(self.headline()), Html(&self.name));
+        if let Some(manifest) = &self.manifest {
+            let _ = write!(html, " · {}", manifest.status);
+            if let Some(started) = manifest.started {
+                let _ = write!(html, " · {}", started.strftime("%Y-%m-%d %H:%M:%S UTC"));
+            }
+            let is_virtual = self.model.scenario().is_some_and(Scenario::is_virtual);
+            html.push_str(if is_virtual { " · virtual time" } else { " · live" });
+        }
+        html.push_str("</p>");
+        self.push_verdict(&mut html);
+        if let Some(command) = self.command() {
+            let _ = write!(
+                html,
+                "<div class=\"command\"><span>Run it again</span><code>{}</code><button type=\"button\" class=\"copy\">Copy</button></div>",
+                Html(command)
+            );
+        }
+        self.push_settings(&mut html);
+        html
+    }
+
+    fn push_verdict(&self, html: &mut String) {
+        let counts = self.verdict.counts;
+        let facts = format!(
+            "{} events of {} machines; {} messages sent, {} received, {} lost, {} duplicated",
+            number(as_f64(counts.events)),
+            number(as_f64(counts.machines)),
+            number(as_f64(counts.sent)),
+            number(as_f64(counts.received)),
+            number(as_f64(counts.lost)),
+            number(as_f64(counts.duplicated))
+        );
+        let faults = self.verdict.faults.count();
+        let (class, words) = match faults {
+            0 => ("sound", "The log is sound".to_owned()),
+            1 => ("faulty", "The log has 1 fault".to_owned()),
+            _ => ("faulty", format!("The log has {} faults", number(as_f64(faults)))),
+        };
+        let _ = write!(html, "<div class=\"verdict {class}\"><strong>{words}</strong><span>{facts}.</span>");
+        if faults > 0 {
+            html.push_str("<ol>");
+            for fault in self.verdict.faults.first().take(MOST_FAULTS) {
+                let _ = write!(html, "<li>{}</li>", Html(fault));
+            }
+            html.push_str("</ol>");
+        }
+        html.push_str("</div>");
+        let notes = self.notes();
+        if !notes.is_empty() {
+            html.push_str("<ul class=\"notes\">");
+            for note in notes {
+                let _ = write!(html, "<li>{}</li>", Html(note));
+            }
+            html.push_str("</ul>");
+        }
+    }
+
+    /// What a person should know before they trust what they see.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (path, bytes) in &self.verdict.torn {
+            notes.push(format!("{}: its last row is torn and was left out ({bytes} bytes)", path.display()));
+        }
+        notes.extend(self.verdict.unchecked.iter().map(|note| format!("Not checked: {note}.")));
+        if self.gathered.unreadable > 0 {
+            notes.push(format!("{} rows cannot be read and are left out.", self.gathered.unreadable));
+        }
+        let growing = self.gathered.machines.iter().filter(|machine| {
+            let quarter = machine.course.len() * 3 / 4;
+            let before = machine.course.get(quarter).map_or(0, |point| point.last_queue);
+            machine.tally.queue > 10 && machine.tally.queue > before + before / 8
+        });
+        let growing: Vec<String> = growing.map(|machine| machine.vm.to_string()).collect();
+        if !growing.is_empty() && growing.len() <= 12 {
+            let plural = if growing.len() == 1 { "Machine" } else { "Machines" };
+            notes.push(format!(
+                "{plural} {} could not keep up: more messages came than were received, and the queue still grew at the end.",
+                growing.join(", ")
+            ));
+        } else if !growing.is_empty() {
+            notes.push(format!(
+                "{} machines could not keep up: their queues still grew at the end.",
+                growing.len()
+            ));
+        }
+        notes
+    }
+
+    fn push_settings(&self, html: &mut String) {
+        let Some(scenario) = self.model.scenario() else { return };
+        html.push_str("<details class=\"settings\"><summary>All settings</summary><dl>");
+        for (key, value) in texts(&scenario.settings()) {
+            let value = if value.len() > LONGEST_COMMAND { "see run.toml".to_owned() } else { value };
+            let _ = write!(html, "<div><dt>{}</dt><dd>{}</dd></div>", Html(key), Html(value));
+        }
+        html.push_str("</dl></details>");
+    }
+
+    /// The machines as a table.
+    pub(super) fn table(&self) -> String {
+        let machines = &self.gathered.machines;
+        let mut html = String::from("<div class=\"table\"><table><thead><tr>");
+        for (name, _) in COLUMNS {
+            let _ = write!(html, "<th scope=\"col\">{name}</th>");
+        }
+        html.push_str("</tr></thead><tbody>");
+        let shown = if machines.len() <= MOST_ROWS { machines.len() } else { FIRST_ROWS };
+        let largest = self.gathered.largest();
+        for machine in &machines[..shown] {
+            html.push_str("<tr>");
+            for (_, value) in COLUMNS {
+                let _ = write!(html, "<td>{}</td>", value(machine, largest));
+            }
+            html.push_str("</tr>");
+        }
+        html.push_str("</tbody></table></div>");
+        if shown < machines.len() {
+            let _ = write!(
+                html,
+                "<p class=\"sub\">The first {shown} of {} machines; summary.csv has all.</p>",
+                number(as_f64(machines.len() as u64))
+            );
+        }
+        html
+    }
+
+    /// What the diagram leaves out, in words; nothing where it leaves nothing out.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let (run, kept) = (&self.gathered, &self.gathered.kept);
+        let mut words = Vec::new();
+        let shown = kept.rows.len() as u64;
+        if kept.is_cut {
+            words.push(format!(
+                "It shows the first {} of {} events, up to {:.3} s: more would make the page slow. For another part use \
+                 clocklab report --window 10s-20s; the other pictures and the table are of all events.",
+                number(as_f64(shown)),
+                number(as_f64(run.events())),
+                kept.to.as_secs_f64()
+            ));
+        } else if shown < run.events() {
+            words.push(format!(
+                "It shows {} of {} events.",
+                number(as_f64(shown)),
+                number(as_f64(run.events()))
+            ));
+        }
+        if run.machines.last().is_some_and(|machine| machine.vm.index() >= MOST_LINES) {
+            words.push(format!("It has lines for the first {MOST_LINES} machines only."));
+        }
+        words
+    }
+}
+
+type Value = fn(&Machine, u64) -> String;
+
+/// The columns of the table of machines, as in the summary that a run prints.
+pub(super) const COLUMNS: [(&str, Value); 13] = [
+    ("machine", |m, _| m.vm.to_string()),
+    ("rate/s", |m, _| m.rate.map_or_else(|| "–".to_owned(), |rate| rate.to_string())),
+    ("events", |m, _| whole(m.tally.events)),
+    ("internal", |m, _| whole(m.tally.internal())),
+    ("send", |m, _| whole(m.tally.sends)),
+    ("receive", |m, _| whole(m.tally.receives)),
+    ("clock", |m, _| whole(m.lamport)),
+    ("drift", |m, largest| number(as_f64(m.lamport) - as_f64(largest))),
+    ("jump mean", |m, _| format!("{:.2}", m.mean_jump())),
+    ("jump max", |m, _| whole(m.tally.largest_jump)),
+    ("queue mean", |m, _| format!("{:.2}", m.tally.mean_queue())),
+    ("queue max", |m, _| whole(m.tally.longest_queue.into())),
+    ("queue last", |m, _| whole(m.tally.queue.into())),
+];
+
+fn whole(count: u64) -> String {
+    number(as_f64(count))
+}
+
+/// Settings as people type them.
+fn texts(settings: &Settings) -> Vec<(String, String)> {
+    let table = toml::Table::try_from(settings).unwrap_or_default();
+    let text = |value: &toml::Value| match value {
+        toml::Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    let each = |(key, value): (String, toml::Value)| match value {
+        toml::Value::Array(list) => list.iter().map(|value| (key.clone(), text(value))).collect(),
+        value => vec![(key, text(&value))],
+    };
+    table.into_iter().flat_map(each).collect()
+}

@@ -1,0 +1,124 @@
+//! The lab notebook of the exercise as Markdown: settings, tables and pictures under the questions that it asks.
+
+use std::fmt::{self, Write};
+
+use super::RunView;
+use super::gather::Machine;
+use super::head::COLUMNS;
+use super::page::comparison;
+
+/// The notebook. `link` tells how a picture of a run, by its number and the picture's name, is called from there.
+pub fn notebook(runs: &[RunView], link: &dyn Fn(usize, &str) -> String) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = write_notebook(&mut text, runs, link);
+    text
+}
+
+fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str) -> String) -> fmt::Result {
+    writeln!(out, "# Scale models and logical clocks: lab notebook\n")?;
+    writeln!(out, "## What was run\n")?;
+    for run in runs {
+        let verdict = if run.verdict.is_sound() { "the log is sound" } else { "**the log has faults**" };
+        writeln!(out, "- `{}`: {}; {verdict}", run.name, run.headline())?;
+        if let Some(command) = run.command() {
+            writeln!(out, "  `{command}`")?;
+        }
+    }
+    for run in runs {
+        writeln!(out, "\n### {}\n", run.name)?;
+        let largest = run.gathered.largest();
+        let cells = |machine: &Machine| COLUMNS.iter().map(|(_, value)| value(machine, largest)).collect();
+        let rows: Vec<Vec<String>> = run.gathered.machines.iter().take(20).map(cells).collect();
+        write_table(out, &rows)?;
+    }
+    if runs.len() > 1 {
+        writeln!(out, "\n### All runs: mean ± standard deviation\n")?;
+        write_table(out, &comparison(runs))?;
+    }
+    let questions: [(&str, &[&str], fn(&RunView) -> String); 4] = [
+        (
+            "How large are the jumps of the logical clocks?",
+            &["jumps_histogram", "jumps_0", "jumps_1", "jumps_2"],
+            jumps,
+        ),
+        ("How far do the clocks drift apart?", &["clock", "drift"], drift),
+        ("Which gaps are there in the values of the clocks?", &[], gaps),
+        ("How long do the message queues get?", &["queue"], queues),
+    ];
+    for (question, pictures, says) in questions {
+        writeln!(out, "\n## {question}\n")?;
+        for (index, run) in runs.iter().enumerate() {
+            writeln!(out, "`{}`: {}\n", run.name, says(run))?;
+            let has = run.pictures();
+            for picture in has.iter().filter(|picture| pictures.contains(&picture.name)) {
+                writeln!(out, "![{}]({})", picture.title, link(index, picture.name))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out, "*Your words:*\n")?;
+    }
+    for (question, flag) in [
+        ("What changes with a smaller variation of the rates?", "--rates 3-4"),
+        ("What changes with a smaller probability of internal events?", "--draw 5"),
+    ] {
+        writeln!(out, "\n## {question}\n")?;
+        writeln!(
+            out,
+            "Run it, for example with `clocklab {flag} --runs 5`, and compare the tables above.\n"
+        )?;
+        writeln!(out, "*Your words:*\n")?;
+    }
+    Ok(())
+}
+
+fn write_table(out: &mut String, rows: &[Vec<String>]) -> fmt::Result {
+    let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    writeln!(out, "| {} |\n|{}", names.join(" | "), "---:|".repeat(names.len()))?;
+    rows.iter().try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
+}
+
+/// A sentence from the machines of a run.
+fn each(run: &RunView, says: impl Fn(&Machine) -> String) -> String {
+    let machines = run.gathered.machines.iter().take(12);
+    machines.map(says).collect::<Vec<_>>().join("; ")
+}
+
+fn jumps(run: &RunView) -> String {
+    each(run, |m| {
+        format!(
+            "machine {} jumps by {:.2} on the mean and {} at most",
+            m.vm,
+            m.mean_jump(),
+            m.tally.largest_jump
+        )
+    })
+}
+
+fn drift(run: &RunView) -> String {
+    let largest = run.gathered.largest();
+    each(run, |m| {
+        format!("machine {} ends at {}, {} behind the largest", m.vm, m.lamport, largest - m.lamport)
+    })
+}
+
+fn gaps(run: &RunView) -> String {
+    each(run, |m| {
+        let with: u64 = m.jumps.iter().filter(|(jump, _)| **jump > 1).map(|(_, count)| count).sum();
+        let gap = m.tally.largest_jump.saturating_sub(1);
+        format!(
+            "machine {} leaves values out before {with} of its {} events, {gap} at most at once",
+            m.vm, m.tally.events
+        )
+    })
+}
+
+fn queues(run: &RunView) -> String {
+    each(run, |m| {
+        let (mean, most, last) = (m.tally.mean_queue(), m.tally.longest_queue, m.tally.queue);
+        format!(
+            "machine {} has {mean:.2} messages waiting on the mean, {most} at most, {last} at the end",
+            m.vm
+        )
+    })
+}

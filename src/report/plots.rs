@@ -1,0 +1,290 @@
+//! Which pictures a run has, and what is in each: lines for few machines, bands for many.
+
+use super::drawing::{Axis, Mark, Plot, Values, number};
+use super::gather::{Gathered, Machine, as_f64};
+
+/// The most machines that have a line each.
+const MOST_COLOURS: usize = 6;
+
+/// The most machines whose jumps have a picture each, and a row among the kinds of events.
+const MOST_SMALL: usize = 12;
+
+const HEIGHT: f64 = 270.0;
+
+/// The pictures of a run.
+pub(super) fn of(run: &Gathered) -> Vec<Plot> {
+    if run.machines.is_empty() {
+        return Vec::new();
+    }
+    let front = run.front();
+    let clock = |machine: &Machine| machine.course.iter().map(|point| as_f64(point.lamport)).collect();
+    let drift = |machine: &Machine| {
+        let behind = |(point, front): (&super::course::Point, &u64)| as_f64(point.lamport) - as_f64(*front);
+        machine.course.iter().zip(&front).map(behind).collect()
+    };
+    let queue = |machine: &Machine| machine.course.iter().map(|point| f64::from(point.queue)).collect();
+    let mut plots = vec![
+        over_time(
+            run,
+            "clock",
+            "Lamport clock",
+            "Lamport clock",
+            "The Lamport clock of each machine over time.",
+            clock,
+        ),
+        over_time(
+            run,
+            "drift",
+            "Drift: clock behind the largest",
+            "behind the largest",
+            "Each Lamport clock minus the largest of all at the same time.",
+            drift,
+        ),
+        over_time(
+            run,
+            "queue",
+            "Queue: messages that wait",
+            "messages",
+            "The longest queue of each machine in each step of time.",
+            queue,
+        ),
+    ];
+    plots.push(histogram(run));
+    plots.push(kinds(run));
+    if run.machines.len() <= MOST_SMALL {
+        plots.extend(run.machines.iter().zip(0..).map(|(machine, index)| jumps(run, machine, index)));
+    } else {
+        let jump = |machine: &Machine| machine.course.iter().map(|point| as_f64(point.jump)).collect();
+        plots.push(over_time(
+            run,
+            "jumps",
+            "Jumps: largest in each step of time",
+            "largest jump",
+            "By how much the Lamport clock grew from one event to the next, at most.",
+            jump,
+        ));
+    }
+    plots
+}
+
+fn name(machine: &Machine) -> String {
+    match machine.rate {
+        Some(rate) => format!("VM {} ({rate}/s)", machine.vm),
+        None => format!("VM {}", machine.vm),
+    }
+}
+
+/// A value of each machine over time.
+fn over_time(
+    run: &Gathered,
+    file: &'static str,
+    title: &str,
+    label: &'static str,
+    says: &str,
+    values: impl Fn(&Machine) -> Vec<f64>,
+) -> Plot {
+    let step = run.step.as_secs_f64();
+    let columns: Vec<Vec<f64>> = run.machines.iter().map(values).collect();
+    let all = || columns.iter().flatten().copied();
+    let (least, most) = (all().fold(0.0, f64::min), all().fold(0.0, f64::max));
+    let y = Axis {
+        least,
+        ..Axis::to(label, if least < 0.0 { most.max(least.abs() * 1e-6) } else { most * 1.04 })
+    };
+    let at = |column: &[f64]| -> Vec<(f64, f64)> {
+        (1_u32..).zip(column).map(|(k, value)| (f64::from(k) * step, *value)).collect()
+    };
+    let mut marks = Vec::new();
+    let (legend, series) = if columns.len() <= MOST_COLOURS {
+        for (colour, column) in columns.iter().enumerate() {
+            marks.push(Mark::Steps { colour, points: at(column) });
+        }
+        let legend =
+            run.machines.iter().enumerate().map(|(index, m)| (name(m), format!("f{index}"))).collect();
+        (legend, run.machines.iter().map(name).zip(columns).collect())
+    } else {
+        let [low, tenth, middle, ninetieth, high] = quantiles(&columns);
+        marks.push(Mark::Band { class: "wide", low: at(&low), high: at(&high) });
+        marks.push(Mark::Band { class: "narrow", low: at(&tenth), high: at(&ninetieth) });
+        marks.push(Mark::Line { colour: 0, points: at(&middle) });
+        let legend = [("median of machines", "f0"), ("8 of 10", "narrow"), ("all", "wide")];
+        let legend = legend.map(|(name, class)| (name.to_owned(), class.to_owned())).into();
+        let names = ["largest", "9 of 10 below", "median", "1 of 10 below", "smallest"].map(str::to_owned);
+        (legend, names.into_iter().zip([high, ninetieth, middle, tenth, low]).collect())
+    };
+    let end = run.end.as_secs_f64().max(step);
+    Plot {
+        name: file,
+        title: title.to_owned(),
+        says: says.to_owned(),
+        height: HEIGHT,
+        x: Axis::to("seconds since the start", end),
+        y,
+        rows: Vec::new(),
+        marks,
+        legend,
+        values: Some(Values { first: step, step, unit: "s", series }),
+    }
+}
+
+/// Of each step the least, the tenth, the middle, the ninetieth of a hundred and the most.
+fn quantiles(columns: &[Vec<f64>]) -> [Vec<f64>; 5] {
+    let count = columns.first().map_or(0, Vec::len);
+    let mut out: [Vec<f64>; 5] = Default::default();
+    let mut sorted = Vec::with_capacity(columns.len());
+    for index in 0..count {
+        sorted.clear();
+        sorted.extend(columns.iter().map(|column| column[index]));
+        sorted.sort_unstable_by(f64::total_cmp);
+        let last = sorted.len() - 1;
+        for (values, at) in out.iter_mut().zip([0, last / 10, last / 2, last - last / 10, last]) {
+            values.push(sorted[at]);
+        }
+    }
+    out
+}
+
+/// How often clocks jumped how far.
+fn histogram(run: &Gathered) -> Plot {
+    let few = run.machines.len() <= MOST_COLOURS;
+    let largest = run.machines.iter().filter_map(|machine| machine.jumps.keys().next_back()).max().copied();
+    let largest = largest.unwrap_or(1).max(1);
+    let width = largest.div_ceil(40).max(1);
+    let groups = if few { run.machines.len() } else { 1 };
+    let mut counts = vec![std::collections::BTreeMap::<u64, u64>::new(); groups];
+    for (index, machine) in run.machines.iter().enumerate() {
+        for (jump, count) in &machine.jumps {
+            *counts[if few { index } else { 0 }].entry(jump / width).or_default() += count;
+        }
+    }
+    let most = counts.iter().flat_map(|group| group.values()).max().copied().unwrap_or(1);
+    let share = 0.86 / as_f64(groups as u64);
+    let mut marks = Vec::new();
+    for (index, group) in counts.iter().enumerate() {
+        for (slot, count) in group {
+            let left = as_f64(*slot) - 0.43 + share * as_f64(index as u64);
+            let who = if few { name(&run.machines[index]) } else { "all machines".to_owned() };
+            let (from, to) = (slot * width, slot * width + width - 1);
+            let jump = if width == 1 { from.to_string() } else { format!("{from} to {to}") };
+            let says = format!("{who}: {} jumps of {jump}", number(as_f64(*count)));
+            let half = as_f64(width);
+            let x = (left * half, (left + share) * half);
+            marks.push(Mark::Bar { class: format!("f{index}"), x, y: (0.7, as_f64(*count)), says });
+        }
+    }
+    let legend = if few {
+        run.machines.iter().enumerate().map(|(index, machine)| (name(machine), format!("f{index}"))).collect()
+    } else {
+        vec![("all machines".to_owned(), "f0".to_owned())]
+    };
+    let end = as_f64(largest / width * width) + 0.6 * as_f64(width);
+    Plot {
+        name: "jumps_histogram",
+        title: "Jumps: how often how far".to_owned(),
+        says: "How often the Lamport clock grew by how much from one event to the next.".to_owned(),
+        height: HEIGHT,
+        x: Axis { least: 0.0, ..Axis::to("jump of the Lamport clock", end) },
+        y: Axis { label: "events (logarithmic)", least: 0.7, most: as_f64(most) * 1.3, is_logarithmic: true },
+        rows: Vec::new(),
+        marks,
+        legend,
+        values: None,
+    }
+}
+
+/// Shares of the kinds of events: of each machine, or of those of each rate.
+fn kinds(run: &Gathered) -> Plot {
+    let mut rows: Vec<(String, [u64; 3])> = Vec::new();
+    if run.machines.len() <= MOST_SMALL {
+        rows.extend(run.machines.iter().map(|machine| (name(machine), kinds_of(machine))));
+    } else {
+        let mut by_rate = std::collections::BTreeMap::<_, (u64, [u64; 3])>::new();
+        for machine in &run.machines {
+            let (machines, sums) = by_rate.entry(machine.rate).or_default();
+            *machines += 1;
+            sums.iter_mut().zip(kinds_of(machine)).for_each(|(sum, count)| *sum += count);
+        }
+        let groups: Vec<_> = by_rate.into_iter().collect();
+        for group in groups.chunks(groups.len().div_ceil(MOST_SMALL)) {
+            let machines: u64 = group.iter().map(|(_, (machines, _))| machines).sum();
+            let rates =
+                group.first().and_then(|(rate, _)| *rate).zip(group.last().and_then(|(rate, _)| *rate));
+            let label = match rates {
+                Some((first, last)) if first == last => format!("{machines} at {first}/s"),
+                Some((first, last)) => format!("{machines} at {first}-{last}/s"),
+                None => format!("{machines} machines"),
+            };
+            let sums = [0, 1, 2].map(|kind| group.iter().map(|(_, (_, sums))| sums[kind]).sum());
+            rows.push((label, sums));
+        }
+    }
+    let count = as_f64(rows.len() as u64);
+    let mut marks = Vec::new();
+    for (index, (label, sums)) in (0_u32..).zip(&rows) {
+        let all: u64 = sums.iter().sum();
+        let mut from = 0;
+        for ((class, kind), part) in KINDS.into_iter().zip(sums) {
+            let share = |part: u64| 100.0 * as_f64(part) / as_f64(all.max(1));
+            let top = count - f64::from(index);
+            let says = format!("{label}: {} {kind} ({:.1} %)", number(as_f64(*part)), share(*part));
+            let x = (share(from), share(from + part));
+            marks.push(Mark::Bar { class: class.to_owned(), x, y: (top - 0.82, top - 0.18), says });
+            from += part;
+        }
+    }
+    let legend = KINDS.map(|(class, kind)| (kind.to_owned(), class.to_owned())).into();
+    Plot {
+        name: "kinds",
+        title: "Kinds of events".to_owned(),
+        says: "Which share of the events was internal, sends and receives.".to_owned(),
+        height: 82.0 + (count * 26.0).max(48.0),
+        x: Axis::to("% of events", 100.0),
+        y: Axis::to("", count),
+        rows: rows.into_iter().map(|(label, _)| label).collect(),
+        marks,
+        legend,
+        values: None,
+    }
+}
+
+const KINDS: [(&str, &str); 3] = [("internal", "internal"), ("f0", "send"), ("f1", "receive")];
+
+const fn kinds_of(machine: &Machine) -> [u64; 3] {
+    [machine.tally.internal(), machine.tally.sends, machine.tally.receives]
+}
+
+/// Names of the files of each machine's jumps.
+const JUMPS: [&str; MOST_SMALL] = [
+    "jumps_0", "jumps_1", "jumps_2", "jumps_3", "jumps_4", "jumps_5", "jumps_6", "jumps_7", "jumps_8",
+    "jumps_9", "jumps_10", "jumps_11",
+];
+
+/// One machine's jumps, event by event.
+fn jumps(run: &Gathered, machine: &Machine, index: usize) -> Plot {
+    let (step, points) = &machine.by_event;
+    let largest = run.machines.iter().filter_map(|machine| machine.jumps.keys().next_back()).max().copied();
+    let values: Vec<f64> = points.iter().map(|point| as_f64(point.jump)).collect();
+    let colour = if run.machines.len() <= MOST_COLOURS { index } else { 0 };
+    let width = as_f64(*step);
+    let points = (0_u32..).zip(&values).map(|(k, value)| (f64::from(k) * width + 1.0, *value)).collect();
+    Plot {
+        name: JUMPS.get(index).copied().unwrap_or("jumps_more"),
+        title: format!("Jumps of {}", name(machine)),
+        says: "By how much the Lamport clock grew from one event to the next.".to_owned(),
+        height: 190.0,
+        x: Axis::to("event", as_f64(machine.tally.events) + width),
+        y: Axis::to("jump", as_f64(largest.unwrap_or(1)) * 1.05),
+        rows: Vec::new(),
+        marks: vec![Mark::Spikes { colour, points }],
+        legend: vec![(
+            format!("mean {:.2}, largest {}", machine.mean_jump(), machine.tally.largest_jump),
+            format!("f{colour}"),
+        )],
+        values: Some(Values {
+            first: 1.0,
+            step: width,
+            unit: "",
+            series: vec![("largest jump".to_owned(), values)],
+        }),
+    }
+}
