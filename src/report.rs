@@ -22,7 +22,7 @@ use crate::history::{HistoryError, Model};
 use crate::log::{LogFolder, SavedManifest};
 
 /// The most events whose rows a page has, over all of its runs.
-pub const MOST_EVENTS: usize = 20_000;
+pub const MOST_EVENTS: usize = 25_000;
 
 /// One run, ready to be drawn.
 #[derive(Debug)]

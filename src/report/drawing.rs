@@ -25,6 +25,8 @@ pub(super) struct Axis {
     pub(super) least: f64,
     pub(super) most: f64,
     pub(super) is_logarithmic: bool,
+    /// Only whole numbers are marked.
+    pub(super) is_whole: bool,
 }
 
 /// What is drawn into the frame.
@@ -35,7 +37,7 @@ pub(super) enum Mark {
     /// A line from point to point.
     Line { colour: usize, points: Vec<(f64, f64)> },
     /// What lies between two lines.
-    Band { class: &'static str, low: Vec<(f64, f64)>, high: Vec<(f64, f64)> },
+    Band { class: String, low: Vec<(f64, f64)>, high: Vec<(f64, f64)> },
     /// Upright lines from the bottom, in a colour.
     Spikes { colour: usize, points: Vec<(f64, f64)> },
     /// A bar from one x to another, and from one y to another.
@@ -75,7 +77,13 @@ pub(super) struct Plot {
 impl Axis {
     /// From 0, to a little more than the largest value.
     pub(super) fn to(label: &'static str, most: f64) -> Self {
-        Self { label, least: 0.0, most: if most > 0.0 { most } else { 1.0 }, is_logarithmic: false }
+        Self {
+            label,
+            least: 0.0,
+            most: if most > 0.0 { most } else { 1.0 },
+            is_logarithmic: false,
+            is_whole: true,
+        }
     }
 
     fn place(&self, value: f64) -> f64 {
@@ -92,7 +100,7 @@ impl Axis {
         let raw = (self.most - self.least) / most;
         let decade = 10_f64.powf(raw.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|k| k * decade).into_iter().find(|step| *step >= raw);
-        let step = step.unwrap_or(raw).max(f64::MIN_POSITIVE);
+        let step = step.unwrap_or(raw).max(if self.is_whole { 1.0 } else { f64::MIN_POSITIVE });
         let first = (self.least / step).ceil();
         let count = ((self.most / step).floor() - first).clamp(0.0, 50.0);
         (0..50).map(f64::from).take_while(|k| *k <= count).map(|k| (first + k) * step).collect()
@@ -130,7 +138,13 @@ impl Plot {
     }
 
     fn left(&self) -> f64 {
-        let longest = self.rows.iter().map(|row| row.chars().count()).max().unwrap_or(0);
+        let longest = self
+            .rows
+            .iter()
+            .flat_map(|row| row.split('\n'))
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0);
         LEFT.max(f64::from(u32::try_from(longest).unwrap_or(0)) * LETTER + 10.0).min(WIDTH / 2.0)
     }
 
@@ -216,12 +230,17 @@ impl Svg<'_> {
         let (left, right) = (plot.left(), WIDTH - RIGHT);
         for (index, row) in (0_u32..).zip(&plot.rows) {
             let y = plot.y_at(plot.y.most - f64::from(index) - 0.5) + 4.0;
+            let (name, below) = row.split_once('\n').unwrap_or((row, ""));
+            let (x, y) = (left - 6.0, if below.is_empty() { y } else { y - 7.0 });
             write!(
                 f,
-                "<text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>",
-                left - 6.0,
-                Html(row)
+                "<text class=\"key\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>",
+                Html(name)
             )?;
+            if !below.is_empty() {
+                let y = y + 14.0;
+                write!(f, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", Html(below))?;
+            }
         }
         let ticks =
             if plot.rows.is_empty() { plot.y.ticks((plot.height - TOP - BOTTOM) / 32.0) } else { Vec::new() };
@@ -343,9 +362,9 @@ mod tests {
     #[test]
     fn ticks_are_round_and_numbers_read_well() {
         assert_eq!(Axis::to("s", 60.0).ticks(7.0), [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0]);
-        let drift = Axis { label: "", least: -7.0, most: 0.0, is_logarithmic: false };
+        let drift = Axis { label: "", least: -7.0, most: 0.0, is_logarithmic: false, is_whole: true };
         assert_eq!(drift.ticks(4.0), [-6.0, -4.0, -2.0, 0.0]);
-        let counts = Axis { label: "", least: 0.8, most: 450.0, is_logarithmic: true };
+        let counts = Axis { label: "", least: 0.8, most: 450.0, is_logarithmic: true, is_whole: true };
         assert_eq!(counts.ticks(4.0), [1.0, 10.0, 100.0]);
         for (value, text) in
             [(0.0, "0"), (-3.0, "−3"), (0.25, "0.25"), (1234.0, "1234"), (12345.0, "12\u{202f}345")]

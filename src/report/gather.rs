@@ -22,6 +22,8 @@ pub(super) struct Gathered {
     pub(super) step: Nanos,
     /// When the last event happened.
     pub(super) end: Nanos,
+    /// How long the run was to last, where that is known.
+    pub(super) duration: Nanos,
     /// The rows of the diagram.
     pub(super) kept: Kept,
     /// Rows that cannot be read, and were left out.
@@ -88,7 +90,8 @@ impl Gathered {
                 }
             }
         }
-        Ok(Self::of(machines.into_values().collect(), window.finish(), unreadable))
+        let duration = Nanos::new(duration);
+        Ok(Self { duration, ..Self::of(machines.into_values().collect(), window.finish(), unreadable) })
     }
 
     fn of(machines: Vec<Growing>, kept: Kept, unreadable: u64) -> Self {
@@ -96,7 +99,13 @@ impl Gathered {
         let step = machines.iter().map(|growing| growing.course.step()).max().unwrap_or(1);
         let count = usize::try_from(end.get() / step).unwrap_or(0) + 1;
         let machines = machines.into_iter().map(|growing| growing.finish(step, count)).collect();
-        Self { machines, step: Nanos::new(step), end, kept, unreadable }
+        Self { machines, step: Nanos::new(step), end, duration: end, kept, unreadable }
+    }
+
+    /// Where an axis of time ends: where the run was to end, if it nearly came that far.
+    pub(super) fn asked_end(&self) -> Nanos {
+        let is_near = self.duration > self.end && self.duration.get() / 10 * 9 < self.end.get();
+        if is_near { self.duration } else { self.end }
     }
 
     /// All events.

@@ -208,7 +208,7 @@ class Diagram {
   first() {
     const lines = Math.max(1, this.h.vms.length), rate = this.h.count / lines / (this.most - this.least);
     const wide = this.canvas.clientWidth || 900;
-    const span = Math.min(this.most - this.least, Math.max((wide / 20) / Math.max(rate, 1e-9), 1e-6));
+    const span = Math.min(this.most - this.least, Math.max((wide / 24) / Math.max(rate, 1e-9), 1e-6));
     this.view = [this.least, this.least + span];
     this.draw();
   }
@@ -377,9 +377,21 @@ class Diagram {
     }
     for (const i of this.chosen) this.ring(g, i, radius + 3.5, c.chosen, 2.2);
     if (this.focus >= 0) this.ring(g, this.focus, radius + 6, c.soft, 1.2);
-    if (radius >= 4.6 && this.spacing > 34) {
-      g.fillStyle = c.ink; g.textAlign = "center"; g.textBaseline = "alphabetic";
-      for (const list of Object.values(groups)) for (const i of list) g.fillText(h.lamport[i], this.x(h.time[i]), this.y(h.line[i]) - 9);
+    if (radius >= 2.5 && this.spacing > 34) this.clocks(g);
+  }
+  /** Lamport clocks above the dots, as far as there is room for them; those of messages come first. */
+  clocks(g) {
+    const h = this.h;
+    g.fillStyle = this.c.ink; g.textAlign = "center"; g.textBaseline = "alphabetic";
+    for (let l = 0; l < h.vms.length; l++) {
+      const first = h.after(l, this.view[0] - 1e-9), end = h.after(l, this.view[1] + 1e-9), taken = [];
+      for (const isFirst of [true, false]) for (let i = first; i < end; i++) {
+        if ((h.kind[i] !== "i") !== isFirst) continue;
+        const x = this.x(h.time[i]), half = String(h.lamport[i]).length * 3.7 + 2;
+        if (taken[Math.round(x - half) >> 3] || taken[Math.round(x) >> 3] || taken[Math.round(x + half) >> 3]) continue;
+        for (let slot = Math.round(x - half) >> 3; slot <= Math.round(x + half) >> 3; slot++) taken[slot] = true;
+        g.fillText(h.lamport[i], x, this.y(l) - 9);
+      }
     }
   }
   ring(g, i, radius, colour, wide) {
@@ -489,7 +501,8 @@ class Diagram {
   /** A page that does not have all rows says so. */
   caution() {
     if (this.h.run.whole) return "";
-    return " This page has not all rows of the run: causes outside of what it shows are not counted.";
+    return this.h.run.causes ? " Future and concurrent events are those that this page has the rows of."
+      : " This page has not all rows of the run: what leads through others is not counted.";
   }
   tellPast(a) {
     const h = this.h, name = h.name(a), sum = (f) => h.vms.reduce((n, _, l) => n + f(l), 0);
@@ -577,7 +590,9 @@ class Diagram {
     if ((key !== "event" && key !== "order") || !found.length) return;
     this.chosen = found;
     this.tell();
-    this.reveal(found[0]);
+    const times = found.map((i) => this.h.time[i]), from = Math.min(...times), far = Math.max(...times) - from;
+    if (far > (this.view[1] - this.view[0]) * 0.9) this.show(from - far * 0.08, far * 1.16);
+    else this.show(from + far / 2 - (this.view[1] - this.view[0]) / 2, this.view[1] - this.view[0]);
   }
 
   // ------------------------------------------------------------ hands

@@ -69,14 +69,14 @@ fn push_chooser(html: &mut String, runs: &[RunView]) {
 fn push_run(html: &mut String, run: &RunView) {
     let _ = write!(html, "<section class=\"run\">{}", run.head());
     let _ = write!(html, "<section><h3>Machines</h3>{}</section>", run.table());
-    html.push_str(DIAGRAM);
+    let (before, after) = DIAGRAM.split_once("{{left-out}}").unwrap_or((DIAGRAM, ""));
+    html.push_str(before);
     for words in run.left_out() {
         let _ = write!(html, "<p class=\"sub left-out\">{}</p>", Html(words));
     }
+    html.push_str(after);
     html.push_str("<section><h3>Over time</h3><p class=\"sub\">Point at a picture for its values.</p><div class=\"plots\">");
-    for plot in plots::of(&run.gathered) {
-        html.push_str(&plot.part());
-    }
+    plots::of(&run.gathered).iter().for_each(|plot| html.push_str(&plot.part()));
     html.push_str("</div></section><script type=\"application/json\" class=\"data\">");
     push_data(html, run);
     html.push_str("</script></section>\n");
@@ -88,14 +88,18 @@ fn push_data(html: &mut String, run: &RunView) {
     let from = gathered.kept.from.as_secs_f64();
     let to = gathered.kept.to.min(gathered.end).as_secs_f64();
     let is_whole = gathered.kept.rows.len() as u64 == gathered.events();
+    // A beginning of the run on all machines holds all causes of its events.
+    let has_all_lines =
+        gathered.machines.iter().all(|machine| machine.vm.index() < super::window::MOST_LINES);
+    let has_causes = gathered.kept.from.get() == 0 && has_all_lines && run.model.is_one_clock();
     let rates = gathered.machines.iter().filter_map(|machine| Some((machine.vm, machine.rate?)));
     let rates: Vec<String> =
         rates.take(super::window::MOST_LINES).map(|(vm, rate)| format!("\"{vm}\":{rate}")).collect();
     let _ = write!(
         html,
-        "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{is_whole},\"one_clock\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"rows\":{rows}}}",
+        "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{is_whole},\"causes\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"rows\":{rows}}}",
         json_text(&run.name),
-        run.model.is_one_clock(),
+        is_whole || has_causes,
         rates.join(",")
     );
 }

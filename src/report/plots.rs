@@ -23,31 +23,24 @@ pub(super) fn of(run: &Gathered) -> Vec<Plot> {
         machine.course.iter().zip(&front).map(behind).collect()
     };
     let queue = |machine: &Machine| machine.course.iter().map(|point| f64::from(point.queue)).collect();
-    let mut plots = vec![
-        over_time(
-            run,
-            "clock",
-            "Lamport clock",
-            "Lamport clock",
-            "The Lamport clock of each machine over time.",
-            clock,
-        ),
-        over_time(
-            run,
-            "drift",
+    let words = [
+        ("Lamport clock", "Lamport clock", "The Lamport clock of each machine over time."),
+        (
             "Drift: clock behind the largest",
             "behind the largest",
             "Each Lamport clock minus the largest of all at the same time.",
-            drift,
         ),
-        over_time(
-            run,
-            "queue",
-            "Queue: messages that wait",
-            "messages",
-            "The longest queue of each machine in each step of time.",
-            queue,
+        ("Queue: messages that wait", "messages", "The longest queue of each machine in each step of time."),
+        (
+            "Jumps: largest in each step of time",
+            "largest jump",
+            "By how much the Lamport clock grew from one event to the next, at most.",
         ),
+    ];
+    let mut plots = vec![
+        over_time(run, "clock", words[0], Few::Together, clock),
+        over_time(run, "drift", words[1], Few::Panels, drift),
+        over_time(run, "queue", words[2], Few::Panels, queue),
     ];
     plots.push(histogram(run));
     plots.push(kinds(run));
@@ -55,14 +48,7 @@ pub(super) fn of(run: &Gathered) -> Vec<Plot> {
         plots.extend(run.machines.iter().zip(0..).map(|(machine, index)| jumps(run, machine, index)));
     } else {
         let jump = |machine: &Machine| machine.course.iter().map(|point| as_f64(point.jump)).collect();
-        plots.push(over_time(
-            run,
-            "jumps",
-            "Jumps: largest in each step of time",
-            "largest jump",
-            "By how much the Lamport clock grew from one event to the next, at most.",
-            jump,
-        ));
+        plots.push(over_time(run, "jumps", words[3], Few::Together, jump));
     }
     plots
 }
@@ -74,57 +60,105 @@ fn name(machine: &Machine) -> String {
     }
 }
 
+/// How a value of few machines is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Few {
+    /// All in one frame.
+    Together,
+    /// Each in a panel of its own, all with the same scale.
+    Panels,
+}
+
 /// A value of each machine over time.
 fn over_time(
     run: &Gathered,
     file: &'static str,
-    title: &str,
-    label: &'static str,
-    says: &str,
+    (title, label, says): (&str, &'static str, &str),
+    few: Few,
     values: impl Fn(&Machine) -> Vec<f64>,
 ) -> Plot {
     let step = run.step.as_secs_f64();
     let columns: Vec<Vec<f64>> = run.machines.iter().map(values).collect();
     let all = || columns.iter().flatten().copied();
     let (least, most) = (all().fold(0.0, f64::min), all().fold(0.0, f64::max));
-    let y = Axis {
-        least,
-        ..Axis::to(label, if least < 0.0 { most.max(least.abs() * 1e-6) } else { most * 1.04 })
-    };
-    let at = |column: &[f64]| -> Vec<(f64, f64)> {
-        (1_u32..).zip(column).map(|(k, value)| (f64::from(k) * step, *value)).collect()
-    };
-    let mut marks = Vec::new();
-    let (legend, series) = if columns.len() <= MOST_COLOURS {
-        for (colour, column) in columns.iter().enumerate() {
-            marks.push(Mark::Steps { colour, points: at(column) });
-        }
-        let legend =
-            run.machines.iter().enumerate().map(|(index, m)| (name(m), format!("f{index}"))).collect();
-        (legend, run.machines.iter().map(name).zip(columns).collect())
-    } else {
-        let [low, tenth, middle, ninetieth, high] = quantiles(&columns);
-        marks.push(Mark::Band { class: "wide", low: at(&low), high: at(&high) });
-        marks.push(Mark::Band { class: "narrow", low: at(&tenth), high: at(&ninetieth) });
-        marks.push(Mark::Line { colour: 0, points: at(&middle) });
-        let legend = [("median of machines", "f0"), ("8 of 10", "narrow"), ("all", "wide")];
-        let legend = legend.map(|(name, class)| (name.to_owned(), class.to_owned())).into();
-        let names = ["largest", "9 of 10 below", "median", "1 of 10 below", "smallest"].map(str::to_owned);
-        (legend, names.into_iter().zip([high, ninetieth, middle, tenth, low]).collect())
-    };
-    let end = run.end.as_secs_f64().max(step);
-    Plot {
+    let room = if least < 0.0 { most.max(least.abs() * 1e-6) } else { most * 1.04 };
+    let mut plot = Plot {
         name: file,
         title: title.to_owned(),
         says: says.to_owned(),
         height: HEIGHT,
-        x: Axis::to("seconds since the start", end),
-        y,
+        x: Axis::to("seconds since the start", run.asked_end().as_secs_f64().max(step)),
+        y: Axis { least, ..Axis::to(label, room) },
         rows: Vec::new(),
-        marks,
-        legend,
-        values: Some(Values { first: step, step, unit: "s", series }),
+        marks: Vec::new(),
+        legend: Vec::new(),
+        values: None,
+    };
+    let series = if columns.len() > MOST_COLOURS {
+        bands(&mut plot, &columns, step)
+    } else {
+        match few {
+            Few::Together => lines(&mut plot, run, &columns, step),
+            Few::Panels => panels(&mut plot, run, &columns, step),
+        }
+        run.machines.iter().map(name).zip(columns).collect()
+    };
+    plot.values = Some(Values { first: step, step, unit: "s", series });
+    plot
+}
+
+/// Values at the ends of the steps.
+fn at_steps(column: &[f64], step: f64) -> Vec<(f64, f64)> {
+    (1_u32..).zip(column).map(|(k, value)| (f64::from(k) * step, *value)).collect()
+}
+
+fn lines(plot: &mut Plot, run: &Gathered, columns: &[Vec<f64>], step: f64) {
+    for (colour, (machine, column)) in run.machines.iter().zip(columns).enumerate() {
+        plot.marks.push(Mark::Steps { colour, points: at_steps(column, step) });
+        plot.legend.push((name(machine), format!("f{colour}")));
     }
+}
+
+/// Few machines, each in a strip from 0 to the largest value of all, or down to the smallest.
+fn panels(plot: &mut Plot, run: &Gathered, columns: &[Vec<f64>], step: f64) {
+    let (count, scale) = (as_f64(columns.len() as u64), plot.y.most.max(-plot.y.least));
+    let is_downwards = plot.y.least < 0.0;
+    for (colour, (machine, column)) in run.machines.iter().zip(columns).enumerate() {
+        let bottom = count - as_f64(colour as u64) - 1.0;
+        let base = if is_downwards { bottom + 0.92 } else { bottom + 0.08 };
+        let height = |value: f64| base + 0.82 * value / scale;
+        let mut curve = Vec::with_capacity(2 * column.len());
+        let mut from = 0.0;
+        for (to, value) in at_steps(column, step) {
+            curve.extend([(from, height(value)), (to, height(value))]);
+            from = to;
+        }
+        let flat = vec![(0.0, base), (from, base)];
+        plot.marks.push(Mark::Band {
+            class: "strip".to_owned() + &format!(" f{colour}"),
+            low: flat.clone(),
+            high: curve,
+        });
+        plot.marks.push(Mark::Line { colour: 6, points: flat });
+        let extreme = column.iter().copied().fold(0.0, if is_downwards { f64::min } else { f64::max });
+        let word = if is_downwards { "down to" } else { "up to" };
+        plot.rows.push(format!("VM {}\n{word} {}", machine.vm, number(extreme)));
+        plot.legend.push((name(machine), format!("f{colour}")));
+    }
+    plot.y = Axis::to("", count);
+}
+
+/// Many machines: where half of them, most of them and all of them are.
+fn bands(plot: &mut Plot, columns: &[Vec<f64>], step: f64) -> Vec<(String, Vec<f64>)> {
+    let [low, tenth, middle, ninetieth, high] = quantiles(columns);
+    let at = |column: &[f64]| at_steps(column, step);
+    plot.marks.push(Mark::Band { class: "wide".to_owned(), low: at(&low), high: at(&high) });
+    plot.marks.push(Mark::Band { class: "narrow".to_owned(), low: at(&tenth), high: at(&ninetieth) });
+    plot.marks.push(Mark::Line { colour: 0, points: at(&middle) });
+    let legend = [("median of machines", "f0"), ("8 of 10", "narrow"), ("all", "wide")];
+    plot.legend = legend.map(|(name, class)| (name.to_owned(), class.to_owned())).into();
+    let names = ["largest", "9 of 10 below", "median", "1 of 10 below", "smallest"].map(str::to_owned);
+    names.into_iter().zip([high, ninetieth, middle, tenth, low]).collect()
 }
 
 /// Of each step the least, the tenth, the middle, the ninetieth of a hundred and the most.
@@ -184,7 +218,13 @@ fn histogram(run: &Gathered) -> Plot {
         says: "How often the Lamport clock grew by how much from one event to the next.".to_owned(),
         height: HEIGHT,
         x: Axis { least: 0.0, ..Axis::to("jump of the Lamport clock", end) },
-        y: Axis { label: "events (logarithmic)", least: 0.7, most: as_f64(most) * 1.3, is_logarithmic: true },
+        y: Axis {
+            label: "events (logarithmic)",
+            least: 0.7,
+            most: as_f64(most) * 1.3,
+            is_logarithmic: true,
+            is_whole: true,
+        },
         rows: Vec::new(),
         marks,
         legend,
@@ -237,7 +277,7 @@ fn kinds(run: &Gathered) -> Plot {
         name: "kinds",
         title: "Kinds of events".to_owned(),
         says: "Which share of the events was internal, sends and receives.".to_owned(),
-        height: 82.0 + (count * 26.0).max(48.0),
+        height: (82.0 + count * 26.0).max(HEIGHT),
         x: Axis::to("% of events", 100.0),
         y: Axis::to("", count),
         rows: rows.into_iter().map(|(label, _)| label).collect(),

@@ -1,0 +1,249 @@
+//! The report, looked at as a reader and a browser do.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use clocklab::event::MessageId;
+use clocklab::id::VmId;
+use clocklab::log::{Found, LogFolder, find};
+use clocklab::order::{Events, Relation};
+
+fn clocklab(folder: &Path, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    command.current_dir(folder).args(line.split_whitespace()).output().unwrap()
+}
+
+/// Does what must succeed, and gives what was printed.
+fn done(folder: &Path, line: &str) -> String {
+    let done = clocklab(folder, line);
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+fn page(folder: &Path, line: &str) -> String {
+    done(folder, &format!("--quiet --virtual-time {line}"));
+    done(folder, "report");
+    fs::read_to_string(folder.join("output/report.html")).unwrap()
+}
+
+fn found(folder: &Path) -> LogFolder {
+    let Found::Run(found) = find(folder).unwrap() else { panic!("one run") };
+    *found
+}
+
+/// The data of a page's first run.
+fn data(page: &str) -> serde_json::Value {
+    let (_, rest) = page.split_once("class=\"data\">").unwrap();
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
+/// The browser, where there is one.
+fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|program| program.is_file());
+    if found.is_none() {
+        println!("skipped: no chromium is installed");
+    }
+    found
+}
+
+/// What a browser makes of a page, and what it says of it.
+fn dom(browser: &Path, page: &Path, fragment: &str) -> (String, String) {
+    let own = tempfile::tempdir().unwrap();
+    let opened = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--enable-logging=stderr", "--window-size=1200,1000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", own.path().display()))
+        .arg(format!("file://{}{fragment}", page.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&opened.stderr);
+    let console = said.lines().filter(|line| line.contains("CONSOLE")).collect::<Vec<_>>().join("\n");
+    (String::from_utf8(opened.stdout).unwrap(), console)
+}
+
+/// An attribute of the diagram's answer.
+fn attribute<'a>(dom: &'a str, name: &str) -> &'a str {
+    let (_, rest) = dom.split_once(&format!(" data-{name}=\"")).unwrap_or_else(|| panic!("no {name}"));
+    rest.split_once('"').unwrap().0
+}
+
+#[test]
+fn a_click_in_a_browser_answers_as_clocklab_order_does() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for line in
+        ["--seed 42", "--seed 9 --vms 8 --loss 0.1 --latency 1ms-900ms --clocks lamport --duration 20"]
+    {
+        page(folder.path(), line);
+        let output = folder.path().join("output");
+        let (first, second) =
+            (MessageId { sender: VmId(0), event: 17 }, MessageId { sender: VmId(2), event: 19 });
+        let events = Events::read(&[found(&output)], &[first, second]).unwrap();
+        let (dom_of_one, console) = dom(&browser, &output.join("report.html"), "#event=0-17");
+        assert_eq!(console, "");
+        let past = events.past(first);
+        let front: Vec<String> = past.iter().map(|(vm, event)| format!("{vm}-{event}")).collect();
+        assert_eq!(attribute(&dom_of_one, "front"), front.join(" "));
+        assert_eq!(attribute(&dom_of_one, "past"), past.values().sum::<u64>().to_string());
+        let future = events.count_from(&events.future(first));
+        assert_eq!(attribute(&dom_of_one, "future"), future.to_string());
+
+        let (dom_of_two, console) = dom(&browser, &output.join("report.html"), "#order=0-17,2-19");
+        assert_eq!(console, "");
+        let (word, messages) = match events.order(first, second).unwrap().relation() {
+            Relation::Before(chain) => ("before", chain.len()),
+            Relation::After(chain) => ("after", chain.len()),
+            _ => ("concurrent", 0),
+        };
+        assert_eq!(attribute(&dom_of_two, "order"), word);
+        if word != "concurrent" {
+            assert_eq!(attribute(&dom_of_two, "chain").split_whitespace().count(), messages);
+        }
+    }
+}
+
+#[test]
+fn a_cut_that_the_slider_moves_is_consistent() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    page(folder.path(), "--seed 5 --vms 4 --duration 20 --latency 10ms-900ms");
+    let output = folder.path().join("output");
+    let (dom, console) = dom(&browser, &output.join("report.html"), "#cut=12.5");
+    assert_eq!(console, "");
+    let cut: Vec<MessageId> = attribute(&dom, "cut").split(',').map(|event| event.parse().unwrap()).collect();
+    assert_eq!(cut.len(), 4);
+    assert_eq!(Events::read(&[found(&output)], &cut).unwrap().crossing(&cut), None);
+}
+
+#[test]
+fn text_from_logs_shows_as_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let evil = "</script><script>document.title='broken'</script><!--";
+    let log = format!(
+        "vm,event,kind,elapsed_s,lamport,peers,message,payload\n0,1,send,1,1,1,0-1,{evil}\n1,1,receive,2,2,0,0-1,{evil}\n\
+         1,2,internal,3,9,,,\n"
+    );
+    fs::write(folder.path().join("<b>story.csv"), log).unwrap();
+    assert_eq!(done(folder.path(), "report <b>story.csv").trim(), "report.html");
+    let path = folder.path().join("report.html");
+    let page = fs::read_to_string(&path).unwrap();
+    assert!(!page.contains("<script>document") && !page.contains("<b>story"));
+    assert_eq!(data(&page)["rows"][0]["x"]["0"][2], evil);
+    // The fault is told on the page, with the file's name as text.
+    assert!(page.contains("The log has 1 fault") && page.contains("&lt;b&gt;story.csv:4"), "{page}");
+    if let Some(browser) = browser() {
+        let (dom, console) = dom(&browser, &path, "#event=1-1");
+        assert_eq!(console, "");
+        assert!(!dom.contains("<title>broken") && dom.contains("&lt;/script&gt;&lt;script&gt;"));
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_is_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = page(folder.path(), "--seed 1");
+    assert!(small.len() < 1_000_000, "{}", small.len());
+    let elsewhere = small.replace("http://www.w3.org/2000/svg", "");
+    assert!(!elsewhere.contains("http:") && !elsewhere.contains("https:") && !elsewhere.contains(" src="));
+    assert!(small.contains("<code>clocklab --seed 1 --virtual-time</code>"));
+    assert!(small.contains("The log is sound"));
+    let large = page(folder.path(), "--seed 1 --vms 100");
+    assert!(large.len() < 5_000_000, "{}", large.len());
+    assert_eq!(data(&large)["whole"], true);
+}
+
+#[test]
+fn the_rows_in_the_page_are_those_of_the_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let page =
+        page(folder.path(), "--seed 8 --vms 5 --duration 20 --draw 4 --loss 0.1 --duplicate 0.1 --skew 1s");
+    let rows = &data(&page)["rows"];
+    let sums = |column: &serde_json::Value| -> Vec<i64> {
+        let mut sum = 0;
+        let add = |value: &serde_json::Value| {
+            sum += value.as_i64().unwrap();
+            sum
+        };
+        column.as_array().unwrap().iter().map(add).collect()
+    };
+    for (vm, log) in found(&folder.path().join("output")).logs.iter().enumerate() {
+        let mut reader = csv::Reader::from_path(&log.path).unwrap();
+        let logged: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+        let column = |name: &str| -> Vec<String> { logged.iter().map(|row| row[name].clone()).collect() };
+        let texts = |values: Vec<i64>| values.iter().map(i64::to_string).collect::<Vec<_>>();
+        assert_eq!(texts(sums(&rows[vm]["l"])), column("lamport"));
+        assert_eq!(texts(sums(&rows[vm]["e"])), column("event"));
+        let nanos = |text: &String| text.replace('.', "").parse::<i64>().unwrap();
+        assert_eq!(sums(&rows[vm]["t"]), column("elapsed_s").iter().map(nanos).collect::<Vec<_>>());
+        let flat: Vec<i64> = rows[vm]["v"].as_array().unwrap().iter().map(|v| v.as_i64().unwrap()).collect();
+        let mut vector = vec![0; usize::try_from(flat[0]).unwrap()];
+        let mut at = 1;
+        for logged in column("vector") {
+            vector[vm] += 1;
+            let (count, first) = (usize::try_from(flat[at]).unwrap(), at + 1);
+            for change in flat[first..first + 2 * count].chunks(2) {
+                vector[usize::try_from(change[0]).unwrap()] += change[1];
+            }
+            at = first + 2 * count;
+            assert_eq!(vector.iter().map(i64::to_string).collect::<Vec<_>>().join(";"), logged);
+        }
+    }
+}
+
+#[test]
+fn many_events_are_windowed_and_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path(), "--seed 1 --vms 300 --duration 60 --rates 3 --clocks lamport");
+    assert!(page.contains("It has lines for the first 200 machines only."));
+    assert!(page.contains("It shows the first") && page.contains("clocklab report --window"));
+    let data = data(&page);
+    assert_eq!((&data["whole"], &data["causes"]), (&false.into(), &false.into()));
+    done(folder.path(), "report --window 20s-21s");
+    let page = fs::read_to_string(folder.path().join("output/report.html")).unwrap();
+    assert!(page.contains("It shows 600 of 54\u{202f}000 events."));
+    for window in ["20s", "21s-20s", "x-y"] {
+        assert_eq!(clocklab(folder.path(), &format!("report --window {window}")).status.code(), Some(2));
+    }
+}
+
+#[test]
+fn files_of_a_report_go_where_its_run_goes_and_replace_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    page(path, "--seed 1 --duration 5");
+    let written = done(path, "report --svg --notebook");
+    assert!(written.lines().any(|line| line == "output/report_clock.svg"), "{written}");
+    let notebook = fs::read_to_string(path.join("output/notebook.md")).unwrap();
+    assert!(notebook.contains("](report_drift.svg)") && notebook.contains("How large are the jumps"));
+    let again = clocklab(path, "report --notebook");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("perhaps with words of yours"));
+    done(path, "--quiet --virtual-time --seed 2 --duration 5");
+    assert!(!path.join("output/report.html").exists() && !path.join("output/notebook.md").exists());
+
+    fs::write(path.join("mine.html"), "my own").unwrap();
+    let refused = clocklab(path, "report --out mine.html");
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(fs::read_to_string(path.join("mine.html")).unwrap(), "my own");
+    assert_eq!(done(path, "report --out other.html"), "other.html\n");
+    assert_eq!(done(path, "report --out other.html"), "other.html\n");
+}
+
+#[test]
+fn several_runs_stand_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path(), "--seed 1 --duration 10 --runs 3 --rates 6,3,1");
+    assert!(page.contains("3 runs side by side") && page.contains("60.0 ±0.0"), "{page}");
+    assert_eq!(page.matches("<section class=\"run\">").count(), 3);
+    done(folder.path(), "report --notebook");
+    let notebook = fs::read_to_string(folder.path().join("output/notebook.md")).unwrap();
+    assert!(notebook.contains("](run_2/report_queue.svg)"), "{notebook}");
+}
