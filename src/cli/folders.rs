@@ -27,7 +27,7 @@ pub(super) struct Run {
 impl Folders {
     /// The first of them.
     pub(super) fn first(&self) -> &Path {
-        self.folders.first().map_or(Path::new(OUTPUT), PathBuf::as_path)
+        self.folders.first().map_or_else(|| Path::new(OUTPUT), PathBuf::as_path)
     }
 
     /// The run in the folders, where only one is meant.
