@@ -13,7 +13,7 @@ const TOP: f64 = 44.0;
 const BOTTOM: f64 = 38.0;
 
 /// How large a character is on the mean: what no font is asked for.
-const LETTER: f64 = 6.3;
+const LETTER: f64 = 6.8;
 
 /// The look of a file of its own.
 const STYLE: &str = include_str!("plot.css");
@@ -38,8 +38,6 @@ pub(super) enum Mark {
     Line { colour: usize, points: Vec<(f64, f64)> },
     /// What lies between two lines.
     Band { class: String, low: Vec<(f64, f64)>, high: Vec<(f64, f64)> },
-    /// Upright lines from the bottom, in a colour.
-    Spikes { colour: usize, points: Vec<(f64, f64)> },
     /// A bar from one x to another, and from one y to another.
     Bar { class: String, x: (f64, f64), y: (f64, f64), says: String },
 }
@@ -274,23 +272,6 @@ impl Svg<'_> {
             Mark::Line { colour, points } => {
                 let d = self.line(points, 'M');
                 write!(f, "<path class=\"line s{colour} dash{}\" d=\"{d}\"/>", colour % 3)
-            }
-            Mark::Spikes { colour, points } => {
-                let next = points
-                    .get(1)
-                    .zip(points.first())
-                    .map(|(next, first)| plot.x_at(next.0) - plot.x_at(first.0));
-                let width = next.unwrap_or(1.0);
-                write!(
-                    f,
-                    "<path class=\"spikes s{colour}\" stroke-width=\"{:.2}\" d=\"",
-                    (width * 0.9).clamp(0.7, 6.0)
-                )?;
-                let bottom = plot.y_at(plot.y.least);
-                points.iter().try_for_each(|(x, y)| {
-                    write!(f, "M{:.1} {bottom:.1}V{:.1}", plot.x_at(*x), plot.y_at(*y))
-                })?;
-                f.write_str("\"/>")
             }
             Mark::Band { class, low, high } => {
                 let back: Vec<_> = low.iter().rev().copied().collect();

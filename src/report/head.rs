@@ -226,7 +226,9 @@ impl RunView {
             ));
         }
         if run.machines.last().is_some_and(|machine| machine.vm.index() >= MOST_LINES) {
-            words.push(format!("It has lines for the first {MOST_LINES} machines only."));
+            words.push(format!(
+                "It has lines for the first {MOST_LINES} machines only, and no messages from or to others."
+            ));
         }
         words
     }

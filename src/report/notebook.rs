@@ -7,6 +7,16 @@ use super::gather::Machine;
 use super::head::COLUMNS;
 use super::page::comparison;
 
+/// A question of the exercise, the pictures that answer it, and what the numbers of a run say.
+type Question = (&'static str, &'static [&'static str], fn(&RunView) -> String);
+
+const QUESTIONS: [Question; 4] = [
+    ("How large are the jumps of the logical clocks?", &["jumps", "jumps_histogram"], jumps),
+    ("How far do the clocks drift apart?", &["clock", "drift"], drift),
+    ("Which gaps are there in the values of the clocks?", &[], gaps),
+    ("How long do the message queues get?", &["queue"], queues),
+];
+
 /// The notebook. `link` tells how a picture of a run, by its number and the picture's name, is called from there.
 pub fn notebook(runs: &[RunView], link: &dyn Fn(usize, &str) -> String) -> String {
     let mut text = String::new();
@@ -36,17 +46,7 @@ fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str)
         writeln!(out, "\n### All runs: mean ± standard deviation\n")?;
         write_table(out, &comparison(runs))?;
     }
-    let questions: [(&str, &[&str], fn(&RunView) -> String); 4] = [
-        (
-            "How large are the jumps of the logical clocks?",
-            &["jumps_histogram", "jumps_0", "jumps_1", "jumps_2"],
-            jumps,
-        ),
-        ("How far do the clocks drift apart?", &["clock", "drift"], drift),
-        ("Which gaps are there in the values of the clocks?", &[], gaps),
-        ("How long do the message queues get?", &["queue"], queues),
-    ];
-    for (question, pictures, says) in questions {
+    for (question, pictures, says) in QUESTIONS {
         writeln!(out, "\n## {question}\n")?;
         for (index, run) in runs.iter().enumerate() {
             writeln!(out, "`{}`: {}\n", run.name, says(run))?;

@@ -382,6 +382,8 @@ class Diagram {
   /** Lamport clocks above the dots, as far as there is room for them; those of messages come first. */
   clocks(g) {
     const h = this.h;
+    // A rim in the page's colour keeps them readable on arrows.
+    g.strokeStyle = this.c.paper; g.lineWidth = 3; g.lineJoin = "round";
     g.fillStyle = this.c.ink; g.textAlign = "center"; g.textBaseline = "alphabetic";
     for (let l = 0; l < h.vms.length; l++) {
       const first = h.after(l, this.view[0] - 1e-9), end = h.after(l, this.view[1] + 1e-9), taken = [];
@@ -390,7 +392,7 @@ class Diagram {
         const x = this.x(h.time[i]), half = String(h.lamport[i]).length * 3.7 + 2;
         if (taken[Math.round(x - half) >> 3] || taken[Math.round(x) >> 3] || taken[Math.round(x + half) >> 3]) continue;
         for (let slot = Math.round(x - half) >> 3; slot <= Math.round(x + half) >> 3; slot++) taken[slot] = true;
-        g.fillText(h.lamport[i], x, this.y(l) - 9);
+        g.strokeText(h.lamport[i], x, this.y(l) - 9); g.fillText(h.lamport[i], x, this.y(l) - 9);
       }
     }
   }
@@ -511,7 +513,7 @@ class Diagram {
     h.vms.forEach((vm, l) => { if (this.before[l]) front.push(vm + "-" + h.number[h.start[l] + this.before[l] - 1]); });
     this.answer.dataset.event = name; this.answer.dataset.past = past; this.answer.dataset.future = future;
     this.answer.dataset.front = front.join(" ");
-    const reach = front.length > 24 ? front.slice(0, 24).join(", ") + " …" : front.join(", ");
+    const reach = front.length > 24 ? front.slice(0, 24).join(", ") + " and others" : front.join(", ");
     this.answer.append(
       element("p", name + ": " + past + " events in its causal past, " + future + " in its future, itself in both; "
         + (h.count - past - future + 1) + " concurrent.", "big"),
@@ -566,7 +568,7 @@ class Diagram {
     h.vms.forEach((vm, l) => { if (this.cut[l]) last.push(vm + "-" + h.number[h.start[l] + this.cut[l] - 1]); });
     const where = by === "time" ? "at " + this.cutTime.toFixed(3) + " s" : "at Lamport clock " + this.cutClock;
     note.dataset.cut = last.join(",");
-    note.textContent = "A consistent cut " + where + ": up to " + (last.length > 24 ? last.slice(0, 24).join(", ") + " …" : last.join(", ") || "nothing")
+    note.textContent = "A consistent cut " + where + ": up to " + (last.length > 24 ? last.slice(0, 24).join(", ") + " and others" : last.join(", ") || "nothing")
       + "; " + crossing + (crossing === 1 ? " message crosses" : " messages cross") + " it, sent and not yet received.";
     this.draw();
   }
@@ -684,13 +686,13 @@ function liven(svg) {
   svg.addEventListener("pointermove", (e) => {
     const box = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / box.width, x = (e.clientX - box.left) * scale;
     const value = least + (x - left) / (right - left) * (most - least);
-    const count = values.series.length ? values.series[0][1].length : 0;
+    const count = Math.max(0, ...values.series.map(([, column]) => column.length));
     const index = Math.min(count - 1, Math.max(0, Math.round((value - values.first) / values.step)));
     if (x < left - 6 || x > right + 6 || !count) { leave(); return; }
     const at = values.first + index * values.step, mark = left + (at - least) / (most - least) * (right - left);
     hair.setAttribute("d", "M" + mark.toFixed(1) + " " + top + "V" + bottom); hair.setAttribute("visibility", "visible");
     const list = element("dl", undefined, "facts");
-    for (const [name, column] of values.series) list.append(element("dt", name), element("dd", plain(column[index])));
+    for (const [name, column] of values.series) if (index < column.length) list.append(element("dt", name), element("dd", plain(column[index])));
     showTip(e.clientX, e.clientY, element("b", values.unit ? at.toFixed(2) + " " + values.unit : "event " + at), list);
   });
   const leave = () => { hair.setAttribute("visibility", "hidden"); hideTip(); };

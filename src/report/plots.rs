@@ -6,8 +6,8 @@ use super::gather::{Gathered, Machine, as_f64};
 /// The most machines that have a line each.
 const MOST_COLOURS: usize = 6;
 
-/// The most machines whose jumps have a picture each, and a row among the kinds of events.
-const MOST_SMALL: usize = 12;
+/// The most machines that have a row each among the kinds of events.
+const MOST_ROWS: usize = 12;
 
 const HEIGHT: f64 = 270.0;
 
@@ -43,13 +43,13 @@ pub(super) fn of(run: &Gathered) -> Vec<Plot> {
         over_time(run, "queue", words[2], Few::Panels, queue),
     ];
     plots.push(histogram(run));
-    plots.push(kinds(run));
-    if run.machines.len() <= MOST_SMALL {
-        plots.extend(run.machines.iter().zip(0..).map(|(machine, index)| jumps(run, machine, index)));
+    if run.machines.len() <= MOST_COLOURS {
+        plots.push(jumps(run));
     } else {
         let jump = |machine: &Machine| machine.course.iter().map(|point| as_f64(point.jump)).collect();
         plots.push(over_time(run, "jumps", words[3], Few::Together, jump));
     }
+    plots.push(kinds(run));
     plots
 }
 
@@ -99,7 +99,7 @@ fn over_time(
     } else {
         match few {
             Few::Together => lines(&mut plot, run, &columns, step),
-            Few::Panels => panels(&mut plot, run, &columns, step),
+            Few::Panels => panels(&mut plot, run, &columns, &vec![step; columns.len()]),
         }
         run.machines.iter().map(name).zip(columns).collect()
     };
@@ -120,16 +120,16 @@ fn lines(plot: &mut Plot, run: &Gathered, columns: &[Vec<f64>], step: f64) {
 }
 
 /// Few machines, each in a strip from 0 to the largest value of all, or down to the smallest.
-fn panels(plot: &mut Plot, run: &Gathered, columns: &[Vec<f64>], step: f64) {
+fn panels(plot: &mut Plot, run: &Gathered, columns: &[Vec<f64>], steps: &[f64]) {
     let (count, scale) = (as_f64(columns.len() as u64), plot.y.most.max(-plot.y.least));
     let is_downwards = plot.y.least < 0.0;
-    for (colour, (machine, column)) in run.machines.iter().zip(columns).enumerate() {
+    for (colour, ((machine, column), step)) in run.machines.iter().zip(columns).zip(steps).enumerate() {
         let bottom = count - as_f64(colour as u64) - 1.0;
         let base = if is_downwards { bottom + 0.92 } else { bottom + 0.08 };
         let height = |value: f64| base + 0.82 * value / scale;
         let mut curve = Vec::with_capacity(2 * column.len());
         let mut from = 0.0;
-        for (to, value) in at_steps(column, step) {
+        for (to, value) in at_steps(column, *step) {
             curve.extend([(from, height(value)), (to, height(value))]);
             from = to;
         }
@@ -235,7 +235,7 @@ fn histogram(run: &Gathered) -> Plot {
 /// Shares of the kinds of events: of each machine, or of those of each rate.
 fn kinds(run: &Gathered) -> Plot {
     let mut rows: Vec<(String, [u64; 3])> = Vec::new();
-    if run.machines.len() <= MOST_SMALL {
+    if run.machines.len() <= MOST_ROWS {
         rows.extend(run.machines.iter().map(|machine| (name(machine), kinds_of(machine))));
     } else {
         let mut by_rate = std::collections::BTreeMap::<_, (u64, [u64; 3])>::new();
@@ -245,7 +245,7 @@ fn kinds(run: &Gathered) -> Plot {
             sums.iter_mut().zip(kinds_of(machine)).for_each(|(sum, count)| *sum += count);
         }
         let groups: Vec<_> = by_rate.into_iter().collect();
-        for group in groups.chunks(groups.len().div_ceil(MOST_SMALL)) {
+        for group in groups.chunks(groups.len().div_ceil(MOST_ROWS)) {
             let machines: u64 = group.iter().map(|(_, (machines, _))| machines).sum();
             let rates =
                 group.first().and_then(|(rate, _)| *rate).zip(group.last().and_then(|(rate, _)| *rate));
@@ -293,38 +293,30 @@ const fn kinds_of(machine: &Machine) -> [u64; 3] {
     [machine.tally.internal(), machine.tally.sends, machine.tally.receives]
 }
 
-/// Names of the files of each machine's jumps.
-const JUMPS: [&str; MOST_SMALL] = [
-    "jumps_0", "jumps_1", "jumps_2", "jumps_3", "jumps_4", "jumps_5", "jumps_6", "jumps_7", "jumps_8",
-    "jumps_9", "jumps_10", "jumps_11",
-];
-
-/// One machine's jumps, event by event.
-fn jumps(run: &Gathered, machine: &Machine, index: usize) -> Plot {
-    let (step, points) = &machine.by_event;
-    let largest = run.machines.iter().filter_map(|machine| machine.jumps.keys().next_back()).max().copied();
-    let values: Vec<f64> = points.iter().map(|point| as_f64(point.jump)).collect();
-    let colour = if run.machines.len() <= MOST_COLOURS { index } else { 0 };
-    let width = as_f64(*step);
-    let points = (0_u32..).zip(&values).map(|(k, value)| (f64::from(k) * width + 1.0, *value)).collect();
-    Plot {
-        name: JUMPS.get(index).copied().unwrap_or("jumps_more"),
-        title: format!("Jumps of {}", name(machine)),
-        says: "By how much the Lamport clock grew from one event to the next.".to_owned(),
-        height: 190.0,
-        x: Axis::to("event", as_f64(machine.tally.events) + width),
-        y: Axis::to("jump", as_f64(largest.unwrap_or(1)) * 1.05),
+/// The jumps of few machines, event by event.
+fn jumps(run: &Gathered) -> Plot {
+    let jumps = |machine: &Machine| machine.by_event.1.iter().map(|point| as_f64(point.jump)).collect();
+    let columns: Vec<Vec<f64>> = run.machines.iter().map(jumps).collect();
+    let steps: Vec<f64> = run.machines.iter().map(|machine| as_f64(machine.by_event.0)).collect();
+    let events = run.machines.iter().map(|machine| machine.tally.events).max().unwrap_or(1);
+    let most = columns.iter().flatten().copied().fold(1.0, f64::max);
+    let mut plot = Plot {
+        name: "jumps",
+        title: "Jumps, event by event".to_owned(),
+        says: "By how much the Lamport clock of each machine grew from one event to the next.".to_owned(),
+        height: HEIGHT,
+        x: Axis::to("event", as_f64(events)),
+        y: Axis::to("", most),
         rows: Vec::new(),
-        marks: vec![Mark::Spikes { colour, points }],
-        legend: vec![(
-            format!("mean {:.2}, largest {}", machine.mean_jump(), machine.tally.largest_jump),
-            format!("f{colour}"),
-        )],
-        values: Some(Values {
-            first: 1.0,
-            step: width,
-            unit: "",
-            series: vec![("largest jump".to_owned(), values)],
-        }),
+        marks: Vec::new(),
+        legend: Vec::new(),
+        values: None,
+    };
+    panels(&mut plot, run, &columns, &steps);
+    let step = steps.first().copied().unwrap_or(1.0);
+    if steps.iter().all(|other| other.to_bits() == step.to_bits()) {
+        let series = run.machines.iter().map(name).zip(columns).collect();
+        plot.values = Some(Values { first: step, step, unit: "", series });
     }
+    plot
 }
