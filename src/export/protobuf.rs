@@ -1,6 +1,6 @@
 //! As much of protobuf's wire format as a trace needs: fields of four kinds.
 //!
-//! https://protobuf.dev/programming-guides/encoding/
+//! See <https://protobuf.dev/programming-guides/encoding/>.
 
 /// A message that is being written at the end of a buffer.
 #[derive(Debug)]
