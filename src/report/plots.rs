@@ -305,7 +305,7 @@ fn jumps(run: &Gathered) -> Plot {
         title: "Jumps, event by event".to_owned(),
         says: "By how much the Lamport clock of each machine grew from one event to the next.".to_owned(),
         height: HEIGHT,
-        x: Axis::to("event", as_f64(events)),
+        x: Axis::to("number of the event", as_f64(events)),
         y: Axis::to("", most),
         rows: Vec::new(),
         marks: Vec::new(),
