@@ -78,7 +78,7 @@ fn attribute<'a>(dom: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn a_click_in_a_browser_answers_as_clocklab_order_does() {
+fn an_event_chosen_in_a_browser_is_told_of_as_clocklab_order_does() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
     for line in
