@@ -200,64 +200,54 @@ impl Prepared {
 
     /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
     fn finish(mut self, outcome: Outcome) -> Finished {
-        let Outcome { mut ending, began, elapsed, accounts, mut files, lamport, lateness, links } = outcome;
-        let lateness = lateness.map(|counts| counts.spread());
-        let node = self.manifest.run.node.zip(self.manifest.run.nodes);
-        let is_whole = accounts.len() == self.scenario.vms() as usize;
-        if let Err(error) = self.folder.check() {
-            let (files, unwritten) = (self.paths(&files), Some(error.into()));
-            return Finished {
-                ending,
-                elapsed,
-                accounts,
-                lamport,
-                node,
-                is_whole,
-                lateness,
-                links,
-                files,
-                unwritten,
-            };
+        let Outcome { ending, began, elapsed, accounts, files, lamport, lateness, links } = outcome;
+        let mut finished = Finished {
+            ending,
+            elapsed,
+            node: self.manifest.run.node.zip(self.manifest.run.nodes),
+            is_whole: accounts.len() == self.scenario.vms() as usize,
+            accounts,
+            lamport,
+            lateness: lateness.map(|counts| counts.spread()),
+            links,
+            files: self.paths(&files),
+            unwritten: None,
+        };
+        match self.folder.check() {
+            Ok(()) => self.write(&mut finished, files, began),
+            Err(error) => finished.unwritten = Some(error.into()),
         }
-        let mut unwritten = None;
-        match write_summary(self.folder.path().join(SUMMARY), &accounts, lamport) {
+        finished
+    }
+
+    fn write(&mut self, finished: &mut Finished, mut files: Vec<FileEntry>, began: Option<Timestamp>) {
+        let Finished { ending, accounts, lateness, links, unwritten, .. } = finished;
+        match write_summary(self.folder.path().join(SUMMARY), accounts, finished.lamport) {
             Ok(entry) => files.push(entry),
-            Err(error) if matches!(ending, Ending::Failed(_)) => unwritten = Some(error.into()),
-            Err(error) => ending = Ending::Failed(Failure::Log(error)),
+            Err(error) if matches!(ending, Ending::Failed(_)) => *unwritten = Some(error.into()),
+            Err(error) => *ending = Ending::Failed(Failure::Log(error)),
         }
-        self.manifest.status = status(&ending);
+        self.manifest.status = status(ending);
         let run = &mut self.manifest.run;
         if let Some(began) = began {
             run.started = rfc3339(began);
         }
-        run.elapsed_s = Some(elapsed.as_secs_f64());
+        run.elapsed_s = Some(finished.elapsed.as_secs_f64());
         run.events = Some(accounts.iter().map(|account| account.tally.events).sum());
         run.lateness_p50_ms = lateness.map(|late| late.p50_ms);
         run.lateness_p99_ms = lateness.map(|late| late.p99_ms);
         run.lateness_max_ms = lateness.map(|late| late.max_ms);
-        if let Some(links) = &links {
+        if let Some(links) = links {
             (run.links, run.warnings) = (Some(links.traffic), links.warnings.clone());
         }
-        if let Ending::Failed(failure) = &ending {
+        if let Ending::Failed(failure) = ending {
             run.failure = Some(failure.to_string());
         }
-        let mut paths = self.paths(&files);
+        finished.files = self.paths(&files);
         self.manifest.files = files;
         match self.manifest.write(self.folder.path()) {
-            Ok(()) => paths.push(self.folder.path().join(MANIFEST)),
-            Err(error) => unwritten = unwritten.or_else(|| Some(error.into())),
-        }
-        Finished {
-            ending,
-            elapsed,
-            accounts,
-            lamport,
-            node,
-            is_whole,
-            lateness,
-            links,
-            files: paths,
-            unwritten,
+            Ok(()) => finished.files.push(self.folder.path().join(MANIFEST)),
+            Err(error) => finished.unwritten = finished.unwritten.take().or_else(|| Some(error.into())),
         }
     }
 
