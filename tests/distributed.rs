@@ -1036,9 +1036,8 @@ fn other_addresses_ask_for_a_key() {
     };
     let mut cluster = Cluster::new(2, "--vms 2 --duration 1 --rates 20 --no-cluster-key");
     let before: Vec<String> = cluster.ports.iter().map(|port| port.address.to_string()).collect();
-    let free = [0, 1].map(|_| TcpListener::bind((own, 0)).unwrap());
-    cluster.list = free.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
-    drop(free);
+    cluster.list =
+        cluster.ports.iter().map(|port| SocketAddr::new(own, port.address.port()).to_string()).collect();
     let nodes = [0, 1].map(|node| {
         let to = if node == 0 { &cluster.list[0] } else { "0.0.0.0:PORT" };
         let port = cluster.list[node].rsplit_once(':').unwrap().1;

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -43,9 +43,10 @@ impl Port {
         let socket = TcpSocket::new_v4().unwrap();
         // Sockets that do not listen share a port if all of them say so.
         socket.set_reuseaddr(true).unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = socket.local_addr().unwrap();
-        Self { _place: socket, address }
+        // At all addresses: a process that listens at all of them would otherwise answer for another's port.
+        socket.bind((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        Self { _place: socket, address: (Ipv4Addr::LOCALHOST, port).into() }
     }
 }
 
