@@ -9,11 +9,13 @@ mod fault;
 mod files;
 mod form;
 mod rows;
+mod trace;
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub use fault::{Fault, FaultKind, Faults};
+pub use trace::check_trace;
 
 use self::rows::Checker;
 use crate::history::{HistoryError, Model, Replay};
@@ -24,6 +26,8 @@ use crate::log::{LogFolder, LogPath};
 pub struct Report {
     /// What was replayed.
     pub counts: Counts,
+    /// Whether the log names its messages. Otherwise they are those of which its vectors tell.
+    pub has_messages: bool,
     /// What is wrong.
     pub faults: Faults,
     /// Torn last rows, which were left out: the file, and how many bytes.
@@ -72,7 +76,7 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
                 .to_owned(),
         );
     }
-    Ok(Report { counts, faults, torn, unchecked })
+    Ok(Report { counts, has_messages: true, faults, torn, unchecked })
 }
 
 impl Report {
@@ -101,10 +105,17 @@ impl fmt::Display for Words<'_> {
             1 => "1 fault".to_owned(),
             count => format!("{count} faults"),
         };
-        writeln!(
-            f,
-            "{verdict}: {machines} machines, {events} events, {sent} messages sent, {received} received, {lost} lost, {duplicated} duplicated"
-        )?;
+        if report.has_messages {
+            writeln!(
+                f,
+                "{verdict}: {machines} machines, {events} events, {sent} messages sent, {received} received, {lost} lost, {duplicated} duplicated"
+            )?;
+        } else {
+            writeln!(
+                f,
+                "{verdict}: {machines} hosts, {events} events, {received} messages as the vectors tell"
+            )?;
+        }
         for (path, bytes) in &report.torn {
             writeln!(f, "{}: its last row is torn and was left out ({bytes} bytes)", path.display())?;
         }

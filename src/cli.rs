@@ -4,9 +4,11 @@ mod after;
 mod export;
 mod flags;
 mod folders;
+mod order;
 mod progress;
 mod report;
 mod signals;
+mod source;
 mod stats;
 mod table;
 

@@ -13,7 +13,7 @@
 //!   [`event`] the messages and calls and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
-//! - **The edge**: [`log`] is all that a run leaves in files, [`link`] the protocol between the processes of a
+//! - **The edge**: [`log`] is all that a run leaves in files, [`trace`] what other programs leave, [`link`] the protocol between the processes of a
 //!   distributed run, without its sockets, [`nodes`] where these processes are and which machines each of
 //!   them holds, [`driver`] what a driver takes and gives, [`control`] what passes between a run and those
 //!   who watch it.
@@ -108,6 +108,7 @@ pub mod stats;
 pub mod tally;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod vm;
 pub mod worker;
 pub mod workload;

@@ -1,30 +1,25 @@
 //! What happened before what: two events, the past and the future of one, and cuts.
 
+mod source;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::Write;
 
-use crate::event::MessageId;
+pub use self::source::WriteRowsError;
+use self::source::{Source, Standing};
+use crate::event::{MessageId, ParseEventError};
 use crate::history::{Front, Graph, HistoryError, Received};
-use crate::log::{LogFolder, LogPath, RowReader};
+use crate::log::{LogFolder, LogPath};
+use crate::trace::Trace;
 
 /// The events of one run, ready to be asked about.
 #[derive(Debug)]
 pub struct Events {
-    names: Vec<LogPath>,
+    source: Source,
     graph: Graph,
-    rows: BTreeMap<MessageId, EventRow>,
-}
-
-/// The row of an event that is asked about.
-#[derive(Clone, Debug)]
-struct EventRow {
-    path: PathBuf,
-    line: u64,
-    vector: Vec<u64>,
-    text: String,
+    standing: BTreeMap<MessageId, Standing>,
 }
 
 /// Why a question about events has no answer.
@@ -37,7 +32,7 @@ pub enum OrderError {
     #[error("there is no event {event} in the logs: {known}")]
     NoEvent {
         /// The event.
-        event: MessageId,
+        event: String,
         /// What there is of its machine.
         known: String,
     },
@@ -47,11 +42,11 @@ pub enum OrderError {
     )]
     Contradiction {
         /// One event.
-        first: MessageId,
+        first: String,
         /// The relation of the two by their vectors.
         relation: &'static str,
         /// The other one.
-        second: MessageId,
+        second: String,
     },
 }
 
@@ -85,26 +80,34 @@ impl Events {
     /// Where the logs cannot be read, or one of the events is not in them.
     pub fn read(folders: &[LogFolder], asked: &[MessageId]) -> Result<Self, OrderError> {
         let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
-        let mut rows = BTreeMap::new();
-        let graph = Graph::read(&names, |log, row, text| {
-            let event = MessageId { sender: row.vm, event: row.event };
-            if asked.contains(&event) {
-                let (path, line) = (names[log].path.clone(), row.line);
-                let text = String::from_utf8_lossy(text).into_owned();
-                rows.insert(event, EventRow { path, line, vector: row.vector.clone(), text });
-            }
-        })?;
-        let events = Self { names, graph, rows };
-        match asked.iter().find(|event| !events.rows.contains_key(event)) {
-            Some(&event) => {
-                let known = match events.graph.last(event.sender) {
-                    Some(last) => format!("machine {} has events up to {last}", event.sender),
-                    None => format!("machine {} has none", event.sender),
-                };
-                Err(OrderError::NoEvent { event, known })
-            }
-            None => Ok(events),
-        }
+        Self::of(Source::Logs(names), asked)
+    }
+
+    /// Takes the events of a run of another program.
+    ///
+    /// # Errors
+    ///
+    /// Where one of the events that are asked about is not in it.
+    pub fn of_trace(trace: Trace, asked: &[MessageId]) -> Result<Self, OrderError> {
+        Self::of(Source::Trace(trace), asked)
+    }
+
+    fn of(source: Source, asked: &[MessageId]) -> Result<Self, OrderError> {
+        let (graph, standing) = source.read(asked)?;
+        let Some(&event) = asked.iter().find(|event| !standing.contains_key(event)) else {
+            return Ok(Self { source, graph, standing });
+        };
+        let machine = source.machine(event.sender);
+        let known = match graph.last(event.sender) {
+            Some(last) => format!("{machine} has events up to {last}"),
+            None => format!("{machine} has none"),
+        };
+        Err(OrderError::NoEvent { event: source.name(event), known })
+    }
+
+    /// An event as people name it.
+    pub fn name(&self, event: MessageId) -> String {
+        self.source.name(event)
     }
 
     /// How two events are ordered. Where both have vectors, those decide, and messages are the evidence.
@@ -128,14 +131,18 @@ impl Events {
         let by_vectors = if is_less { "happened before" } else { "happened after" };
         match relation {
             Some(relation) => Ok(Answer { events: self, first, second, relation }),
-            None => Err(OrderError::Contradiction { first, relation: by_vectors, second }),
+            None => Err(OrderError::Contradiction {
+                first: self.name(first),
+                relation: by_vectors,
+                second: self.name(second),
+            }),
         }
     }
 
     /// `V(a)[a] ≤ V(b)[a]` where a happened before b. Equal stands for concurrent.
     fn by_vectors(&self, first: MessageId, second: MessageId) -> Option<Ordering> {
         let knows = |of: &MessageId, event: &MessageId| {
-            self.rows[of].vector.get(event.sender.index()).map(|known| *known >= event.event)
+            self.standing[of].vector.get(event.sender.index()).map(|known| *known >= event.event)
         };
         if first == second {
             return None;
@@ -173,7 +180,8 @@ impl Events {
         self.graph.crossing(&cut.iter().map(|event| (event.sender, event.event)).collect())
     }
 
-    /// Writes the rows of the events that are in a set, with the header of the first log.
+    /// Writes the rows of the events that are in a set, with the header of the first log; of another program's run
+    /// what it has written of them.
     ///
     /// # Errors
     ///
@@ -183,34 +191,38 @@ impl Events {
         is_in: impl Fn(MessageId) -> bool,
         out: &mut impl Write,
     ) -> Result<(), WriteRowsError> {
-        let mut has_header = false;
-        for name in &self.names {
-            let mut reader = RowReader::open(&name.path).map_err(HistoryError::from)?;
-            if !std::mem::replace(&mut has_header, true) {
-                out.write_all(reader.text())?;
-                out.write_all(b"\n")?;
-            }
-            while reader.advance().map_err(HistoryError::from)? {
-                let row = reader.row();
-                if is_in(MessageId { sender: row.vm, event: row.event }) {
-                    out.write_all(reader.text())?;
-                    out.write_all(b"\n")?;
-                }
-            }
-        }
-        Ok(())
+        self.source.write(is_in, out)
     }
 }
 
-/// Why rows could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteRowsError {
-    /// The logs cannot be read.
-    #[error(transparent)]
-    History(#[from] HistoryError),
-    /// Nobody takes them.
-    #[error(transparent)]
-    Write(#[from] io::Error),
+/// The event of another program's run that a name means: `<host>-<number of its event>`.
+///
+/// # Errors
+///
+/// Where it names none of its hosts.
+pub fn event_of_trace(trace: &Trace, name: &str) -> Result<MessageId, NoHostError> {
+    let parse = || {
+        let (host, event) = name.rsplit_once('-').ok_or(ParseEventError)?;
+        // Numbers are as they are in the names of our own events.
+        let event = format!("0-{event}").parse::<MessageId>()?.event;
+        Ok::<_, ParseEventError>(MessageId { sender: trace.host(host).ok_or(ParseEventError)?, event })
+    };
+    parse().map_err(|_no_event| {
+        const MOST: usize = 10;
+        let mut hosts = trace.hosts[..trace.hosts.len().min(MOST)].join(", ");
+        if trace.hosts.len() > MOST {
+            hosts += ", …";
+        }
+        NoHostError { hosts }
+    })
+}
+
+/// A text names no event of another program's run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event is <host>-<number of its event>, and the hosts are {hosts}")]
+pub struct NoHostError {
+    /// The hosts that there are.
+    pub hosts: String,
 }
 
 impl Answer<'_> {
@@ -223,55 +235,66 @@ impl Answer<'_> {
 impl fmt::Display for Answer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { events, first, second, relation } = self;
+        let (one, other) = (events.name(*first), events.name(*second));
         match relation {
             Relation::Same => writeln!(f, "same: both are one event")?,
             Relation::Before(chain) => {
-                writeln!(f, "before: {first} happened before {second}")?;
-                write_chain(f, *first, *second, chain)?;
+                writeln!(f, "before: {one} happened before {other}")?;
+                events.write_chain(f, *first, *second, chain)?;
             }
             Relation::After(chain) => {
-                writeln!(f, "after: {first} happened after {second}")?;
-                write_chain(f, *second, *first, chain)?;
+                writeln!(f, "after: {one} happened after {other}")?;
+                events.write_chain(f, *second, *first, chain)?;
             }
             Relation::Concurrent(known_to_first, known_to_second) => {
-                writeln!(f, "concurrent: no chain of messages leads from {first} to {second} or back")?;
-                write_known(f, *first, *known_to_first, *second)?;
-                write_known(f, *second, *known_to_second, *first)?;
+                writeln!(f, "concurrent: no chain of messages leads from {one} to {other} or back")?;
+                events.write_known(f, *first, *known_to_first, *second)?;
+                events.write_known(f, *second, *known_to_second, *first)?;
             }
         }
         for event in [first, second] {
-            let row = &events.rows[event];
-            writeln!(f, "\n{event} ({}:{}):\n  {}", row.path.display(), row.line, row.text)?;
+            let Standing { path, line, text, .. } = &events.standing[event];
+            writeln!(f, "\n{} ({}:{line}):\n  {text}", events.name(*event), path.display())?;
         }
         Ok(())
     }
 }
 
-fn write_chain(
-    f: &mut fmt::Formatter<'_>,
-    from: MessageId,
-    to: MessageId,
-    chain: &[Received],
-) -> fmt::Result {
-    if chain.is_empty() {
-        return writeln!(f, "  both are of machine {}, which has them in this order", from.sender);
+impl Events {
+    fn write_chain(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        from: MessageId,
+        to: MessageId,
+        chain: &[Received],
+    ) -> fmt::Result {
+        if chain.is_empty() {
+            let machine = self.source.machine(from.sender);
+            return writeln!(f, "  both are of {machine}, which has them in this order");
+        }
+        let plural = if chain.len() == 1 { "" } else { "s" };
+        writeln!(f, "  a shortest chain has {} message{plural}:", chain.len())?;
+        writeln!(f, "  {}", self.name(from))?;
+        for Received { send, receive } in chain {
+            writeln!(f, "  {} was received by {}", self.name(*send), self.name(*receive))?;
+        }
+        writeln!(f, "  {}", self.name(to))
     }
-    let plural = if chain.len() == 1 { "" } else { "s" };
-    writeln!(f, "  a shortest chain has {} message{plural}:", chain.len())?;
-    writeln!(f, "  {from}")?;
-    for Received { send, receive } in chain {
-        writeln!(f, "  {send} was received by {receive}")?;
-    }
-    writeln!(f, "  {to}")
-}
 
-fn write_known(f: &mut fmt::Formatter<'_>, of: MessageId, known: u64, other: MessageId) -> fmt::Result {
-    let vm = other.sender;
-    match known {
-        0 => writeln!(f, "  {of} has heard of no event of machine {vm}"),
-        known => writeln!(
-            f,
-            "  the last event of machine {vm} that {of} has heard of is {vm}-{known}, before {other}"
-        ),
+    fn write_known(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        of: MessageId,
+        known: u64,
+        other: MessageId,
+    ) -> fmt::Result {
+        let machine = self.source.machine(other.sender);
+        let of = self.name(of);
+        if known == 0 {
+            return writeln!(f, "  {of} has heard of no event of {machine}");
+        }
+        let latest = self.name(MessageId { sender: other.sender, event: known });
+        let other = self.name(other);
+        writeln!(f, "  the last event of {machine} that {of} has heard of is {latest}, before {other}")
     }
 }

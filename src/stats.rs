@@ -5,10 +5,12 @@ mod counts;
 mod measures;
 mod meter;
 mod theory;
+mod trace;
 mod warnings;
 
 pub use measures::{MEASURES, Measure, TOTALS, Total};
 pub use theory::Flow;
+pub use trace::measure_trace;
 
 use self::meter::{Machine, Meter, Whole};
 use crate::history::{HistoryError, Model, Replay};
@@ -29,6 +31,8 @@ pub struct Stats {
     pub flow: Option<Flow>,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// The machines' names by their numbers, where the log names them.
+    pub hosts: Vec<String>,
 }
 
 /// All that the measures of one machine are made of.
@@ -41,6 +45,22 @@ struct Context<'a> {
     largest: u64,
     /// When the last event happened.
     end: Nanos,
+    /// The machines' names, where they have any.
+    hosts: &'a [String],
+}
+
+impl Stats {
+    /// A machine's name, or its number where it has none.
+    pub fn name(&self, vm: VmId) -> String {
+        self.hosts.get(vm.index()).cloned().unwrap_or_else(|| vm.to_string())
+    }
+}
+
+impl Context<'_> {
+    /// A machine in words.
+    fn name(&self, vm: VmId) -> String {
+        self.hosts.get(vm.index()).cloned().unwrap_or_else(|| format!("machine {vm}"))
+    }
 }
 
 /// Measures the logs of one run, of which the folders are the nodes' where there are several.
@@ -54,29 +74,36 @@ pub fn measure(folders: &[LogFolder]) -> Result<Stats, HistoryError> {
     let mut meter = Meter::new(&model);
     let mut replay = Replay::open(&names, false, &mut meter)?;
     replay.run(&mut meter)?;
-    let Meter { mut machines, whole, .. } = meter;
-    machines.sort_by_key(|machine| machine.vm);
-    let flow = Flow::of(&model);
-    let largest = machines.iter().map(|machine| machine.lamport).max().unwrap_or(0);
-    let end = machines.iter().map(|machine| machine.last).max().unwrap_or_default();
-    let context = Context { model: &model, flow: flow.as_ref(), whole: &whole, largest, end };
-    let values =
-        |machine: &Machine| MEASURES.iter().map(|measure| (measure.value)(machine, &context)).collect();
-    let mut warnings = warnings::of(&machines, &context);
+    let mut stats = sum_up(meter, &model, &[]);
     for (path, log) in replay.summaries().filter(|(_, log)| log.torn > 0) {
-        warnings.push(format!(
+        stats.warnings.push(format!(
             "{}: its last row is torn and was left out ({} bytes)",
             path.display(),
             log.torn
         ));
     }
-    Ok(Stats {
+    Ok(stats)
+}
+
+/// The measures of what was added up.
+fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String]) -> Stats {
+    let Meter { mut machines, whole, .. } = meter;
+    machines.sort_by_key(|machine| machine.vm);
+    let flow = Flow::of(model);
+    let largest = machines.iter().map(|machine| machine.lamport).max().unwrap_or(0);
+    let end = machines.iter().map(|machine| machine.last).max().unwrap_or_default();
+    let context = Context { model, flow: flow.as_ref(), whole: &whole, largest, end, hosts };
+    let values =
+        |machine: &Machine| MEASURES.iter().map(|measure| (measure.value)(machine, &context)).collect();
+    let warnings = warnings::of(&machines, &context);
+    Stats {
         machines: machines.iter().map(|machine| (machine.vm, values(machine))).collect(),
         totals: TOTALS.iter().map(|total| (total.value)(&machines, &context)).collect(),
         drift: drift(&machines),
         flow,
         warnings,
-    })
+        hosts: hosts.to_vec(),
+    }
 }
 
 /// The drift at the times at which clocks were looked at: those of the coarsest machine.

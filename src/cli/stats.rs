@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::folders::Folders;
+use super::source::Source;
 use crate::id::VmId;
 use crate::stats::{Flow, MEASURES, Stats, TOTALS};
 use crate::text::words;
@@ -21,7 +21,7 @@ const FIRST_ROWS: usize = 20;
 #[command(after_help = definitions())]
 pub(super) struct StatsFlags {
     #[command(flatten)]
-    pub(super) folders: Folders,
+    pub(super) source: Source,
     /// How the measures are printed: table, csv, json
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Table)]
     pub(super) format: Format,
@@ -134,9 +134,11 @@ impl Printed {
         shown: &[VmId],
         columns: &[usize],
     ) -> fmt::Result {
-        let rows: Vec<(VmId, Vec<String>)> = shown
+        let rows: Vec<(String, Vec<String>)> = shown
             .iter()
-            .map(|vm| (*vm, columns.iter().map(|column| spread(&self.values(*vm, *column))).collect()))
+            .map(|vm| {
+                (self.name(*vm), columns.iter().map(|column| spread(&self.values(*vm, *column))).collect())
+            })
             .collect();
         let used: Vec<usize> =
             (0..columns.len()).filter(|at| rows.iter().any(|(_, cells)| !cells[*at].is_empty())).collect();
@@ -146,7 +148,7 @@ impl Printed {
         let heads = used.iter().map(|at| MEASURES[columns[*at]].name.replace('_', "\n"));
         let mut table = table(std::iter::once("vm".to_owned()).chain(heads).collect());
         for (vm, cells) in rows {
-            table.add_row(std::iter::once(vm.to_string()).chain(used.iter().map(|at| cells[*at].clone())));
+            table.add_row(std::iter::once(vm).chain(used.iter().map(|at| cells[*at].clone())));
         }
         writeln!(f, "\n{title}\n{table}")
     }
@@ -173,7 +175,7 @@ impl Printed {
         for (name, stats) in &self.runs {
             for (vm, values) in &stats.machines {
                 let cells = values.iter().map(text).chain(TOTALS.iter().map(|_| String::new()));
-                rows.push([name.clone(), vm.to_string()].into_iter().chain(cells).collect());
+                rows.push([name.clone(), stats.name(*vm)].into_iter().chain(cells).collect());
             }
             let cells = MEASURES.iter().map(|_| String::new()).chain(stats.totals.iter().map(text));
             rows.push([name.clone(), "all".to_owned()].into_iter().chain(cells).collect());
@@ -183,6 +185,11 @@ impl Printed {
         }
         let bytes = writer.into_inner().map_err(|_error| fmt::Error)?;
         f.write_str(&String::from_utf8_lossy(&bytes))
+    }
+
+    /// A machine as people name it; the runs of one log have the same ones.
+    fn name(&self, vm: VmId) -> String {
+        self.runs.first().map_or_else(String::new, |(_, stats)| stats.name(vm))
     }
 
     /// The machines of the runs, by number.
@@ -213,7 +220,7 @@ fn write_drift(f: &mut fmt::Formatter<'_>, stats: &Stats) -> fmt::Result {
             .drift
             .iter()
             .map(|(_, drift)| drift[index].map(|drift| drift.to_string()).unwrap_or_default());
-        table.add_row(std::iter::once(vm.to_string()).chain(cells));
+        table.add_row(std::iter::once(stats.name(*vm)).chain(cells));
     }
     writeln!(f, "\ndrift over time\n{table}")
 }
@@ -279,11 +286,14 @@ struct Run<'a> {
 
 impl Serialize for Run<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Stats { machines, totals, drift, warnings, .. } = self.stats;
+        let Stats { machines, totals, drift, warnings, hosts, .. } = self.stats;
         let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
         let total_names: Vec<&str> = TOTALS.iter().map(|total| total.name).collect();
-        let machines: Vec<Named<'_>> =
-            machines.iter().map(|(vm, values)| Named { vm: Some(*vm), names: &names, values }).collect();
+        let name = |vm: VmId| hosts.get(vm.index()).map_or(Name::Number(vm), |host| Name::Host(host));
+        let machines: Vec<Named<'_>> = machines
+            .iter()
+            .map(|(vm, values)| Named { vm: Some(name(*vm)), names: &names, values })
+            .collect();
         let drift: Vec<(f64, &Vec<Option<i64>>)> =
             drift.iter().map(|(at, drift)| (at.as_secs_f64(), drift)).collect();
         let mut map = serializer.serialize_map(None)?;
@@ -298,16 +308,25 @@ impl Serialize for Run<'_> {
 
 /// Values with their names.
 struct Named<'a> {
-    vm: Option<VmId>,
+    vm: Option<Name<'a>>,
     names: &'a [&'a str],
     values: &'a [Option<f64>],
+}
+
+/// What a machine is called.
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    Number(VmId),
+    Host(&'a str),
 }
 
 impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Some(vm) = self.vm {
-            map.serialize_entry("vm", &vm.0)?;
+        match self.vm {
+            Some(Name::Number(vm)) => map.serialize_entry("vm", &vm.0)?,
+            Some(Name::Host(host)) => map.serialize_entry("vm", host)?,
+            None => {}
         }
         for (name, value) in self.names.iter().zip(self.values) {
             map.serialize_entry(name, value)?;

@@ -9,6 +9,7 @@ use super::HistoryError;
 use crate::event::MessageId;
 use crate::id::VmId;
 use crate::log::{EventKind, LogPath, Row, RowReader};
+use crate::trace::Trace;
 
 /// The events and the received messages of a run. An event is named as its message would be.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +67,22 @@ impl Graph {
         }
         graph.sort();
         Ok(graph)
+    }
+
+    /// The events of a run of another program.
+    pub fn of_trace(trace: &Trace) -> Self {
+        let mut graph = Self::default();
+        for (host, own) in trace.by_host() {
+            let mut received = Vec::new();
+            for &index in own {
+                let receive = trace.events[index].id;
+                let sends = trace.causes(index).iter().map(|cause| trace.events[*cause].id);
+                received.extend(sends.map(|send| Received { send, receive }));
+            }
+            graph.machines.insert(host, Machine { log: 0, last: trace.last(host), received, sent: vec![] });
+        }
+        graph.sort();
+        graph
     }
 
     fn sort(&mut self) {

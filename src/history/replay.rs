@@ -70,7 +70,12 @@ pub struct Place {
     pub event: u64,
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    /// A row that stands in no log.
+    pub(crate) fn of(row: &'a Row, machine: usize) -> Self {
+        Self { row, log: 0, machine, position: row.event, unreadable: 0, columns: Columns::default() }
+    }
+
     /// Where the row stands.
     pub const fn place(&self) -> Place {
         Place { log: self.log, line: self.row.line, vm: self.row.vm, event: self.row.event }

@@ -83,7 +83,7 @@ pub const TOTALS: &[Total] = measures! { Total:
     "seconds", "when the last event happened", |_, c| Some(c.end.as_secs_f64());
     "events", "all events", |_, c| Some(as_f64(c.whole.events));
     "messages_sent", "messages sent, one for each recipient", |all, _| sum(all, |m| m.tally.sent);
-    "messages_received", "messages received", |all, _| sum(all, |m| m.tally.receives);
+    "messages_received", "messages received", |all, _| sum(all, |m| m.tally.receives + m.further);
     "messages_lost", "messages that the network lost", |all, _| sum(all, |m| m.lost);
     "messages_twice", "messages that it delivered twice", |all, _| sum(all, |m| m.duplicated);
     "jump_p50", "what half of all jumps do not exceed", |all, _| jumps(all).quantile(0.5);

@@ -29,6 +29,8 @@ pub(super) struct Machine {
     pub(super) tally: Tally,
     pub(super) lost: u64,
     pub(super) duplicated: u64,
+    /// Messages that were received beside others.
+    pub(super) further: u64,
     pub(super) lamport: u64,
     pub(super) first: Nanos,
     pub(super) last: Nanos,
@@ -124,6 +126,7 @@ impl<'a> Meter<'a> {
                 tally: Tally::default(),
                 lost: 0,
                 duplicated: 0,
+                further: 0,
                 lamport: 0,
                 first: step.row.elapsed,
                 last: Nanos::ZERO,
@@ -138,6 +141,18 @@ impl<'a> Meter<'a> {
             });
         }
         &mut self.machines[step.machine]
+    }
+
+    /// What an event did that one row cannot show: messages that a receive sent as well, and the latencies of those
+    /// that it received beside the first.
+    pub(super) fn further(&mut self, machine: usize, sent: u64, latencies: impl Iterator<Item = Nanos>) {
+        let machine = &mut self.machines[machine];
+        machine.tally.sent += sent;
+        for latency in latencies {
+            machine.further += 1;
+            machine.latency.add(latency);
+            self.whole.latency.saturating_record(latency.get() / 1000);
+        }
     }
 
     /// Clocks of all machines are beyond their own latest: what is below them all comes no more.

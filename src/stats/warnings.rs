@@ -44,8 +44,9 @@ fn never_received(machine: &Machine, machines: usize, context: &Context<'_>) -> 
     let is_server = machine.vm == VmId(0)
         && context.model.scenario().is_some_and(|scenario| scenario.workload() == Choice::ClientServer);
     let warns = machine.tally.receives == 0 && machines > 1 && !is_server;
-    warns
-        .then(|| format!("machine {} never received anything in {} events", machine.vm, machine.tally.events))
+    warns.then(|| {
+        format!("{} never received anything in {} events", context.name(machine.vm), machine.tally.events)
+    })
 }
 
 /// A queue that ends near its longest, after it has grown all the way.
@@ -67,8 +68,8 @@ fn grows(machine: &Machine, context: &Context<'_>) -> Option<String> {
     };
     warns.then(|| {
         format!(
-            "machine {}'s queue grows without bound, by about {:.1} a minute{sent}",
-            machine.vm,
+            "{}'s queue grows without bound, by about {:.1} a minute{sent}",
+            context.name(machine.vm),
             slope * 60.0
         )
     })
@@ -80,6 +81,9 @@ fn is_late(machine: &Machine, context: &Context<'_>) -> Option<String> {
     let late = machine.lateness.as_ref()?.mean_ms(machine.tally.events);
     let rate = context.model.schedule(machine.vm)?.rate();
     (late > period / 2.0 && as_f64(machine.tally.events) > 1.0).then(|| {
-        format!("machine {} did not keep its rate of {rate} a second: its events were {late:.1} ms late on the mean", machine.vm)
+        format!(
+            "{} did not keep its rate of {rate} a second: its events were {late:.1} ms late on the mean",
+            context.name(machine.vm)
+        )
     })
 }

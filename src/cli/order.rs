@@ -1,0 +1,188 @@
+//! `clocklab order`: which events are asked about, and the answer.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::folders::{Folders, OUTPUT};
+use super::source::Format;
+use super::{Fatal, complain, failed, say, unreadable, usage};
+use crate::event::{MessageId, ParseEventError};
+use crate::history::Received;
+use crate::order::{Events, WriteRowsError, event_of_trace};
+
+const ORDERED: &str = "\
+Events are named <machine>-<number of its event>, such as 0-17; in the logs of other programs <host>-<number>.
+
+  clocklab order 0-17 2-9              the run in output/
+  clocklab order node0 node1 0-17 2-9  the nodes of a distributed run
+  clocklab order --past 2-9            all that 2-9 can depend on, as CSV; how many it is goes to stderr
+  clocklab order --cut 0-17,1-20,2-9   is this a state that the run may have been in?
+  clocklab order --from shiviz chord.log alice-3 bob-7
+
+The first word of the answer is before, after or concurrent (or same); of a cut consistent or inconsistent.
+Where vectors were logged, they decide; the chain of messages is the evidence.";
+
+/// The flags of `order`.
+#[derive(Debug, Args)]
+#[command(after_help = ORDERED, override_usage = "clocklab order [DIR]... EVENT EVENT\n       clocklab order [DIR]... <--past EVENT|--future EVENT|--cut EVENT,EVENT,...>")]
+pub(super) struct OrderFlags {
+    /// Folders of a run as for check [default: output], and two events
+    #[arg(value_name = "DIR|EVENT")]
+    words: Vec<String>,
+    /// The causal past of an event
+    #[arg(long, value_name = "EVENT", group = "question")]
+    past: Option<String>,
+    /// The causal future of an event
+    #[arg(long, value_name = "EVENT", group = "question")]
+    future: Option<String>,
+    /// Whether a cut, given by the last events in it, is consistent
+    #[arg(long, value_name = "EVENTS", group = "question")]
+    cut: Option<String>,
+    /// Who wrote the logs: clocklab, shiviz (ShiViz, GoVector and others that write vector clocks as JSON)
+    #[arg(long, value_name = "FORMAT", default_value_t = Format::Clocklab)]
+    from: Format,
+}
+
+/// What is asked.
+enum Question {
+    Past(MessageId),
+    Future(MessageId),
+    Cut(Vec<MessageId>),
+    Order(MessageId, MessageId),
+}
+
+/// Reads the name of an event.
+type Named<'a> = &'a dyn Fn(&str) -> Result<MessageId, String>;
+
+impl Question {
+    /// The events that it is about.
+    fn events(&self) -> Vec<MessageId> {
+        match self {
+            Self::Past(event) | Self::Future(event) => vec![*event],
+            Self::Order(first, second) => vec![*first, *second],
+            Self::Cut(cut) => cut.clone(),
+        }
+    }
+}
+
+/// Answers what is asked.
+pub(super) fn run(flags: &OrderFlags) -> Result<ExitCode, Fatal> {
+    let (folders, words) = flags.folders_and_events()?;
+    let (events, question) = match flags.from {
+        Format::Clocklab => {
+            let own = |word: &str| word.parse().map_err(|error: ParseEventError| error.to_string());
+            let question = flags.question(words, &own)?;
+            (Events::read(&folders.one_run()?.folders, &question.events()), question)
+        }
+        Format::Shiviz => {
+            let trace = folders.one_trace()?;
+            let of_trace = |word: &str| event_of_trace(&trace, word).map_err(|error| error.to_string());
+            let question = flags.question(words, &of_trace)?;
+            (Events::of_trace(trace, &question.events()), question)
+        }
+    };
+    answer(&events.map_err(unreadable)?, &question)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answer(events: &Events, question: &Question) -> Result<(), Fatal> {
+    match question {
+        Question::Past(event) => {
+            let front = events.past(*event);
+            let count: u64 = front.values().sum();
+            complain(&format_args!(
+                "{count} events in the past of {}, itself among them",
+                events.name(*event)
+            ));
+            write_rows(events, |event| front.get(&event.sender).is_some_and(|last| event.event <= *last))
+        }
+        Question::Future(event) => {
+            let front = events.future(*event);
+            let count = events.count_from(&front);
+            complain(&format_args!(
+                "{count} events in the future of {}, itself among them",
+                events.name(*event)
+            ));
+            write_rows(events, |event| front.get(&event.sender).is_some_and(|first| event.event >= *first))
+        }
+        Question::Order(first, second) => print(&events.order(*first, *second).map_err(unreadable)?),
+        Question::Cut(cut) => match events.crossing(cut) {
+            None => print(&"consistent: no message is received in the cut and sent after it\n"),
+            Some(Received { send, receive }) => print(&format_args!(
+                "inconsistent: message {} is received in the cut, by {}, and sent after it\n",
+                events.name(send),
+                events.name(receive)
+            )),
+        },
+    }
+}
+
+fn print(text: &dyn Display) -> Result<(), Fatal> {
+    say(text).map_err(|error| failed("cannot print the answer", &error))
+}
+
+fn write_rows(events: &Events, is_in: impl Fn(MessageId) -> bool) -> Result<(), Fatal> {
+    match events.write_rows(is_in, &mut BufWriter::new(io::stdout().lock())) {
+        Err(WriteRowsError::History(error)) => Err(unreadable(error)),
+        Err(WriteRowsError::Write(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(failed("cannot print the rows", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl OrderFlags {
+    /// The folders, and the words for two events where no flag asks for anything else.
+    fn folders_and_events(&self) -> Result<(Folders, &[String]), Fatal> {
+        let has_flag = self.past.is_some() || self.future.is_some() || self.cut.is_some();
+        let count = if has_flag { 0 } else { 2 };
+        let (folders, words) = self.words.split_at(self.words.len().saturating_sub(count));
+        if words.len() < count {
+            return Err(usage("two events are asked for, such as: clocklab order 0-17 2-9"));
+        }
+        let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+        let folders = if folders.is_empty() { vec![PathBuf::from(OUTPUT)] } else { folders };
+        Ok((Folders { folders }, words))
+    }
+
+    fn question(&self, words: &[String], named: Named<'_>) -> Result<Question, Fatal> {
+        let event = |word: &str, of: &str| {
+            named(word).map_err(|error| usage(format_args!("invalid value '{word}' for {of}: {error}")))
+        };
+        if let Some(past) = &self.past {
+            return Ok(Question::Past(event(past, "--past")?));
+        }
+        if let Some(future) = &self.future {
+            return Ok(Question::Future(event(future, "--future")?));
+        }
+        if let Some(cut) = &self.cut {
+            return events(cut, named).map(Question::Cut);
+        }
+        match words {
+            [first, second] => Ok(Question::Order(event(first, "an event")?, event(second, "an event")?)),
+            _ => Err(usage("two events are asked for, such as: clocklab order 0-17 2-9")),
+        }
+    }
+}
+
+/// The events of a list. A host's name may have commas of its own: then a part by itself names no event.
+fn events(list: &str, named: Named<'_>) -> Result<Vec<MessageId>, Fatal> {
+    let mut events = Vec::new();
+    let mut rest = list;
+    while !rest.is_empty() {
+        let commas = rest.match_indices(',').map(|(at, _)| at).chain([rest.len()]);
+        let mut parts = commas.map(|end| (named(&rest[..end]), end));
+        let Some((found, end)) = parts.find_map(|(found, end)| Some((found.ok()?, end))) else {
+            let word = rest.split(',').next().unwrap_or(rest);
+            let error = named(word).err().unwrap_or_default();
+            return Err(usage(format_args!("invalid value '{word}' for --cut: {error}")));
+        };
+        events.push(found);
+        rest = rest[end..].trim_start_matches(',');
+    }
+    Ok(events)
+}

@@ -1,0 +1,329 @@
+//! Runs of other programs: the events of named hosts, each with its vector clock, and nothing else.
+//!
+//! Such a log names no messages. What they were follows from the vectors: an event that knows more of another
+//! host than the event before it in its own host has heard of it, directly from the events of which no other
+//! one among them knows. One event may so follow several, as where a host logs only some of what it does.
+
+mod clock;
+mod pattern;
+mod read;
+mod when;
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use smallvec::SmallVec;
+
+pub use self::clock::Clock;
+pub use self::read::{TraceError, read};
+use crate::event::MessageId;
+use crate::id::VmId;
+
+/// The events of one run of another program.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// What the log calls the run, where it has several.
+    pub label: String,
+    /// The names of the hosts; a host is a machine whose number is its place here. Several runs of one log have
+    /// the same ones.
+    pub hosts: Arc<Vec<String>>,
+    /// The files.
+    pub files: Arc<Vec<SourceFile>>,
+    /// The events, in the order of the files.
+    pub events: Vec<TraceEvent>,
+    /// What looks like an event and cannot be read.
+    pub unreadable: Vec<Unreadable>,
+    /// Lines that belong to no event.
+    pub other_lines: u64,
+    /// Each host's events by their numbers.
+    by_host: Vec<Vec<usize>>,
+    /// The events of other hosts that each event directly follows.
+    causes: Vec<Causes>,
+}
+
+/// The events of other hosts that an event directly follows.
+pub type Causes = SmallVec<[usize; 2]>;
+
+/// A file of a log.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The regular expression by which its events were found.
+    pub expression: String,
+}
+
+/// An event of another program.
+#[derive(Clone, Debug)]
+pub struct TraceEvent {
+    /// Its host, and its number there: the host's own entry in the vector.
+    pub id: MessageId,
+    /// The vector clock.
+    pub clock: Clock,
+    /// Which of the files it stands in.
+    pub file: usize,
+    /// The line at which it begins.
+    pub line: u64,
+    /// Its lines.
+    pub text: String,
+    /// When it happened, where the log tells.
+    pub time: Option<Timestamp>,
+}
+
+/// Something that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which of the files it stands in.
+    pub file: usize,
+    /// The line.
+    pub line: u64,
+    /// What stands there.
+    pub found: String,
+    /// What should.
+    pub expected: String,
+}
+
+/// The events in an order in which causes come before effects.
+#[derive(Clone, Debug, Default)]
+pub struct CausalOrder {
+    /// All of them.
+    pub events: Vec<usize>,
+    /// Events that follow each other in a circle: each follows the next one, and the last the first, which was put
+    /// into the order all the same.
+    pub circles: Vec<Vec<usize>>,
+}
+
+impl Trace {
+    fn new(
+        label: String,
+        hosts: Arc<Vec<String>>,
+        files: Arc<Vec<SourceFile>>,
+        events: Vec<TraceEvent>,
+    ) -> Self {
+        let mut by_host = vec![Vec::new(); hosts.len()];
+        for (index, event) in events.iter().enumerate() {
+            by_host[event.id.sender.index()].push(index);
+        }
+        for own in &mut by_host {
+            own.sort_by_key(|index| events[*index].id.event);
+        }
+        let mut trace = Self {
+            label,
+            hosts,
+            files,
+            events,
+            unreadable: Vec::new(),
+            other_lines: 0,
+            by_host,
+            causes: vec![],
+        };
+        trace.causes = trace.all_causes();
+        trace
+    }
+
+    /// The name of an event: its host's and its number.
+    pub fn name(&self, id: MessageId) -> String {
+        format!("{}-{}", self.hosts[id.sender.index()], id.event)
+    }
+
+    /// The host of that name.
+    pub fn host(&self, name: &str) -> Option<VmId> {
+        let index = self.hosts.iter().position(|host| host == name)?;
+        u32::try_from(index).ok().map(VmId)
+    }
+
+    /// The event of that name, the first where there are several.
+    pub fn find(&self, id: MessageId) -> Option<usize> {
+        let own = self.by_host.get(id.sender.index())?;
+        let at = own.partition_point(|index| self.events[*index].id.event < id.event);
+        own.get(at).copied().filter(|index| self.events[*index].id == id)
+    }
+
+    /// The hosts that have events, each with them by their numbers.
+    pub fn by_host(&self) -> impl Iterator<Item = (VmId, &[usize])> {
+        (0..)
+            .map(VmId)
+            .zip(&self.by_host)
+            .filter(|(_, own)| !own.is_empty())
+            .map(|(host, own)| (host, &own[..]))
+    }
+
+    /// The number of a host's last event; 0 where it has none.
+    pub fn last(&self, host: VmId) -> u64 {
+        let last = self.by_host.get(host.index()).and_then(|own| own.last());
+        last.map_or(0, |index| self.events[*index].id.event)
+    }
+
+    /// The events of other hosts that an event directly follows, those that are in the log.
+    pub fn causes(&self, event: usize) -> &[usize] {
+        &self.causes[event]
+    }
+
+    /// The event before each in its own host.
+    pub fn befores(&self) -> Vec<Option<usize>> {
+        self.neighbours().0
+    }
+
+    /// The events of other hosts that directly follow each event.
+    pub fn effects(&self) -> Vec<Causes> {
+        let mut effects = vec![Causes::new(); self.events.len()];
+        for (event, causes) in self.causes.iter().enumerate() {
+            causes.iter().for_each(|cause| effects[*cause].push(event));
+        }
+        effects
+    }
+
+    fn all_causes(&self) -> Vec<Causes> {
+        let mut all = vec![Causes::new(); self.events.len()];
+        let none = Clock::default();
+        for own in &self.by_host {
+            let mut before = &none;
+            for &index in own {
+                all[index] = self.direct_causes(index, before);
+                before = &self.events[index].clock;
+            }
+        }
+        all
+    }
+
+    /// Of the events of which an event has news, those of which none of the others knows.
+    fn direct_causes(&self, index: usize, before: &Clock) -> Causes {
+        let event = &self.events[index];
+        let news = event.clock.entries().filter(|(host, entry)| *entry > before.entry(*host));
+        let news = news.filter(|(host, _)| *host != event.id.sender);
+        let mut news: Vec<usize> =
+            news.filter_map(|(sender, event)| self.find(MessageId { sender, event })).collect();
+        // Whoever knows of another has the larger sum.
+        news.sort_by_key(|cause| Reverse(self.events[*cause].clock.sum()));
+        let mut causes = Causes::new();
+        for cause in news {
+            let id = self.events[cause].id;
+            let is_known = |other: &usize| self.events[*other].clock.entry(id.sender) >= id.event;
+            if !causes.iter().any(is_known) {
+                causes.push(cause);
+            }
+        }
+        causes
+    }
+
+    /// The events in an order in which causes come before effects, and otherwise as they stand in the files, or as
+    /// they happened where all of them have a time.
+    pub fn causal_order(&self) -> CausalOrder {
+        let has_times = self.events.iter().all(|event| event.time.is_some());
+        let key = |index: usize| Reverse((self.events[index].time.filter(|_| has_times), index));
+        let effects = self.effects();
+        let (before, after) = self.neighbours();
+        let mut missing: Vec<usize> = self.causes.iter().map(SmallVec::len).collect();
+        before
+            .iter()
+            .zip(&mut missing)
+            .for_each(|(before, missing)| *missing += usize::from(before.is_some()));
+        let mut ready: BinaryHeap<_> =
+            (0..missing.len()).filter(|index| missing[*index] == 0).map(key).collect();
+        let mut order = CausalOrder::default();
+        let mut is_done = vec![false; missing.len()];
+        let mut unsure = 0;
+        loop {
+            while let Some(Reverse((_, index))) = ready.pop() {
+                if std::mem::replace(&mut is_done[index], true) {
+                    continue;
+                }
+                order.events.push(index);
+                for &effect in effects[index].iter().chain(&after[index]) {
+                    missing[effect] = missing[effect].saturating_sub(1);
+                    if missing[effect] == 0 {
+                        ready.push(key(effect));
+                    }
+                }
+            }
+            unsure += is_done[unsure..].iter().take_while(|is_done| **is_done).count();
+            if unsure == is_done.len() {
+                return order;
+            }
+            let circle = self.circle(unsure, &before, &is_done);
+            ready.push(key(circle[0]));
+            order.circles.push(circle);
+        }
+    }
+
+    /// The event before and the event after each in its own host.
+    fn neighbours(&self) -> (Vec<Option<usize>>, Vec<Option<usize>>) {
+        let (mut before, mut after) = (vec![None; self.events.len()], vec![None; self.events.len()]);
+        for own in &self.by_host {
+            for pair in own.windows(2) {
+                (before[pair[1]], after[pair[0]]) = (Some(pair[0]), Some(pair[1]));
+            }
+        }
+        (before, after)
+    }
+
+    /// The circle into which the way back from an event leads, from its first event in the log on.
+    fn circle(&self, event: usize, before: &[Option<usize>], is_done: &[bool]) -> Vec<usize> {
+        let mut place = HashMap::new();
+        let mut path = Vec::new();
+        let mut at = event;
+        while let Entry::Vacant(entry) = place.entry(at) {
+            entry.insert(path.len());
+            path.push(at);
+            let mut back = self.causes[at].iter().copied().chain(before[at]);
+            match back.find(|cause| !is_done[*cause]) {
+                Some(cause) => at = cause,
+                None => return vec![at],
+            }
+        }
+        let mut circle = path.split_off(place[&at]);
+        let first = (0..circle.len()).min_by_key(|at| circle[*at]).unwrap_or(0);
+        circle.rotate_left(first);
+        circle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(text: &str) -> Trace {
+        read::texts(&[(PathBuf::from("x.log"), text.to_owned())]).unwrap().remove(0)
+    }
+
+    fn names(trace: &Trace, events: &[usize]) -> Vec<String> {
+        events.iter().map(|index| trace.name(trace.events[*index].id)).collect()
+    }
+
+    #[test]
+    fn an_event_follows_those_that_it_has_directly_heard_of() {
+        // c hears of a by way of b, and of d at once.
+        let trace = trace(
+            "a {\"a\":1}\nstart\nb {\"b\":1,\"a\":1}\nget\nd {\"d\":1}\nsend\n\
+             c {\"c\":1,\"a\":1,\"b\":1,\"d\":1}\nget both\nc {\"c\":2,\"a\":1,\"b\":1,\"d\":1}\nrest\n",
+        );
+        assert_eq!(*trace.hosts, ["a", "b", "d", "c"]);
+        let causes = |name: usize| names(&trace, trace.causes(name));
+        assert_eq!(causes(1), ["a-1"]);
+        assert_eq!(causes(3), ["b-1", "d-1"]);
+        assert!(causes(0).is_empty() && causes(4).is_empty());
+    }
+
+    #[test]
+    fn causes_come_before_effects_however_they_stand_in_the_file() {
+        let trace = trace("a {\"a\":2,\"b\":1}\nthen\nb {\"b\":1,\"a\":1}\nget\na {\"a\":1}\nfirst\n");
+        let order = trace.causal_order();
+        assert_eq!(names(&trace, &order.events), ["a-1", "b-1", "a-2"]);
+        assert!(order.circles.is_empty());
+    }
+
+    #[test]
+    fn a_circle_is_broken_and_told() {
+        let trace = trace("a {\"a\":1,\"b\":1}\nx\nb {\"a\":1,\"b\":1}\ny\n");
+        let order = trace.causal_order();
+        assert_eq!(order.events.len(), 2);
+        assert_eq!(
+            order.circles.iter().map(|circle| names(&trace, circle)).collect::<Vec<_>>(),
+            [["a-1", "b-1"]]
+        );
+    }
+}
