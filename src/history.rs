@@ -4,6 +4,7 @@
 //! made nor judges them. Its memory grows with the machines and the messages in flight, not with the events.
 
 mod graph;
+mod index;
 mod model;
 mod queue;
 mod replay;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::index::Index;
 use super::waits::Waits;
 use crate::event::MessageId;
 use crate::id::VmId;
@@ -172,7 +173,7 @@ struct State<S> {
     machines: Vec<Machine>,
     /// How many machines were shown.
     shown: usize,
-    index: FxHashMap<VmId, usize>,
+    index: Index,
     flights: FxHashMap<MessageId, Flight<S>>,
     /// Of pairs of machines with messages on their way, where the order between them is to be kept.
     pairs: Option<FxHashMap<(VmId, VmId), Pair>>,
@@ -240,7 +241,7 @@ impl<S> Replay<S> {
         let state = State {
             machines: Vec::new(),
             shown: 0,
-            index: FxHashMap::default(),
+            index: Index::default(),
             flights: FxHashMap::default(),
             pairs: keeps_order.then(FxHashMap::default),
             waits: Waits::default(),
@@ -464,7 +465,7 @@ impl<S> Replay<S> {
         let mut path = vec![machine];
         loop {
             let sender = self.state.waits.waits_for(*path.last()?)?.sender;
-            let next = *self.state.index.get(&sender)?;
+            let next = self.state.index.get(sender)?;
             if let Some(at) = path.iter().position(|other| *other == next) {
                 let mut circle = path.split_off(at);
                 let earliest = (0..circle.len())
@@ -480,8 +481,8 @@ impl<S> Replay<S> {
     fn end_of_chain(&self, mut machine: usize) -> (usize, Option<VmId>) {
         loop {
             let sender = self.state.waits.waits_for(machine).map(|message| message.sender);
-            match sender.and_then(|sender| self.state.index.get(&sender)) {
-                Some(next) if self.state.waits.waits_for(*next).is_some() => machine = *next,
+            match sender.and_then(|sender| self.state.index.get(sender)) {
+                Some(next) if self.state.waits.waits_for(next).is_some() => machine = next,
                 _ => return (machine, sender),
             }
         }
@@ -529,35 +530,30 @@ impl<S> State<S> {
     /// The number of a machine, that of a new one where it was not seen yet.
     #[inline]
     fn machine(&mut self, vm: VmId, log: usize, logs: &[Log]) -> Result<usize, HistoryError> {
-        match self.index.entry(vm) {
-            Entry::Occupied(entry) => {
-                let machine = *entry.get();
-                let known = self.machines[machine].log;
-                if known == log {
-                    return Ok(machine);
-                }
-                let path = |log: usize| logs[log].name.path.clone();
-                Err(HistoryError::TwoLogs { vm, first: path(known), second: path(log) })
-            }
-            Entry::Vacant(entry) => {
-                let machine = *entry.insert(self.machines.len());
-                self.machines.push(Machine { log, position: 0, shown: 0 });
-                Ok(machine)
-            }
+        let Some(machine) = self.index.get(vm) else {
+            let machine = self.machines.len();
+            self.index.insert(vm, machine);
+            self.machines.push(Machine { log, position: 0, shown: 0 });
+            return Ok(machine);
+        };
+        let known = self.machines[machine].log;
+        if known == log {
+            return Ok(machine);
         }
+        let path = |log: usize| logs[log].name.path.clone();
+        Err(HistoryError::TwoLogs { vm, first: path(known), second: path(log) })
     }
 
     /// The message that a row has to wait for.
     #[inline]
     fn missing(&self, row: &Row, logs: &[Log]) -> Option<MessageId> {
         let message = row.message.filter(|_| row.kind == EventKind::Receive)?;
-        if self.flights.contains_key(&message) || message.sender == row.vm {
+        let sender = self.index.get(message.sender);
+        let was_replayed = sender.is_some_and(|sender| self.machines[sender].position >= message.event);
+        if was_replayed || message.sender == row.vm || self.flights.contains_key(&message) {
             return None;
         }
-        let sender = self.index.get(&message.sender);
-        let was_replayed = sender.is_some_and(|sender| self.machines[*sender].position >= message.event);
-        let comes_no_more = || self.is_over(message.sender, logs);
-        if was_replayed || comes_no_more() { None } else { Some(message) }
+        if self.is_over(message.sender, logs) { None } else { Some(message) }
     }
 
     fn wait(&mut self, machine: usize, message: MessageId) {
@@ -566,8 +562,8 @@ impl<S> State<S> {
 
     /// Whether no row of that machine can come any more.
     fn is_over(&self, vm: VmId, logs: &[Log]) -> bool {
-        if let Some(machine) = self.index.get(&vm)
-            && self.waits.is_waiting(*machine)
+        if let Some(machine) = self.index.get(vm)
+            && self.waits.is_waiting(machine)
         {
             return false;
         }

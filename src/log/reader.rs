@@ -248,6 +248,15 @@ impl<R: Read> RowReader<R> {
     /// The same.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ReadError> {
+        if self.has_our_order
+            && let Some(length) = fast::fill(self.source.rest(), &mut self.row, &mut self.time)
+        {
+            self.latest = self.source.take(length);
+            self.row.line = self.line;
+            self.line += 1;
+            self.rows += 1;
+            return Ok(true);
+        }
         let Some((range, line)) = self.next_line()? else { return Ok(false) };
         self.rows += 1;
         self.row.line = line;
@@ -333,9 +342,6 @@ impl<R: Read> RowReader<R> {
     #[inline]
     fn parse(&mut self, range: Range<usize>) -> Result<(), ReadError> {
         let line = &self.source.buffer[range];
-        if self.has_our_order && fast::fill(line, &mut self.row, &mut self.time).is_some() {
-            return Ok(());
-        }
         self.cells.split(line);
         let parser = Parser { cells: &self.cells, places: &self.places, text: self.cells.text(line) };
         if self.cells.count() != self.columns {
@@ -402,6 +408,21 @@ impl<R: Read> Chunks<R> {
         self.checksum = crc32c::crc32c_append(self.checksum, &self.buffer[self.summed..self.start]);
         self.summed = self.start;
         (self.before + self.start as u64, self.checksum)
+    }
+
+    /// What was read and not taken out.
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Takes a line of that length out, and tells where it is.
+    #[inline]
+    fn take(&mut self, length: usize) -> Range<usize> {
+        let start = self.start;
+        self.start += length + 1;
+        self.newlines_within = 0;
+        start..start + length
     }
 
     #[inline]
@@ -745,28 +766,31 @@ fn seconds(text: &[u8]) -> Option<Nanos> {
     nanos.checked_add(number(decimals)? * 10u64.pow(missing)).map(Nanos::new)
 }
 
-/// Reads times of day. The part up to the second is the same for many rows, and is kept.
+/// Reads times of day. The part up to the minute is the same for many rows, and is kept.
 #[derive(Debug, Default)]
 struct TimeOfDay {
-    second: [u8; 19],
-    value: i64,
+    minute: [u8; 16],
+    /// The second at which it begins, where it is one.
+    begins: Option<i64>,
 }
 
 impl TimeOfDay {
     /// RFC 3339 in UTC, as rows have it; any other form of a time is left to the calendar's library.
     #[inline]
     fn parse(&mut self, text: &[u8]) -> Option<Timestamp> {
-        let (second, rest) = text.split_first_chunk::<19>()?;
-        let micros = match rest {
-            [b'.', digits @ .., b'Z'] if digits.len() == 6 => number(digits)?,
+        let (minute, rest) = text.split_first_chunk::<16>()?;
+        let (second, micros) = match rest {
+            [b':', tens @ b'0'..=b'5', ones @ b'0'..=b'9', b'.', digits @ .., b'Z'] if digits.len() == 6 => {
+                (i64::from(tens - b'0') * 10 + i64::from(ones - b'0'), number(digits)?)
+            }
             _ => return str::from_utf8(text).ok()?.parse().ok(),
         };
-        if self.second != *second {
-            let whole = format!("{}Z", str::from_utf8(second).ok()?);
-            self.value = whole.parse::<Timestamp>().ok()?.as_second();
-            self.second = *second;
+        if u128::from_ne_bytes(self.minute) != u128::from_ne_bytes(*minute) {
+            let whole = format!("{}:00Z", str::from_utf8(minute).ok()?);
+            self.begins = whole.parse::<Timestamp>().ok().map(Timestamp::as_second);
+            self.minute = *minute;
         }
-        Timestamp::new(self.value, i32::try_from(micros * 1000).ok()?).ok()
+        Timestamp::new(self.begins? + second, i32::try_from(micros * 1000).ok()?).ok()
     }
 }
 

@@ -1,6 +1,9 @@
 //! The way through a row that most rows can take: columns in our own order, no quotes, nothing wrong.
 //!
-//! It goes through the line once. Where anything is unusual it gives up, and the row is read again with care.
+//! It goes through the text once, without looking for the row's end first. Where anything is unusual it gives up,
+//! and the row is read again with care.
+
+use memchr::memchr;
 
 use super::{EventKind, Row, TimeOfDay};
 use crate::clock::HybridStamp;
@@ -8,10 +11,10 @@ use crate::event::MessageId;
 use crate::id::VmId;
 use crate::time::Nanos;
 
-/// Fills the row, or gives up.
+/// Fills the row with the first one of the text, and tells how long that is without its newline; or gives up.
 #[inline]
-pub(super) fn fill(line: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<()> {
-    let mut cursor = Cursor { rest: line };
+pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<usize> {
+    let mut cursor = Cursor { rest: text };
     row.vm = VmId(cursor.narrow()?);
     cursor.comma()?;
     row.event = cursor.number()?;
@@ -41,15 +44,15 @@ pub(super) fn fill(line: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<(
     cursor.list(&mut row.lost, |cursor| cursor.narrow().map(VmId))?;
     cursor.list(&mut row.duplicated, |cursor| cursor.narrow().map(VmId))?;
     row.payload.clear();
-    if !cursor.rest.is_empty() {
-        let is_plain = |byte: &u8| !matches!(byte, b',' | b'"');
-        row.payload
-            .push_str(str::from_utf8(cursor.rest).ok().filter(|text| text.as_bytes().iter().all(is_plain))?);
+    if cursor.rest.first() != Some(&b'\n') {
+        let payload = cursor.take(memchr(b'\n', cursor.rest)?)?;
+        let is_plain = |byte: &u8| !matches!(byte, b',' | b'"' | b'\r');
+        row.payload.push_str(str::from_utf8(payload).ok().filter(|_| payload.iter().all(is_plain))?);
     }
-    Some(())
+    Some(text.len() - cursor.rest.len())
 }
 
-/// What is left of a line.
+/// What is left of a text.
 struct Cursor<'a> {
     rest: &'a [u8],
 }
