@@ -16,7 +16,7 @@ mod summary;
 pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
-pub use found::{FindError, Found, LogFolder, LogPath, find};
+pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{
     Drawn, Manifest, ManifestError, RunSection, SavedManifest, Status, Unfinished, read_manifest,
@@ -125,9 +125,10 @@ fn is_log(name: &str) -> bool {
     numbered("vm_", '_') || numbered("vms_", '-')
 }
 
-/// Whether a file of that name is the log of a bridge.
-fn is_bridge_log(name: &str) -> bool {
-    name.strip_prefix("bridge_").and_then(|rest| rest.strip_suffix(".csv")).is_some_and(is_digits)
+/// The node of whose bridge a file of that name is the log.
+fn node_of_bridge_log(name: &str) -> Option<u32> {
+    let number = name.strip_prefix("bridge_")?.strip_suffix(".csv")?;
+    if is_digits(number) { number.parse().ok() } else { None }
 }
 
 fn is_digits(text: &str) -> bool {
@@ -136,7 +137,8 @@ fn is_digits(text: &str) -> bool {
 
 /// Whether a file of that name belongs to a run, rather than to the person whose folder it is.
 pub fn is_run_file(name: &str) -> bool {
-    let is_log = is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || is_bridge_log(name);
+    let is_log =
+        is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || node_of_bridge_log(name).is_some();
     // A manifest that was being written when its run was killed.
     let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
     let is_picture = name.starts_with("report_") && name.ends_with(".svg");

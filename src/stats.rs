@@ -4,6 +4,7 @@
 mod counts;
 mod measures;
 mod meter;
+mod pauses;
 mod theory;
 mod trace;
 mod warnings;

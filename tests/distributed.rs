@@ -322,6 +322,7 @@ fn a_killed_node_goes_on_where_its_logs_end() {
     }
     let after: usize = [2, 3].iter().map(|vm| run.vms[vm].len()).sum();
     assert!(before < after && after < 800, "ticks that nobody made: {before}, {after}");
+    assert_eq!(common::resumes(&cluster.outputs()), [0, 0, 1, 1, 0, 0], "as the bridges' logs tell");
     assert_eq!(run.unaccounted(), 0, "logs at both ends tell what was lost");
     let heard = |home: usize, from: usize| {
         let rows = run.rows().filter(|row| row.kind == "receive" && run.homes[&row.vm] == home);

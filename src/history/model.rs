@@ -1,7 +1,8 @@
 //! What is known of a run beside its logs: what its manifests say of its rules and its machines.
 
 use crate::id::VmId;
-use crate::log::LogFolder;
+use crate::log::{Bridge, LogFolder};
+use crate::nodes::node_of;
 use crate::scenario::{Scenario, Switch};
 use crate::seed::Seed;
 use crate::time::{Nanos, Schedule};
@@ -13,6 +14,8 @@ pub struct Model {
     scenario: Option<Scenario>,
     /// Whether all machines' times are of one clock.
     is_one_clock: bool,
+    /// Of each log what the bridges of its folder tell.
+    bridges: Vec<Vec<Bridge>>,
 }
 
 impl Model {
@@ -22,8 +25,11 @@ impl Model {
         // A manifest has its seed: no other one is drawn.
         let scenario = manifest.and_then(|manifest| Scenario::new(&manifest.settings, Seed(0)).ok());
         let is_virtual = scenario.as_ref().is_some_and(Scenario::is_virtual);
-        let is_one_process = scenario.is_some() && folders.len() == 1 && !folders[0].has_bridge;
-        Self { scenario, is_one_clock: is_virtual || is_one_process }
+        let is_one_process = scenario.is_some() && folders.len() == 1 && folders[0].bridges.is_empty();
+        let bridges =
+            |folder: &LogFolder| folder.logs.iter().map(|_| folder.bridges.clone()).collect::<Vec<_>>();
+        let bridges = folders.iter().flat_map(bridges).collect();
+        Self { scenario, is_one_clock: is_virtual || is_one_process, bridges }
     }
 
     /// The scenario, where there is a manifest.
@@ -44,6 +50,21 @@ impl Model {
     /// Whether a machine's process may have died and gone on.
     pub const fn may_restart(&self) -> bool {
         !self.is_one_clock
+    }
+
+    /// When a machine of one of the logs went on after its process had died.
+    pub fn resumes(&self, log: usize, vm: VmId) -> &[Nanos] {
+        let bridges = self.bridges.get(log).map_or(&[][..], Vec::as_slice);
+        let bridge = match (bridges, self.vms()) {
+            ([bridge], _) => Some(bridge),
+            // All processes of a run in one folder.
+            ([_, ..], Some(vms)) if vm.0 < vms => {
+                let nodes = u32::try_from(bridges.len()).unwrap_or(u32::MAX);
+                bridges.iter().find(|bridge| bridge.node == node_of(vm.0, nodes, vms))
+            }
+            _ => None,
+        };
+        bridge.map_or(&[], |bridge| &bridge.resumes)
     }
 
     /// Whether messages from one machine to another were to stay in order.

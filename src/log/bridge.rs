@@ -2,11 +2,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::reader::seconds;
 use super::{FileEntry, LogError, LogFile};
 use crate::text::words;
 use crate::time::Nanos;
@@ -212,6 +213,17 @@ impl BridgeLog {
     pub fn finish(self) -> Result<FileEntry, LogError> {
         self.0.finish()
     }
+}
+
+/// When the run went on in a process that had died, by the log of its bridge: its later starts. What cannot be read
+/// of it is left out.
+pub(super) fn resumes(path: &Path) -> Vec<Nanos> {
+    let rows = csv::ReaderBuilder::new().flexible(true).from_path(path);
+    let rows = rows.into_iter().flat_map(csv::Reader::into_records).filter_map(Result::ok);
+    let place = |name| COLUMNS.iter().position(|column| *column == name).unwrap_or(COLUMNS.len());
+    let (elapsed, what) = (place("elapsed_s"), place("what"));
+    let starts = rows.filter(|row| row.get(what).is_some_and(|what| what.parse() == Ok(Happening::Start)));
+    starts.skip(1).filter_map(|row| seconds(row.get(elapsed)?.as_bytes())).collect()
 }
 
 /// Appends a row of CSV.

@@ -6,8 +6,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{SavedManifest, read_manifest};
-use super::{MANIFEST, ManifestError, PREVIOUS, is_bridge_log, is_digits, is_node_folder, is_run_folder};
+use super::{
+    MANIFEST, ManifestError, PREVIOUS, bridge, is_digits, is_node_folder, is_run_folder, node_of_bridge_log,
+};
 use crate::id::VmId;
+use crate::time::Nanos;
 
 /// The logs of one run in one folder.
 #[derive(Clone, Debug)]
@@ -18,8 +21,17 @@ pub struct LogFolder {
     pub manifest: Option<SavedManifest>,
     /// Its logs, at least one, in the order of their machines.
     pub logs: Vec<LogPath>,
-    /// Whether it has the log of a bridge: then it is part of a run of several processes.
-    pub has_bridge: bool,
+    /// The logs of bridges in it, by their nodes: where there are any, it is part of a run of several processes.
+    pub bridges: Vec<Bridge>,
+}
+
+/// What the log of a bridge tells of the machines of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// The node.
+    pub node: u32,
+    /// When its machines went on after its process had died.
+    pub resumes: Vec<Nanos>,
 }
 
 /// Where a log is.
@@ -86,18 +98,19 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
             path: path.to_owned(),
             manifest: None,
             logs,
-            has_bridge: false,
+            bridges: Vec::new(),
         })));
     }
-    let (mut own, mut others, mut has_bridge) = (Vec::new(), Vec::new(), false);
+    let (mut own, mut others, mut bridges) = (Vec::new(), Vec::new(), Vec::new());
     let (mut runs, mut nodes) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(path).map_err(read)? {
         let entry = entry.map_err(read)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_folder = entry.metadata().map_err(read)?.is_dir();
         let machines = machines_of(&entry.path());
-        has_bridge |= is_bridge_log(&name);
-        if is_folder && is_run_folder(&name) {
+        if let Some(node) = node_of_bridge_log(&name) {
+            bridges.push(Bridge { node, resumes: bridge::resumes(&entry.path()) });
+        } else if is_folder && is_run_folder(&name) {
             runs.push(entry.path());
         } else if is_folder && is_node_folder(&name) {
             nodes.push(entry.path());
@@ -118,7 +131,8 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
         };
     }
     logs.sort_by_cached_key(|log| (log.machines.as_ref().map(|range| *range.start()), log.path.clone()));
-    Ok(Found::Run(Box::new(LogFolder { path: path.to_owned(), manifest, logs, has_bridge })))
+    bridges.sort_by_key(|bridge| bridge.node);
+    Ok(Found::Run(Box::new(LogFolder { path: path.to_owned(), manifest, logs, bridges })))
 }
 
 /// What is in each of several folders, by their numbers.

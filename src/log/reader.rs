@@ -759,7 +759,7 @@ fn message(text: &[u8]) -> Option<MessageId> {
     Some(MessageId { sender: machine(sender)?, event: number(event)? })
 }
 
-fn seconds(text: &[u8]) -> Option<Nanos> {
+pub(super) fn seconds(text: &[u8]) -> Option<Nanos> {
     let (whole, decimals) = pair(text, b'.').unwrap_or((text, b"0"));
     let missing = u32::try_from(9usize.checked_sub(decimals.len())?).ok()?;
     let nanos = number(whole)?.checked_mul(1_000_000_000)?;

@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::counts::{Counts, Line, Samples, Ties, as_f64};
+use super::pauses::Pauses;
 use crate::event::MessageId;
 use crate::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor};
 use crate::id::VmId;
@@ -26,6 +27,7 @@ pub(super) struct Meter<'a> {
 pub(super) struct Machine {
     pub(super) vm: VmId,
     schedule: Option<Schedule>,
+    pub(super) pauses: Pauses,
     pub(super) tally: Tally,
     pub(super) lost: u64,
     pub(super) duplicated: u64,
@@ -123,6 +125,7 @@ impl<'a> Meter<'a> {
             self.machines.push(Machine {
                 vm,
                 schedule: live,
+                pauses: Pauses::new(self.model.resumes(step.log, vm)),
                 tally: Tally::default(),
                 lost: 0,
                 duplicated: 0,
@@ -169,6 +172,7 @@ impl<'a> Meter<'a> {
 
 impl Machine {
     fn add(&mut self, row: &Row) -> Option<Nanos> {
+        self.pauses.until(row, self.last, self.schedule);
         self.clocks.until(row.elapsed, self.lamport);
         let jump = row.lamport.saturating_sub(self.lamport);
         let queue = row.queue.unwrap_or(0);
@@ -187,7 +191,7 @@ impl Machine {
             EventKind::Receive => self.tally.receives += 1,
         }
         let schedule = self.schedule?;
-        let late = row.elapsed.minus(schedule.due(row.event));
+        let late = row.elapsed.minus(schedule.due(row.event.saturating_add(self.pauses.missed)));
         self.lateness.as_mut()?.add(late);
         Some(late)
     }

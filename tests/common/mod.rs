@@ -9,9 +9,11 @@ pub mod cluster;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clocklab::control::{Observer, Progress, Stopper};
+use clocklab::history::Model;
+use clocklab::log::{Found, LogFolder, find};
 use clocklab::time::Nanos;
 use serde::Deserialize;
 
@@ -413,4 +415,19 @@ fn assert_columns_fit_the_kind(row: &Row) {
         }
         other => panic!("{other} is no kind of event"),
     }
+}
+
+/// How often each machine went on after its process had died, as what reads the logs knows it.
+pub fn resumes(outputs: &[PathBuf]) -> Vec<usize> {
+    let folders: Vec<LogFolder> = outputs
+        .iter()
+        .map(|output| match find(output).unwrap() {
+            Found::Run(folder) => *folder,
+            found => panic!("one run: {found:?}"),
+        })
+        .collect();
+    let model = Model::of(&folders);
+    let logs = folders.iter().flat_map(|folder| &folder.logs);
+    let machines = logs.map(|log| *log.machines.as_ref().unwrap().start());
+    machines.enumerate().map(|(log, vm)| model.resumes(log, vm).len()).collect()
 }
