@@ -1,5 +1,6 @@
 //! Reading logs: the rows as values, the whole check, and the measures, against only reading the same
-//! files with the `csv` crate, record by record and without looking into them.
+//! files with the `csv` crate, record by record and without looking into them. And questions about the order of
+//! ten million events: how long the reading takes, and how long an answer after that.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures and prints")]
 #![allow(clippy::cast_precision_loss, reason = "times for people to read")]
@@ -13,8 +14,11 @@ use std::time::Instant;
 use clocklab::check::check;
 use clocklab::control::{Stop, Unwatched};
 use clocklab::driver::Plan;
+use clocklab::event::MessageId;
+use clocklab::id::VmId;
 use clocklab::log::{Drawn, Found, Layout, LogFolder, Manifest, RowReader, RunSection, Status, find};
-use clocklab::scenario::{Scenario, Settings};
+use clocklab::order::Events;
+use clocklab::scenario::{Scenario, Settings, VmCount};
 use clocklab::seed::Seed;
 use clocklab::sim;
 use clocklab::stats::measure;
@@ -76,7 +80,47 @@ fn with_stats(run: &LogFolder) {
     black_box(measure(std::slice::from_ref(run)).expect("logs"));
 }
 
+/// The longest of some answers, in milliseconds.
+fn longest<T>(asked: &[MessageId], mut answer: impl FnMut(&[MessageId]) -> T) -> f64 {
+    let times = asked.windows(2).map(|pair| time(1_000_000, || drop(black_box(answer(pair)))));
+    times.fold(0.0, f64::max)
+}
+
+fn ask(name: &str, settings: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (run, rows) = make(&format!("virtual-time = true\n{settings}"), folder.path());
+    let vms = u64::from(toml::from_str::<Settings>(settings).expect("settings").vms.map_or(3, VmCount::get));
+    // From one end of the run to the other, and close to each other; each machine has some hundred events at least.
+    let last = rows / vms / 2;
+    let event = |k: u64| {
+        let sender = VmId(u32::try_from(k * 7 % vms).expect("few"));
+        MessageId { sender, event: if k % 3 == 0 { 1 + k } else { last / 20 * (k % 20 + 1) } }
+    };
+    let asked: Vec<MessageId> = (0..20).map(event).collect();
+    let begun = Instant::now();
+    let events = Events::read(std::slice::from_ref(&run), &asked).expect("events");
+    let reading = begun.elapsed().as_secs_f64();
+    let order = longest(&asked, |pair| events.order(pair[0], pair[1]).expect("an answer").to_string());
+    let past = longest(&asked, |pair| events.past(pair[0]));
+    let future = longest(&asked, |pair| events.future(pair[0]));
+    let cut = longest(&asked, |pair| {
+        events.crossing(
+            &events
+                .past(pair[0])
+                .into_iter()
+                .map(|(sender, event)| MessageId { sender, event })
+                .collect::<Vec<_>>(),
+        )
+    });
+    println!(
+        "{rows} events, {name}: read in {reading:.2} s; the longest of 19 answers: order {order:.1} ms, past \
+         {past:.1} ms, future {future:.1} ms, cut {cut:.1} ms"
+    );
+}
+
 fn main() {
+    ask("1,000 machines, no vectors", "vms = 1000\nclocks = \"lamport\"\nduration = \"2900s\"");
+    ask("3 machines, vectors", "duration = \"840000s\"\nrates = \"5,4,3\"\nclocks = \"vector\"");
     let runs = [
         ("1,000 machines, Lamport clocks", "vms = 1000\nclocks = \"lamport\"\nduration = \"300s\""),
         (
