@@ -94,7 +94,7 @@ fn ask(name: &str, settings: &str) {
     let last = rows / vms / 2;
     let event = |k: u64| {
         let sender = VmId(u32::try_from(k * 7 % vms).expect("few"));
-        MessageId { sender, event: if k % 3 == 0 { 1 + k } else { last / 20 * (k % 20 + 1) } }
+        MessageId { sender, event: if k.is_multiple_of(3) { 1 + k } else { last / 20 * (k % 20 + 1) } }
     };
     let asked: Vec<MessageId> = (0..20).map(event).collect();
     let begun = Instant::now();

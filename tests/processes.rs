@@ -182,7 +182,7 @@ fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
     run.assert_manifest(&path);
     assert_code(&clocklab(&folder, &["check"]).output().unwrap(), 0);
     assert_eq!(run.vms[&4].len(), 200);
-    assert_eq!(common::resumes(&[path.clone()]), [1, 1, 1, 1, 0, 0], "as the bridges' logs tell");
+    assert_eq!(common::resumes(std::slice::from_ref(&path)), [1, 1, 1, 1, 0, 0], "as the bridges' logs tell");
     let last = |vm: u32| run.vms[&vm].last().unwrap().elapsed();
     assert!((0..6).all(|vm| last(vm) > 3_900_000_000), "all tick to the end");
     assert!(err.contains("was started again"), "{err}");

@@ -1,0 +1,159 @@
+//! The careful way through a row: columns in any order, quotes, and words for what is wrong.
+
+use super::cells::Cells;
+use super::time_of_day::TimeOfDay;
+use super::{EventKind, Row};
+use crate::clock::HybridStamp;
+use crate::event::MessageId;
+use crate::id::VmId;
+use crate::log::row::{COLUMNS, Column};
+use crate::time::Nanos;
+
+/// A cell that holds what it cannot hold.
+pub(super) struct Wrong {
+    pub(super) column: Column,
+    pub(super) expected: &'static str,
+}
+
+pub(super) const NUMBER: &str = "a whole number";
+pub(super) const MACHINE: &str = "the number of a machine, from 0 to 4294967295";
+pub(super) const MACHINES: &str = "numbers of machines with ; between them, or nothing";
+
+/// One line's cells on their way into a row.
+pub(super) struct Parser<'a> {
+    pub(super) cells: &'a Cells,
+    pub(super) places: &'a [Option<usize>; COLUMNS.len()],
+    pub(super) text: &'a [u8],
+}
+
+impl Parser<'_> {
+    #[inline]
+    pub(super) fn cell(&self, column: Column) -> &[u8] {
+        self.places[column as usize].map_or(&[], |place| self.cells.cell(place, self.text))
+    }
+
+    pub(super) fn fill(&self, row: &mut Row, time: &mut TimeOfDay) -> Result<(), Wrong> {
+        row.vm = self.one(Column::Vm, MACHINE, machine)?;
+        row.event = self.one(Column::Event, NUMBER, number)?;
+        row.kind = self.one(Column::Kind, "internal, send or receive", kind)?;
+        row.elapsed =
+            self.one(Column::Elapsed, "seconds with up to 9 decimals, such as 1.500000000", seconds)?;
+        row.system_time = self.maybe(
+            Column::SystemTime,
+            "a time of day in UTC, such as 2026-03-01T12:00:00.000000Z",
+            |cell| time.parse(cell),
+        )?;
+        row.lamport = self.one(Column::Lamport, NUMBER, number)?;
+        self.list(Column::Vector, "whole numbers with ; between them, or nothing", number, &mut row.vector)?;
+        row.hybrid = self.maybe(Column::Hlc, "two whole numbers as l.c, or nothing", hybrid)?;
+        self.list(Column::Peers, MACHINES, machine, &mut row.peers)?;
+        row.message =
+            self.maybe(Column::Message, "a message as <sender>-<event of the send>, or nothing", message)?;
+        row.sender_lamport = self.maybe(Column::SenderLamport, "a whole number, or nothing", number)?;
+        row.queue = match self.places[Column::Queue as usize] {
+            Some(_) => Some(self.one(Column::Queue, "a whole number up to 4294967295", narrow)?),
+            None => None,
+        };
+        self.list(Column::Lost, MACHINES, machine, &mut row.lost)?;
+        self.list(Column::Duplicated, MACHINES, machine, &mut row.duplicated)?;
+        row.payload.clear();
+        let payload = self.cell(Column::Payload);
+        if !payload.is_empty() {
+            let wrong = |_utf8_error| Wrong { column: Column::Payload, expected: "a text in UTF-8" };
+            row.payload.push_str(str::from_utf8(payload).map_err(wrong)?);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn one<T>(
+        &self,
+        column: Column,
+        expected: &'static str,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<T, Wrong> {
+        parse(self.cell(column)).ok_or(Wrong { column, expected })
+    }
+
+    #[inline]
+    fn maybe<T>(
+        &self,
+        column: Column,
+        expected: &'static str,
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Wrong> {
+        let cell = self.cell(column);
+        if cell.is_empty() { Ok(None) } else { parse(cell).map(Some).ok_or(Wrong { column, expected }) }
+    }
+
+    #[inline]
+    fn list<T>(
+        &self,
+        column: Column,
+        expected: &'static str,
+        parse: impl Fn(&[u8]) -> Option<T>,
+        into: &mut Vec<T>,
+    ) -> Result<(), Wrong> {
+        into.clear();
+        let cell = self.cell(column);
+        if cell.is_empty() {
+            return Ok(());
+        }
+        for item in cell.split(|byte| *byte == b';') {
+            into.push(parse(item).ok_or(Wrong { column, expected })?);
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+pub(super) fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    if text.len() > 19 {
+        return str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok();
+    }
+    // Nineteen digits fit into 64 bits.
+    text.iter().try_fold(0, |sum, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 { Some(sum * 10 + u64::from(digit)) } else { None }
+    })
+}
+
+#[inline]
+fn narrow(text: &[u8]) -> Option<u32> {
+    u32::try_from(number(text)?).ok()
+}
+
+#[inline]
+fn machine(text: &[u8]) -> Option<VmId> {
+    narrow(text).map(VmId)
+}
+
+fn kind(text: &[u8]) -> Option<EventKind> {
+    EventKind::NAMES.into_iter().find(|(_, name)| name.as_bytes() == text).map(|(kind, _)| kind)
+}
+
+#[inline]
+fn pair(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == separator)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn hybrid(text: &[u8]) -> Option<HybridStamp> {
+    let (l, c) = pair(text, b'.')?;
+    Some(HybridStamp { l: Nanos::new(number(l)?), c: number(c)? })
+}
+
+fn message(text: &[u8]) -> Option<MessageId> {
+    let (sender, event) = pair(text, b'-')?;
+    Some(MessageId { sender: machine(sender)?, event: number(event)? })
+}
+
+pub(in crate::log) fn seconds(text: &[u8]) -> Option<Nanos> {
+    let (whole, decimals) = pair(text, b'.').unwrap_or((text, b"0"));
+    let missing = u32::try_from(9usize.checked_sub(decimals.len())?).ok()?;
+    let nanos = number(whole)?.checked_mul(1_000_000_000)?;
+    nanos.checked_add(number(decimals)? * 10u64.pow(missing)).map(Nanos::new)
+}

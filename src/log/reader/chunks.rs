@@ -1,0 +1,159 @@
+//! A source of bytes cut into whole lines.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::cells::{is_in_quotes, looks_like_rows};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Bytes of a row with newlines in quotes, beyond which a quote was forgotten. Other rows may be longer.
+const LONGEST_QUOTE: usize = 64 * 1024 * 1024;
+
+/// A line of a source.
+pub(super) enum Line {
+    /// Where it is in the buffer.
+    Whole(Range<usize>),
+    /// There are no more whole ones.
+    End,
+    /// A quote is opened in it and never closed, and rows follow.
+    NeverClosed,
+}
+
+/// A source cut into whole lines, with a checksum of what was taken from it.
+#[derive(Debug)]
+pub(super) struct Chunks<R> {
+    source: R,
+    pub(super) buffer: Vec<u8>,
+    /// What is taken out next.
+    start: usize,
+    /// The end of what was read.
+    end: usize,
+    ended: bool,
+    /// Bytes before those in the buffer.
+    before: u64,
+    checksum: u32,
+    /// Up to where in the buffer the checksum goes.
+    summed: usize,
+    pub(super) torn: u64,
+    /// Newlines within quotes in the line that was taken last.
+    pub(super) newlines_within: u64,
+}
+
+impl<R: Read> Chunks<R> {
+    pub(super) fn new(source: R) -> Self {
+        let buffer = vec![0; CHUNK];
+        Self {
+            source,
+            buffer,
+            start: 0,
+            end: 0,
+            ended: false,
+            before: 0,
+            checksum: 0,
+            summed: 0,
+            torn: 0,
+            newlines_within: 0,
+        }
+    }
+
+    /// How many bytes were taken out as whole lines, and their checksum.
+    pub(super) fn consumed(&mut self) -> (u64, u32) {
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.buffer[self.summed..self.start]);
+        self.summed = self.start;
+        (self.before + self.start as u64, self.checksum)
+    }
+
+    /// What was read and not taken out.
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Takes a line of that length out, and tells where it is.
+    #[inline]
+    pub(super) fn take(&mut self, length: usize) -> Range<usize> {
+        let start = self.start;
+        self.start += length + 1;
+        self.newlines_within = 0;
+        start..start + length
+    }
+
+    #[inline]
+    pub(super) fn next_line(&mut self) -> io::Result<Line> {
+        // How much of the line is known to have no end.
+        let mut searched = 0;
+        loop {
+            if let Some(length) = self.find_end(&mut searched) {
+                let start = self.start;
+                self.start += length + 1;
+                let has_return = length > 0 && self.buffer[start + length - 1] == b'\r';
+                return Ok(Line::Whole(start..start + length - usize::from(has_return)));
+            }
+            if self.ended {
+                self.torn = (self.end - self.start) as u64;
+                let rest = &self.buffer[self.start..self.end];
+                return Ok(if self.newlines_within > 0 && looks_like_rows(rest) {
+                    // Whoever goes on after the error finds the end.
+                    self.start = self.end;
+                    Line::NeverClosed
+                } else {
+                    Line::End
+                });
+            }
+            self.ended = self.newlines_within > 0 && self.end - self.start > LONGEST_QUOTE;
+            if !self.ended {
+                self.fill()?;
+            }
+        }
+    }
+
+    /// The length of the next line without its newline. A newline within quotes ends no line.
+    #[inline]
+    fn find_end(&mut self, searched: &mut usize) -> Option<usize> {
+        self.newlines_within = 0;
+        let rest = &self.buffer[self.start..self.end];
+        let Some(more) = memchr(b'\n', &rest[*searched..]) else {
+            *searched = rest.len();
+            return None;
+        };
+        let mut length = *searched + more;
+        if memchr(b'"', &rest[..length]).is_none() {
+            return Some(length);
+        }
+        *searched = length;
+        while is_in_quotes(&rest[..length]) {
+            self.newlines_within += 1;
+            length += 1 + memchr(b'\n', &rest[length + 1..])?;
+        }
+        Some(length)
+    }
+
+    /// Reads more, after making room for it.
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.consumed();
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.before += self.start as u64;
+            self.end -= self.start;
+            (self.start, self.summed) = (0, 0);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(2 * self.end, 0);
+        }
+        loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(read) => {
+                    self.end += read;
+                    self.ended = read == 0;
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

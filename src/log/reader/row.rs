@@ -1,0 +1,76 @@
+//! One row of a log as a value.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::clock::HybridStamp;
+use crate::event::MessageId;
+use crate::id::VmId;
+use crate::time::Nanos;
+
+/// One row of a log, column by column, as it stands there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The line at which it begins, the header being line 1.
+    pub line: u64,
+    /// The machine.
+    pub vm: VmId,
+    /// The number of the event.
+    pub event: u64,
+    /// The kind of event.
+    pub kind: EventKind,
+    /// Time since the run's start.
+    pub elapsed: Nanos,
+    /// The time of day.
+    pub system_time: Option<Timestamp>,
+    /// The Lamport clock.
+    pub lamport: u64,
+    /// The vector clock's entries; none where it is not kept.
+    pub vector: Vec<u64>,
+    /// The hybrid clock, where it is kept.
+    pub hybrid: Option<HybridStamp>,
+    /// A send's recipients; a receive's sender.
+    pub peers: Vec<VmId>,
+    /// The message.
+    pub message: Option<MessageId>,
+    /// The Lamport clock that came with the message.
+    pub sender_lamport: Option<u64>,
+    /// Arrived messages that still wait; none where the log has no such column.
+    pub queue: Option<u32>,
+    /// Recipients for which the message was lost.
+    pub lost: Vec<VmId>,
+    /// Recipients to which the message was delivered twice.
+    pub duplicated: Vec<VmId>,
+    /// What the message carried.
+    pub payload: String,
+}
+
+/// The kind of an event, as a log names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventKind {
+    /// Something inside the machine.
+    #[default]
+    Internal,
+    /// A message left, for one machine or for several.
+    Send,
+    /// A message was received.
+    Receive,
+}
+
+impl EventKind {
+    /// The kinds and what a log calls them.
+    pub(in crate::log) const NAMES: [(Self, &str); 3] =
+        [(Self::Internal, "internal"), (Self::Send, "send"), (Self::Receive, "receive")];
+
+    /// What a log calls it.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
