@@ -8,10 +8,12 @@ mod index;
 mod model;
 mod queue;
 mod replay;
+mod visitor;
 mod waits;
 
 pub use graph::{Front, Graph, Received};
 pub use model::Model;
 pub(crate) use queue::{Bound, Queue, Seen, WrongQueue};
 pub(crate) use replay::LogSummary;
-pub use replay::{Delivery, HistoryError, Place, Replay, Step, Visitor};
+pub use replay::{HistoryError, Replay};
+pub use visitor::{Delivery, Place, Step, Visitor};

@@ -4,110 +4,21 @@
 //! have to wait. A log whose next row waits is *stalled*. Where all are, rows are taken out of them and kept
 //! aside: that happens only where a log's own rows are not in the order of causality.
 
+mod logs;
+mod state;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::collections::hash_map::Entry;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
-
-use super::index::Index;
-use super::waits::Waits;
+pub(crate) use self::logs::LogSummary;
+use self::logs::{Log, not_its_machine};
+use self::state::State;
+use super::visitor::{Place, Visitor};
 use crate::event::MessageId;
 use crate::id::VmId;
-use crate::log::{Column, Columns, EventKind, LogPath, ReadError, Row, RowReader};
+use crate::log::{LogPath, ReadError, Row, RowReader};
 use crate::time::Nanos;
-
-/// Somebody who is shown the rows in the order of causality.
-pub trait Visitor {
-    /// What they keep of a send while its message is in flight.
-    type Stamp;
-
-    /// A row; of a send they return what to keep.
-    fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Self::Stamp>) -> Option<Self::Stamp>;
-
-    /// A row that cannot be read, and is left out.
-    fn unreadable(&mut self, error: ReadError);
-
-    /// Receives that wait for each other in a circle: of each the row, and the message that it waits for. The
-    /// first is shown next, as if its message were unknown.
-    fn cycle(&mut self, rows: &[(Place, MessageId)]);
-
-    /// Whether they have seen enough: then not much more is read.
-    fn is_done(&self) -> bool {
-        false
-    }
-}
-
-/// A row on its turn.
-#[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
-    /// The row.
-    pub row: &'a Row,
-    /// Which of the logs it stands in.
-    pub log: usize,
-    /// The machine's number in the order in which they were first shown, from 0.
-    pub machine: usize,
-    /// Which of its machine's rows it is, from 1.
-    pub position: u64,
-    /// How many rows of that log could not be read so far.
-    pub unreadable: u64,
-    /// The columns that the log has.
-    columns: Columns,
-}
-
-/// Where a row stands, and which event it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Which of the logs.
-    pub log: usize,
-    /// The line.
-    pub line: u64,
-    /// The machine.
-    pub vm: VmId,
-    /// The number of the event.
-    pub event: u64,
-}
-
-impl<'a> Step<'a> {
-    /// A row that stands in no log.
-    pub(crate) fn of(row: &'a Row, machine: usize) -> Self {
-        Self { row, log: 0, machine, position: row.event, unreadable: 0, columns: Columns::default() }
-    }
-
-    /// Where the row stands.
-    pub const fn place(&self) -> Place {
-        Place { log: self.log, line: self.row.line, vm: self.row.vm, event: self.row.event }
-    }
-
-    /// Whether the log has that column.
-    pub const fn has(&self, column: Column) -> bool {
-        self.columns.has(column)
-    }
-}
-
-/// What is known of the message that a row receives.
-#[derive(Debug)]
-pub enum Delivery<'a, S> {
-    /// The row receives none.
-    None,
-    /// It was on its way to this machine.
-    Delivered {
-        /// What was kept of its send.
-        stamp: &'a S,
-        /// The event of a later send from the same machine to this one that was received earlier.
-        overtaken_by: Option<u64>,
-    },
-    /// It is on its way, but not to this machine.
-    NotHere {
-        /// What was kept of its send.
-        stamp: &'a S,
-    },
-    /// It is not on its way to anybody.
-    Unknown,
-}
 
 /// Why logs cannot be replayed at all.
 #[derive(Debug, thiserror::Error)]
@@ -137,72 +48,6 @@ pub struct Replay<S> {
     /// The logs whose next row may be looked at, by when it happened.
     ready: BinaryHeap<Reverse<(Nanos, usize)>>,
     state: State<S>,
-}
-
-/// One log.
-#[derive(Debug)]
-struct Log {
-    reader: Option<RowReader<File>>,
-    name: LogPath,
-    columns: Columns,
-    summary: LogSummary,
-    /// The machine of a row before, and its number: that of the next one in many logs.
-    latest: Option<(VmId, usize)>,
-    /// The machine that holds it up.
-    stalled: Option<usize>,
-    has_ended: bool,
-}
-
-/// What is known of a log after its end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogSummary {
-    /// Its whole rows, readable or not.
-    pub(crate) rows: u64,
-    /// Its bytes up to a torn last row.
-    pub(crate) bytes: u64,
-    /// Their checksum, as a manifest writes it.
-    pub(crate) crc32c: String,
-    /// The bytes of a torn last row.
-    pub(crate) torn: u64,
-    /// Rows that could not be read.
-    unreadable: u64,
-}
-
-#[derive(Debug)]
-struct State<S> {
-    machines: Vec<Machine>,
-    /// How many machines were shown.
-    shown: usize,
-    index: Index,
-    flights: FxHashMap<MessageId, Flight<S>>,
-    /// Of pairs of machines with messages on their way, where the order between them is to be kept.
-    pairs: Option<FxHashMap<(VmId, VmId), Pair>>,
-    waits: Waits,
-}
-
-/// One machine.
-#[derive(Debug)]
-struct Machine {
-    log: usize,
-    position: u64,
-    /// Which machine it was to be shown.
-    shown: usize,
-}
-
-/// A message on its way.
-#[derive(Debug)]
-struct Flight<S> {
-    stamp: S,
-    /// Who is still to receive it, and how often.
-    to: SmallVec<[(VmId, u8); 2]>,
-}
-
-/// Messages from one machine to another.
-#[derive(Debug, Default)]
-struct Pair {
-    in_flight: u32,
-    /// The latest send of which one was received.
-    latest: u64,
 }
 
 impl<S> Replay<S> {
@@ -238,14 +83,7 @@ impl<S> Replay<S> {
             return Err(error.into());
         }
         errors.into_iter().for_each(|error| visitor.unreadable(error));
-        let state = State {
-            machines: Vec::new(),
-            shown: 0,
-            index: Index::default(),
-            flights: FxHashMap::default(),
-            pairs: keeps_order.then(FxHashMap::default),
-            waits: Waits::default(),
-        };
+        let state = State::new(keeps_order);
         Ok(Self { logs, ready: BinaryHeap::new(), state })
     }
 
@@ -499,143 +337,5 @@ impl<S> Replay<S> {
         let (row, log) = (self.waiting_row(machine)?, self.state.machines[machine].log);
         let place = Place { log, line: row.line, vm: row.vm, event: row.event };
         Some((place, self.state.waits.waits_for(machine)?))
-    }
-}
-
-impl Log {
-    /// Whether it may have rows of that machine.
-    fn may_hold(&self, vm: VmId) -> bool {
-        self.name.machines.as_ref().is_none_or(|range| range.contains(&vm))
-    }
-
-    const fn step<'a>(&self, row: &'a Row, log: usize, machine: usize) -> Step<'a> {
-        Step { row, log, machine, position: 0, unreadable: self.summary.unreadable, columns: self.columns }
-    }
-}
-
-/// A row of a machine that its log, by its name, does not have.
-fn not_its_machine(name: &LogPath, row: &Row) -> ReadError {
-    let expected = match &name.machines {
-        Some(range) if range.start() == range.end() => format!("{}, as the file's name says", range.start()),
-        Some(range) => {
-            format!("a machine from {} to {}, as the file's name says", range.start(), range.end())
-        }
-        None => "a machine".to_owned(),
-    };
-    let (path, line, found) = (name.path.clone(), row.line, row.vm.to_string());
-    ReadError::Cell { path, line, column: Column::Vm, found, expected }
-}
-
-impl<S> State<S> {
-    /// The number of a machine, that of a new one where it was not seen yet.
-    #[inline]
-    fn machine(&mut self, vm: VmId, log: usize, logs: &[Log]) -> Result<usize, HistoryError> {
-        let Some(machine) = self.index.get(vm) else {
-            let machine = self.machines.len();
-            self.index.insert(vm, machine);
-            self.machines.push(Machine { log, position: 0, shown: 0 });
-            return Ok(machine);
-        };
-        let known = self.machines[machine].log;
-        if known == log {
-            return Ok(machine);
-        }
-        let path = |log: usize| logs[log].name.path.clone();
-        Err(HistoryError::TwoLogs { vm, first: path(known), second: path(log) })
-    }
-
-    /// The message that a row has to wait for.
-    #[inline]
-    fn missing(&self, row: &Row, logs: &[Log]) -> Option<MessageId> {
-        let message = row.message.filter(|_| row.kind == EventKind::Receive)?;
-        let sender = self.index.get(message.sender);
-        let was_replayed = sender.is_some_and(|sender| self.machines[sender].position >= message.event);
-        if was_replayed || message.sender == row.vm || self.flights.contains_key(&message) {
-            return None;
-        }
-        if self.is_over(message.sender, logs) { None } else { Some(message) }
-    }
-
-    fn wait(&mut self, machine: usize, message: MessageId) {
-        self.waits.wait(machine, message);
-    }
-
-    /// Whether no row of that machine can come any more.
-    fn is_over(&self, vm: VmId, logs: &[Log]) -> bool {
-        if let Some(machine) = self.index.get(vm)
-            && self.waits.is_waiting(machine)
-        {
-            return false;
-        }
-        logs.iter().all(|log| log.has_ended || !log.may_hold(vm))
-    }
-
-    /// Shows a row, and does what it does to the messages on their way.
-    #[inline]
-    fn show<V: Visitor<Stamp = S>>(&mut self, mut step: Step<'_>, visitor: &mut V) {
-        let row = step.row;
-        let machine = &mut self.machines[step.machine];
-        if machine.position == 0 {
-            machine.shown = self.shown;
-            self.shown += 1;
-        }
-        machine.position += 1;
-        (step.position, step.machine) = (machine.position, machine.shown);
-        match (row.kind, row.message) {
-            (EventKind::Receive, Some(message)) => self.deliver(&step, message, visitor),
-            _ => {
-                let stamp = visitor.row(&step, Delivery::None);
-                if let Some(stamp) = stamp {
-                    self.send(row, stamp);
-                }
-            }
-        }
-        self.waits.replayed(row.vm, row.event, step.position);
-    }
-
-    fn send(&mut self, row: &Row, stamp: S) {
-        let mut to = SmallVec::new();
-        for &peer in row.peers.iter().filter(|peer| !row.lost.contains(peer)) {
-            let copies = if row.duplicated.contains(&peer) { 2 } else { 1 };
-            to.push((peer, copies));
-            if let Some(pairs) = &mut self.pairs {
-                pairs.entry((row.vm, peer)).or_default().in_flight += u32::from(copies);
-            }
-        }
-        if !to.is_empty() {
-            self.flights.insert(MessageId { sender: row.vm, event: row.event }, Flight { stamp, to });
-        }
-    }
-
-    fn deliver<V: Visitor<Stamp = S>>(&mut self, step: &Step<'_>, message: MessageId, visitor: &mut V) {
-        let me = step.row.vm;
-        let Entry::Occupied(mut flight) = self.flights.entry(message) else {
-            visitor.row(step, Delivery::Unknown);
-            return;
-        };
-        let Flight { stamp, to } = flight.get_mut();
-        let Some(at) = to.iter().position(|(vm, _)| *vm == me) else {
-            visitor.row(step, Delivery::NotHere { stamp });
-            return;
-        };
-        let overtaken_by = self.pairs.as_mut().and_then(|pairs| {
-            let Entry::Occupied(mut pair) = pairs.entry((message.sender, me)) else { return None };
-            let Pair { in_flight, latest } = pair.get_mut();
-            let overtaken_by = (*latest > message.event).then_some(*latest);
-            *latest = message.event.max(*latest);
-            *in_flight -= 1;
-            if *in_flight == 0 {
-                pair.remove();
-            }
-            overtaken_by
-        });
-        visitor.row(step, Delivery::Delivered { stamp, overtaken_by });
-        to[at].1 -= 1;
-        if to[at].1 == 0 {
-            to.swap_remove(at);
-        }
-        if to.is_empty() {
-            flight.remove();
-        }
     }
 }
