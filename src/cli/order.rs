@@ -24,7 +24,8 @@ Events are named <machine>-<number of its event>, such as 0-17; in the logs of o
   clocklab order --from shiviz chord.log alice-3 bob-7
 
 The first word of the answer is before, after or concurrent (or same); of a cut consistent or inconsistent.
-Where vectors were logged, they decide; the chain of messages is the evidence.";
+Where vectors were logged, they decide; the chain of messages is the evidence. A row that cannot be read is an
+error, since an answer without it could be wrong; a torn last row is left out.";
 
 /// The flags of `order`.
 #[derive(Debug, Args)]
