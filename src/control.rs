@@ -3,6 +3,7 @@
 use tokio::sync::watch;
 
 use crate::time::Nanos;
+use crate::watch::Watch;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub trait Observer {
 
     /// Hears of something that people should know now.
     fn notice(&mut self, _text: &str) {}
+
+    /// Where it wants to see the machines of a live run, if it does.
+    fn watch(&self) -> Option<Watch> {
+        None
+    }
 }
 
 /// Nobody: for runs that are not watched.

@@ -16,7 +16,7 @@
 //! - **The edge**: [`log`] is all that a run leaves in files, [`trace`] what other programs leave, [`link`] the protocol between the processes of a
 //!   distributed run, without its sockets, [`nodes`] where these processes are and which machines each of
 //!   them holds, [`driver`] what a driver takes and gives, [`control`] what passes between a run and those
-//!   who watch it.
+//!   who watch it, and [`watch`] what they see of its machines.
 //! - **The drivers** make the machines tick: [`live`] in real time, each of them an actix actor; [`sim`]
 //!   in virtual time, as fast as the processor allows.
 //! - **The run**: [`run`] leads one run from an empty folder to its manifest, [`fit`] tells before
@@ -110,5 +110,6 @@ pub mod text;
 pub mod time;
 pub mod trace;
 pub mod vm;
+pub mod watch;
 pub mod worker;
 pub mod workload;

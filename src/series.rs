@@ -17,6 +17,7 @@ use crate::run::{Finished, Prepared, Request, RunError, WriteError, check, cores
 use crate::scenario::{Runs, Scenario, Threads};
 use crate::seed::Seed;
 use crate::time::Nanos;
+use crate::watch::Watch;
 
 /// A series that is ready to start: its folder is claimed, its manifest says `running`.
 #[derive(Debug)]
@@ -100,7 +101,8 @@ impl Series {
         let threads = self.request.threads.unwrap_or_else(cores).get();
         let at_once = if self.scenario.is_virtual() { threads.min(self.runs.get()) } else { 1 };
         let each = Threads::new((threads / at_once).max(1));
-        let board = Board(Mutex::new(vec![Progress::default(); self.runs.get() as usize]));
+        let progress = Mutex::new(vec![Progress::default(); self.runs.get() as usize]);
+        let board = Board { progress, watch: observer.watch() };
         let next = AtomicU32::new(0);
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
@@ -174,13 +176,16 @@ fn worse(mut so_far: Ending, run: u32, ending: &Ending) -> Ending {
     so_far
 }
 
-/// How far each run of a series has come.
+/// How far each run of a series has come, and where they are watched.
 #[derive(Debug)]
-struct Board(Mutex<Vec<Progress>>);
+struct Board {
+    progress: Mutex<Vec<Progress>>,
+    watch: Option<Watch>,
+}
 
 impl Board {
     fn total(&self) -> Progress {
-        let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         runs.iter().fold(Progress::default(), |total, run| Progress {
             elapsed: total.elapsed.plus(run.elapsed),
             events: total.events + run.events,
@@ -198,7 +203,12 @@ struct Place<'a> {
 
 impl Observer for Place<'_> {
     fn progress(&mut self, progress: &Progress) {
-        self.board.0.lock().unwrap_or_else(PoisonError::into_inner)[self.index] = *progress;
+        self.board.progress.lock().unwrap_or_else(PoisonError::into_inner)[self.index] = *progress;
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let run = u32::try_from(self.index + 1).ok()?;
+        self.board.watch.as_ref().map(|watch| watch.of_run(run))
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use actix::{Arbiter, System};
-use clocklab::control::{Observer, Stop, Unwatched};
+use clocklab::control::{Observer, Progress, Stop, Unwatched};
 use clocklab::driver::{Ending, Failure, Outcome, Plan};
 use clocklab::event::Message;
 use clocklab::id::VmId;
@@ -15,7 +15,9 @@ use clocklab::live::conduct;
 use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
 use clocklab::scenario::{Scenario, Settings};
 use clocklab::seed::{Seed, Stream};
+use clocklab::tally::Account;
 use clocklab::time::Nanos;
+use clocklab::watch::Watch;
 use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
 use common::{Run, StopAt};
 
@@ -283,4 +285,40 @@ fn a_log_that_cannot_be_made_fails_the_run_before_its_first_tick() {
     let Ending::Failed(failure) = outcome.ending else { panic!("{:?}", outcome.ending) };
     assert!(failure.to_string().contains("vm_1_2.csv"), "{failure}");
     assert_eq!(std::fs::read_to_string(folder.path().join("vm_1_2.csv")).unwrap(), "mine");
+}
+
+/// Somebody who watches the machines.
+struct Watcher(Watch);
+
+impl Observer for Watcher {
+    fn progress(&mut self, _progress: &Progress) {}
+
+    fn watch(&self) -> Option<Watch> {
+        Some(self.0.clone())
+    }
+}
+
+#[test]
+fn whoever_watches_a_run_sees_what_its_accounts_say() {
+    let scenario = scenario("vms = 4\nduration = \"20s\"\nrates = \"6,3,1,1\"\nloss = 0.2");
+    let folder = tempfile::tempdir().unwrap();
+    let (_stopper, stop) = Stop::new();
+    let watch = Watch::default();
+    let mut watcher = Watcher(watch.clone());
+    let workload = scale_model(&scenario);
+    let outcome = run_observed(&scenario, Layout::PerVm, folder.path(), workload, stop, &mut watcher);
+    let seen = watch.scene().unwrap().look(0..4);
+    assert!(outcome.accounts.iter().any(|account| account.lost > 0));
+    assert!(outcome.accounts.iter().any(|account| account.tally.queue > 0));
+    for (glance, account) in seen.glances.iter().zip(&outcome.accounts) {
+        let tally = &account.tally;
+        assert_eq!((glance.vm, glance.rate, glance.lamport), (account.vm, account.rate, account.lamport));
+        assert_eq!((glance.internal, glance.sends), (tally.internal(), tally.sends));
+        assert_eq!((glance.receives, glance.lost), (tally.receives, account.lost));
+        assert_eq!((glance.queue, glance.longest_queue), (tally.queue, tally.longest_queue));
+    }
+    let sum = |part: fn(&Account) -> u64| outcome.accounts.iter().map(part).sum::<u64>();
+    assert_eq!(seen.sums.messages, sum(|account| account.tally.sent));
+    assert_eq!(seen.sums.waiting, sum(|account| account.tally.queue.into()));
+    assert_eq!(seen.sums.lamport, outcome.lamport);
 }

@@ -22,6 +22,7 @@ use crate::panics;
 use crate::scenario::Scenario;
 use crate::tally::largest_lamport;
 use crate::time::Nanos;
+use crate::watch::{Scene, Watch};
 use crate::workload::Workload;
 
 /// A process's bridge to the others of its run, and the arbiter that is its own.
@@ -99,7 +100,7 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     panics::remember();
-    let mut lab = Lab::open(&arbiters, scenario, plan, abroad, Arc::new(workload), stop);
+    let mut lab = Lab::open(&arbiters, scenario, plan, abroad, Arc::new(workload), stop, observer.watch());
     if let Some((recipients, logged)) = lab.wait_until_ready().await
         && let Some(from) = lab.wait_until_all_start(logged, observer).await
     {
@@ -131,6 +132,8 @@ struct Lab<W: Workload> {
     reports: UnboundedReceiver<Report>,
     stop: Stop,
     theatre: Arc<Theatre>,
+    /// Where the run is watched, if it is.
+    scene: Option<Arc<Scene>>,
     timebase: Option<Timebase>,
     ending: Ending,
     /// Sites at which no machine will tick again.
@@ -147,6 +150,7 @@ impl<W: Workload> Lab<W> {
         abroad: Option<Abroad>,
         workload: MakeWorkload<W>,
         stop: Stop,
+        watch: Option<Watch>,
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
         let resume = abroad.as_ref().is_some_and(|(_, membership)| membership.resume);
@@ -157,6 +161,7 @@ impl<W: Workload> Lab<W> {
             .into_iter()
             .map(|share| machines.start + share.start..machines.start + share.end)
             .collect();
+        let scene = watch.map(|watch| watch.open(scenario, machines.clone(), shares.len()));
         let theatre = Arc::<Theatre>::default();
         let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
         let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
@@ -169,6 +174,7 @@ impl<W: Workload> Lab<W> {
                 workload: Arc::clone(&workload),
                 theatre: Arc::clone(&theatre),
                 pulse: Arc::clone(&pulses[site]),
+                scene: scene.clone(),
                 resume,
                 reports: sender.clone(),
             };
@@ -185,6 +191,7 @@ impl<W: Workload> Lab<W> {
             reports,
             stop,
             theatre,
+            scene,
             timebase: None,
             ending: Ending::Complete,
             quiet: 0,
@@ -265,6 +272,9 @@ impl<W: Workload> Lab<W> {
         let directory = Directory::new(self.machines.start, recipients, self.vms, elsewhere);
         self.theatre.open(Stage { directory, timebase, from });
         self.timebase = Some(timebase);
+        if let Some(scene) = &self.scene {
+            scene.begin(move || timebase.elapsed());
+        }
         self.sites.iter().for_each(|site| site.do_send(Begin));
         if let Some(bridge) = self.border.as_ref().and_then(|border| border.bridge.as_ref()) {
             let theatre = Arc::clone(&self.theatre);

@@ -20,6 +20,7 @@ use crate::panics;
 use crate::tally::Account;
 use crate::time::Nanos;
 use crate::vm::Store;
+use crate::watch::Scene;
 
 /// What a site tells the lab.
 pub(super) enum Report {
@@ -68,6 +69,10 @@ pub(super) struct Shared {
     closing: RefCell<Closing>,
     closed: Cell<bool>,
     pulse: Arc<Pulse>,
+    /// Where the run is watched, if it is.
+    scene: Option<Arc<Scene>>,
+    /// Which site of the scene this is.
+    site: usize,
     reports: UnboundedSender<Report>,
 }
 
@@ -76,6 +81,7 @@ impl Shared {
         site: usize,
         theatre: Arc<Theatre>,
         pulse: Arc<Pulse>,
+        scene: Option<Arc<Scene>>,
         reports: UnboundedSender<Report>,
     ) -> Self {
         Self {
@@ -89,6 +95,8 @@ impl Shared {
             closing: RefCell::new(Closing::empty(site)),
             closed: Cell::new(false),
             pulse,
+            scene,
+            site,
             reports,
         }
     }
@@ -165,6 +173,9 @@ impl Shared {
 
     pub(super) fn count(&self, record: &Record<'_>, late: Nanos) {
         self.pulse.add(record);
+        if let Some(scene) = &self.scene {
+            scene.see(self.site, record);
+        }
         self.closing.borrow_mut().lateness.add(late);
     }
 

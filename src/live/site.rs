@@ -20,6 +20,7 @@ use crate::log::{Layout, LogFile, Passed, Recovered, combined_log_name, vm_log_n
 use crate::panics;
 use crate::scenario::Scenario;
 use crate::time::Nanos;
+use crate::watch::Scene;
 use crate::workload::Workload;
 
 /// Makes each machine's workload.
@@ -36,6 +37,7 @@ pub(super) struct Orders<W> {
     pub(super) workload: MakeWorkload<W>,
     pub(super) theatre: Arc<Theatre>,
     pub(super) pulse: Arc<Pulse>,
+    pub(super) scene: Option<Arc<Scene>>,
     pub(super) reports: UnboundedSender<Report>,
     /// Whether the machines go on where their logs end.
     pub(super) resume: bool,
@@ -69,8 +71,9 @@ pub(super) struct Close {
 
 impl<W: Workload> Site<W> {
     pub(super) fn new(orders: Orders<W>) -> Self {
-        let Orders { site, theatre, pulse, reports, .. } = &orders;
-        let shared = Shared::new(*site, Arc::clone(theatre), Arc::clone(pulse), reports.clone());
+        let Orders { site, theatre, pulse, scene, reports, .. } = &orders;
+        let (theatre, pulse) = (Arc::clone(theatre), Arc::clone(pulse));
+        let shared = Shared::new(*site, theatre, pulse, scene.clone(), reports.clone());
         let shared = Rc::new(shared);
         Self { orders, machines: Vec::new(), shared, finished: false }
     }
@@ -78,7 +81,7 @@ impl<W: Workload> Site<W> {
     /// Makes the machines with their logs, as long as the run is not halted, and tells how far the logs go, and
     /// what they say of messages.
     fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Nanos, Passed), Failure> {
-        let Orders { scenario, machines, layout, folder, workload, resume, .. } = &self.orders;
+        let Orders { scenario, machines, layout, folder, workload, scene, resume, .. } = &self.orders;
         let mut past = Past::default();
         let mut log = |name: String| open_log(folder.join(name), *resume, &mut past);
         if *layout == Layout::Combined {
@@ -99,7 +102,13 @@ impl<W: Workload> Site<W> {
             }
             let schedule = scenario.schedule(vm);
             let machine = match past.machines.get(&vm) {
-                Some(past) => scenario.machine_after(&past.account(vm, schedule.rate()), workload(vm)),
+                Some(past) => {
+                    let account = past.account(vm, schedule.rate());
+                    if let Some(scene) = scene {
+                        scene.resume(&account);
+                    }
+                    scenario.machine_after(&account, workload(vm))
+                }
                 None => scenario.machine(vm, workload(vm)),
             };
             let actor = VmActor::new(machine, schedule, scenario.duration(), log, Rc::clone(&self.shared));
