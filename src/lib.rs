@@ -26,7 +26,7 @@
 //!   effects, [`check`] tells whether they are right, [`stats`] measures them, and [`order`] tells what happened
 //!   before what.
 //! - **What people look at** of a run that is over: [`report`] draws it, as a page, as pictures, as a notebook, and
-//!   [`export`] writes it in the formats of other tools.
+//!   [`export`] writes it in the formats of other tools. One that is under way is a [`view`] on a terminal.
 //! - **The shell**: [`cli`] alone knows flags, prints, and exits.
 //!
 //! # The way of a message
@@ -109,6 +109,7 @@ pub mod tally;
 pub mod text;
 pub mod time;
 pub mod trace;
+pub mod view;
 pub mod vm;
 pub mod watch;
 pub mod worker;

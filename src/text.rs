@@ -18,6 +18,19 @@ where
     deserializer.deserialize_any(AnyText(PhantomData))
 }
 
+/// A number with commas between groups of three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 struct AnyText<T>(PhantomData<T>);
 
 impl<'de, T: FromStr<Err: Display>> serde::de::Visitor<'de> for AnyText<T> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The layers from top to bottom, and in each its modules: each uses only modules that stand behind it.
 const LAYERS: [(&str, &[&str]); 8] = [
     ("the shell", &["main", "cli"]),
-    ("what people look at", &["report", "export"]),
+    ("what people look at", &["report", "export", "view"]),
     ("after a run", &["check", "stats", "order", "history"]),
     ("one run", &["series", "worker", "join", "run", "fleet", "fit"]),
     ("the drivers", &["live", "sim"]),
@@ -155,7 +155,7 @@ fn only_the_log_knows_the_names_of_columns() {
 }
 
 /// Names of columns that are words of other things as well, such as flags' values and table headings.
-const AMBIGUOUS: [&str; 5] = ["\"vm\"", "\"vector\"", "\"lamport\"", "\"hlc\"", "\"queue\""];
+const AMBIGUOUS: [&str; 6] = ["\"vm\"", "\"lost\"", "\"vector\"", "\"lamport\"", "\"hlc\"", "\"queue\""];
 
 #[test]
 fn every_file_opens_by_saying_what_it_owns() {
@@ -163,4 +163,11 @@ fn every_file_opens_by_saying_what_it_owns() {
         assert!(source.text.starts_with("//! "), "{}", source.path.display());
         assert_ne!(source.path.file_name().unwrap(), "mod.rs", "{}", source.path.display());
     }
+}
+
+/// What a view draws is a buffer of cells; whose terminal that is, and how it is had, is the shell's business.
+#[test]
+fn only_the_view_draws_on_terminals_and_only_the_shell_has_one() {
+    forbid(&["ratatui"], |module| !["view", "cli"].contains(&module));
+    forbid(&["crossterm", "termios", "tcgetattr", "TERM\""], |module| module != "cli");
 }

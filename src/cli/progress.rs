@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::table::grouped;
 use crate::control::{Observer, Progress};
+use crate::text::grouped;
 use crate::time::Nanos;
 
 /// The bar; it goes when it is dropped.

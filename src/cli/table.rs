@@ -11,6 +11,7 @@ use crate::run::Finished;
 use crate::scenario::Scenario;
 use crate::series::FinishedSeries;
 use crate::tally::Account;
+use crate::text::grouped;
 
 /// The most machines that have a row each.
 const MOST_ROWS: usize = 100;
@@ -251,19 +252,6 @@ fn write_paths(f: &mut fmt::Formatter<'_>, paths: &[PathBuf]) -> fmt::Result {
         last[named..].iter().try_for_each(|path| writeln!(f, "  {}", path.display()))?;
     }
     Ok(())
-}
-
-/// A number with commas between groups of three digits.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
