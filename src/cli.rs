@@ -4,13 +4,16 @@ mod after;
 mod export;
 mod flags;
 mod folders;
+mod keys;
 mod order;
 mod progress;
 mod report;
+mod screen;
 mod signals;
 mod source;
 mod stats;
 mod table;
+mod tui;
 
 use std::fmt::Display;
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -22,7 +25,9 @@ use clap::Parser;
 use self::flags::Flags;
 use self::folders::OUTPUT;
 use self::progress::Bar;
+use self::screen::Screen;
 use self::signals::Signals;
+use self::tui::Viewer;
 use crate::control::{Observer, Progress, Stop};
 use crate::driver::Ending;
 use crate::join::{self, Invitation, NodeError};
@@ -125,9 +130,12 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
         return Err(usage("--resume goes with --nodes and --node, or with --processes"));
     }
 
+    let screen = if flags.tui { Some(screen(&settings)?) } else { None };
+
     let (stopper, stop) = Stop::new();
-    let signals = Signals::listen(stopper).map_err(|error| failed("cannot listen to signals", &error))?;
-    let shell = Shell { quiet: flags.quiet, signals, stop };
+    let signals =
+        Signals::listen(stopper, flags.tui).map_err(|error| failed("cannot listen to signals", &error))?;
+    let shell = Shell { quiet: flags.quiet, screen, signals, stop };
     if let Some(invitation) = invitation {
         return shell.make_part(&invitation, settings, drawn, request);
     }
@@ -168,9 +176,29 @@ fn invitation(flags: &Flags) -> Result<Option<Invitation>, Fatal> {
     }))
 }
 
+/// The terminal to watch a run on that these settings ask for.
+fn screen(settings: &Settings) -> Result<Screen, Fatal> {
+    let refused = |why: &str| usage(format_args!("--tui cannot be had: {why}"));
+    if settings.virtual_time == Some(true) {
+        return Err(refused(
+            "with --virtual-time there is nothing to watch, since nobody waits for the machines; leave out one of \
+             them, or look at the run afterwards with clocklab report",
+        ));
+    }
+    if settings.processes.is_some() {
+        return Err(refused(
+            "with --processes the machines are in other processes; start each with --nodes and --node, and --tui in \
+             its own terminal",
+        ));
+    }
+    Screen::new().map_err(|missing| refused(&missing))
+}
+
 /// What a run and a series have in common here.
 struct Shell {
     quiet: bool,
+    /// Where the run is watched, if it is.
+    screen: Option<Screen>,
     signals: Signals,
     stop: Stop,
 }
@@ -193,14 +221,14 @@ impl Shell {
     }
 
     fn make_run(
-        self,
+        mut self,
         scenario: &Scenario,
         membership: Option<Membership>,
         request: &Request,
     ) -> Result<ExitCode, Fatal> {
         let prepared = Prepared::new(scenario.clone(), membership, request)?;
         self.tell_moved(prepared.moved());
-        let mut observer = self.observer(scenario, scenario.duration());
+        let mut observer = self.observer(scenario, None, scenario.duration());
         let finished = prepared.run(self.stop.clone(), &mut *observer)?;
         drop(observer);
         self.say(&table::Summary { scenario, finished: &finished })?;
@@ -210,11 +238,11 @@ impl Shell {
         Ok(self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref()))
     }
 
-    fn make_series(self, scenario: Scenario, runs: Runs, request: Request) -> Result<ExitCode, Fatal> {
+    fn make_series(mut self, scenario: Scenario, runs: Runs, request: Request) -> Result<ExitCode, Fatal> {
         let series = Series::new(scenario.clone(), runs, request)?;
         self.tell_moved(series.moved());
         let total = series::total_duration(&scenario, runs);
-        let mut observer = self.observer(&scenario, total);
+        let mut observer = self.observer(&scenario, Some(runs), total);
         let finished = series.run(&self.stop, &mut *observer);
         drop(observer);
         self.say(&table::SeriesSummary { scenario: &scenario, series: &finished })?;
@@ -228,8 +256,14 @@ impl Shell {
         }
     }
 
-    /// A progress bar where somebody can see it.
-    fn observer(&self, scenario: &Scenario, duration: Nanos) -> Box<dyn Observer> {
+    /// A view where somebody asks for it; else a progress bar where somebody can see it.
+    fn observer(&mut self, scenario: &Scenario, runs: Option<Runs>, duration: Nanos) -> Box<dyn Observer> {
+        if let Some(screen) = self.screen.take() {
+            match Viewer::start(screen, runs.map(Runs::get), duration, self.stop.clone()) {
+                Ok(viewer) => return Box::new(viewer),
+                Err(error) => complain(&format_args!("warning: the run cannot be watched: {error}")),
+            }
+        }
         if !self.quiet && io::stderr().is_terminal() {
             Box::new(Bar::new(duration, scenario.is_virtual()))
         } else {

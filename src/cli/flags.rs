@@ -23,6 +23,7 @@ Examples:
   clocklab --workload client-server              machine 0 answers the others' calls with codes
   clocklab --draw 5                              fewer internal events
   clocklab --latency 5ms-50ms --loss 0.05        a slow network that loses one message in twenty
+  clocklab --tui                                 watch the machines while they run
   clocklab --partition 20s-40s:0/1,2             machine 0 is cut off for twenty seconds
   clocklab --scenario output/run.toml            the settings of the run that is in output/
   clocklab --vms 100000 --clocks lamport         many machines
@@ -115,6 +116,9 @@ pub(super) struct Flags {
     #[arg(long, value_name = "P", allow_hyphen_values = true, conflicts_with = "nodes")]
     #[arg(help_heading = "Several processes and hosts")]
     processes: Option<Processes>,
+    /// Watch the machines, their clocks, queues and messages on the terminal while they run
+    #[arg(long, conflicts_with = "quiet", help_heading = "The run")]
+    pub(super) tui: bool,
     /// No progress bar, no summary
     #[arg(long, help_heading = "The run")]
     pub(super) quiet: bool,

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first ends the run in order, the second at once.
+//! SIGINT, SIGTERM and, where a terminal is watched, SIGHUP: the first ends the run in order, the second at once.
 
 use std::io;
 use std::process::{self, ExitCode};
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::screen;
 use crate::control::Stopper;
 
 /// A shell tells by 128 + its number that a signal ended a program.
@@ -21,15 +22,20 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// From now on the first signal asks the run to stop and the second ends the process.
-    pub(super) fn listen(stopper: Stopper) -> io::Result<Self> {
+    /// From now on the first signal asks the run to stop and the second ends the process. A terminal that is hung
+    /// up is one of them where somebody watches on it; else it has its ordinary effect, which may be none.
+    pub(super) fn listen(stopper: Stopper, watches: bool) -> io::Result<Self> {
         let first = Arc::new(AtomicU8::new(0));
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        if watches {
+            signals.add_signal(SIGHUP)?;
+        }
         let told = Arc::clone(&first);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in &mut signals {
                 let code = BASE + u8::try_from(signal).unwrap_or(0);
                 if told.swap(code, Ordering::SeqCst) != 0 {
+                    screen::give_back();
                     process::exit(code.into());
                 }
                 stopper.stop();
