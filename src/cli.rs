@@ -1,6 +1,7 @@
 //! The command line: flags to a scenario, what is printed, and the exit code.
 
 mod after;
+mod end_report;
 mod export;
 mod flags;
 mod folders;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use self::end_report::{EndReport, ReportChoice};
 use self::flags::Flags;
 use self::folders::OUTPUT;
 use self::progress::Bar;
@@ -131,11 +133,13 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     }
 
     let screen = if flags.tui { Some(screen(&settings)?) } else { None };
+    let choice = flags.report.unwrap_or(ReportChoice::Auto);
+    let report = EndReport::new(choice, &request, flags.nodes.is_some(), flags.quiet)?;
 
     let (stopper, stop) = Stop::new();
     let signals =
         Signals::listen(stopper, flags.tui).map_err(|error| failed("cannot listen to signals", &error))?;
-    let shell = Shell { quiet: flags.quiet, screen, signals, stop };
+    let shell = Shell { quiet: flags.quiet, screen, report, signals, stop };
     if let Some(invitation) = invitation {
         return shell.make_part(&invitation, settings, drawn, request);
     }
@@ -199,6 +203,7 @@ struct Shell {
     quiet: bool,
     /// Where the run is watched, if it is.
     screen: Option<Screen>,
+    report: EndReport,
     signals: Signals,
     stop: Stop,
 }
@@ -235,7 +240,14 @@ impl Shell {
         for warning in table::warnings(&finished) {
             complain(&format_args!("warning: {warning}"));
         }
-        Ok(self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref()))
+        let code = self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref());
+        let unmade = match &finished.claim {
+            Some(folder) if finished.unwritten.is_none() => {
+                self.report.make(folder.path(), &finished.ending, &[&finished])
+            }
+            _ => None,
+        };
+        Ok(unmade.map_or(code, ExitCode::from))
     }
 
     fn make_series(mut self, scenario: Scenario, runs: Runs, request: Request) -> Result<ExitCode, Fatal> {
@@ -246,8 +258,16 @@ impl Shell {
         let finished = series.run(&self.stop, &mut *observer);
         drop(observer);
         self.say(&table::SeriesSummary { scenario: &scenario, series: &finished })?;
-        let elapsed = finished.runs.iter().fold(Nanos::ZERO, |sum, (.., run)| sum.plus(run.elapsed));
-        Ok(self.conclude(&finished.ending, elapsed, finished.unwritten.as_ref()))
+        let runs: Vec<_> = finished.runs.iter().map(|(.., run)| run).collect();
+        let elapsed = runs.iter().fold(Nanos::ZERO, |sum, run| sum.plus(run.elapsed));
+        let code = self.conclude(&finished.ending, elapsed, finished.unwritten.as_ref());
+        let unmade = match &finished.claim {
+            Some(folder) if finished.unwritten.is_none() => {
+                self.report.make(folder.path(), &finished.ending, &runs)
+            }
+            _ => None,
+        };
+        Ok(unmade.map_or(code, ExitCode::from))
     }
 
     fn tell_moved(&self, moved: Option<&Path>) {

@@ -27,7 +27,8 @@ pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,8 @@ pub const PREVIOUS: &str = "previous";
 
 /// The name of the page about a run, where one was made.
 pub const REPORT: &str = "report.html";
+/// What such a page has near its beginning, by which it is told from other people's files of that name.
+pub const REPORT_MARK: &str = "<meta name=\"generator\" content=\"clocklab report\">";
 /// The name of the notebook about a run, where one was made.
 pub const NOTEBOOK: &str = "notebook.md";
 
@@ -131,6 +134,18 @@ fn node_of_bridge_log(name: &str) -> Option<u32> {
     if is_digits(number) { number.parse().ok() } else { None }
 }
 
+/// Whether a file is a page about a run, by how it begins.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub fn is_report(path: &Path) -> io::Result<bool> {
+    const BEGINNING: u64 = 1024;
+    let mut beginning = Vec::new();
+    File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
+    Ok(memchr::memmem::find(&beginning, REPORT_MARK.as_bytes()).is_some())
+}
+
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -139,8 +154,9 @@ fn is_digits(text: &str) -> bool {
 pub fn is_run_file(name: &str) -> bool {
     let is_log =
         is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || node_of_bridge_log(name).is_some();
-    // A manifest that was being written when its run was killed.
-    let is_draft = name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml."));
+    // A manifest or a page that was being written when its run was killed.
+    let is_draft =
+        name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml.") || rest == "report.html.new");
     let is_picture = name.starts_with("report_") && name.ends_with(".svg");
     [SUMMARY, MANIFEST, RUNS, REPORT, NOTEBOOK].contains(&name) || is_log || is_draft || is_picture
 }
@@ -157,6 +173,7 @@ mod tests {
             assert!(is_run_file(name), "{name}");
         }
         assert!(is_run_file("bridge_0.csv") && is_run_file(".run.toml.20260101T000000Z-1f"));
+        assert!(is_run_file(".report.html.new"));
         assert!(is_run_file(REPORT) && is_run_file(NOTEBOOK) && is_run_file(&picture_name("clock")));
         assert!(is_run_file("vm_0_6.csv.torn") && is_run_file("vms_0-9.csv.torn"));
         for name in [

@@ -13,7 +13,7 @@ mod plots;
 mod window;
 
 pub use notebook::notebook;
-pub use page::{is_page, page};
+pub use page::page;
 pub use window::{ParseWindowError, TimeWindow};
 
 use self::gather::Gathered;

@@ -63,6 +63,8 @@ pub struct Finished {
     pub files: Vec<PathBuf>,
     /// What could not be written after the run's own failure.
     pub unwritten: Option<WriteError>,
+    /// Its folder: as long as this is held, no other run moves there.
+    pub claim: Option<RunFolder>,
 }
 
 /// A run that is ready to start: it fits, its folder is claimed, its manifest says `running`.
@@ -212,11 +214,13 @@ impl Prepared {
             links,
             files: self.paths(&files),
             unwritten: None,
+            claim: None,
         };
         match self.folder.check() {
             Ok(()) => self.write(&mut finished, files, began),
             Err(error) => finished.unwritten = Some(error.into()),
         }
+        finished.claim = Some(self.folder);
         finished
     }
 

@@ -40,6 +40,8 @@ pub struct FinishedSeries {
     pub files: Vec<PathBuf>,
     /// What could not be written at the end.
     pub unwritten: Option<WriteError>,
+    /// Its folder: as long as this is held, no other run moves there.
+    pub claim: Option<RunFolder>,
 }
 
 impl Series {
@@ -75,7 +77,9 @@ impl Series {
         let results = self.make_runs(stop, observer);
         for (k, seed, result) in results {
             match result {
-                Ok(finished) => {
+                Ok(mut finished) => {
+                    // The series' own folder keeps others away, and open files are few.
+                    finished.claim = None;
                     ending = worse(ending, k, &finished.ending);
                     runs.push((k, seed, finished));
                 }
@@ -85,10 +89,11 @@ impl Series {
         if runs.len() < self.runs.get() as usize {
             ending.interrupt();
         }
-        let mut series = FinishedSeries { ending, runs, files: Vec::new(), unwritten: None };
+        let mut series = FinishedSeries { ending, runs, files: Vec::new(), unwritten: None, claim: None };
         if let Err(error) = self.write(&mut series) {
             series.unwritten = Some(error);
         }
+        series.claim = Some(self.folder);
         series
     }
 

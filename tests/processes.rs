@@ -126,7 +126,7 @@ fn three_processes_make_one_run_with_one_result() {
     assert!(checked.starts_with("output: sound: 7 machines, "), "{checked}");
     assert!(out.starts_with("7 machines, 2.0 s, seed 42: complete\n"), "{out}");
     assert!(out.contains("between processes: "), "{out}");
-    assert_eq!(err, "");
+    assert_eq!(err, "Open output/report.html in a browser to look at it.\n");
 }
 
 #[test]
@@ -207,6 +207,7 @@ fn an_interrupted_run_ends_in_all_processes() {
         run.assert_manifest(&path);
         assert!(out.contains("interrupted"), "{out}");
         assert!(err.starts_with("Interrupted after "), "{err}");
+        assert!(path.join("report.html").exists(), "{err}");
         assert!(workers.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()));
     }
 }

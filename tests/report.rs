@@ -227,7 +227,7 @@ fn files_of_a_report_go_where_its_run_goes_and_replace_no_others() {
     assert!(notebook.contains("](report_drift.svg)") && notebook.contains("How large are the jumps"));
     let again = clocklab(path, "report --notebook");
     assert!(String::from_utf8_lossy(&again.stderr).contains("perhaps with words of yours"));
-    done(path, "--quiet --virtual-time --seed 2 --duration 5");
+    done(path, "--quiet --virtual-time --seed 2 --duration 5 --report off");
     assert!(!path.join("output/report.html").exists() && !path.join("output/notebook.md").exists());
 
     fs::write(path.join("mine.html"), "my own").unwrap();
@@ -236,6 +236,59 @@ fn files_of_a_report_go_where_its_run_goes_and_replace_no_others() {
     assert_eq!(fs::read_to_string(path.join("mine.html")).unwrap(), "my own");
     assert_eq!(done(path, "report --out other.html"), "other.html\n");
     assert_eq!(done(path, "report --out other.html"), "other.html\n");
+}
+
+#[test]
+fn a_small_run_leaves_its_page_and_a_large_one_only_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let page = path.join("output/report.html");
+    let told = |line: &str| {
+        let done = clocklab(path, &format!("--virtual-time --seed 3 {line}"));
+        assert_eq!(done.status.code(), Some(0), "{line}");
+        String::from_utf8(done.stderr).unwrap()
+    };
+    assert_eq!(told("--duration 5"), "Open output/report.html in a browser to look at it.\n");
+    let first = fs::read_to_string(&page).unwrap();
+    assert!(first.contains("The log is sound") && data(&first)["whole"] == true);
+    done(path, "report");
+    assert_eq!(fs::read_to_string(&page).unwrap(), first, "it is the page that clocklab report makes");
+    for (line, is_made) in [
+        ("--duration 5 --quiet", true),
+        ("--duration 5 --quiet --report off", false),
+        ("--duration 5 --quiet --log none", false),
+        ("--rates 60 --duration 150 --clocks lamport --quiet", false),
+        ("--rates 60 --duration 150 --clocks lamport --quiet --report on", true),
+        ("--duration 5 --runs 2 --quiet", true),
+    ] {
+        assert_eq!((told(line).as_str(), page.exists()), ("", is_made), "{line}");
+    }
+    let moved = fs::read_dir(path.join("output/previous")).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(moved.filter(|run| run.join("report.html").exists()).count(), 3, "pages go with their runs");
+}
+
+#[test]
+fn a_page_that_cannot_be_made_costs_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (line, word) in [("--log none", "none"), ("--nodes localhost:1,localhost:2 --node 0", "DIR0 DIR1")] {
+        let refused = clocklab(path, &format!("--report on {line}"));
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.contains("invalid value 'on' for '--report'") && told.contains(word), "{told}");
+    }
+    assert!(!path.join("output").exists());
+    fs::create_dir(path.join("output")).unwrap();
+    fs::write(path.join("output/report.html"), "my own").unwrap();
+    for (line, code) in [("", 0), (" --report on", 1)] {
+        let ran = clocklab(path, &format!("--quiet --virtual-time --duration 5{line}"));
+        let told = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(code), "{told}");
+        assert!(told.lines().count() == 1 && told.contains("report.html is no page of clocklab"), "{told}");
+        assert_eq!(fs::read_to_string(path.join("output/report.html")).unwrap(), "my own");
+        let manifest = fs::read_to_string(path.join("output/run.toml")).unwrap();
+        assert!(manifest.starts_with("status = \"complete\""), "{manifest}");
+    }
 }
 
 #[test]

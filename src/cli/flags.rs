@@ -6,6 +6,7 @@ use clap::builder::Styles;
 use clap::{ArgAction, Parser};
 
 use super::after::Command;
+use super::end_report::ReportChoice;
 use crate::network::{Latency, Partition, Probability};
 use crate::nodes::{NodeChoice, NodeList};
 use crate::scenario::{
@@ -119,6 +120,10 @@ pub(super) struct Flags {
     /// Watch the machines, their clocks, queues and messages on the terminal while they run
     #[arg(long, conflicts_with = "quiet", help_heading = "The run")]
     pub(super) tui: bool,
+    /// Whether report.html, a page that shows the run, is made at its end: on, off; auto: up to 25,000 events and
+    /// 20 MB of logs, a matter of milliseconds [default: auto]
+    #[arg(long, value_name = "ON|OFF|AUTO", allow_hyphen_values = true, help_heading = "The run")]
+    pub(super) report: Option<ReportChoice>,
     /// No progress bar, no summary
     #[arg(long, help_heading = "The run")]
     pub(super) quiet: bool,

@@ -1,7 +1,7 @@
 //! `clocklab report`: makes the page, the pictures and the notebook of runs, and writes them beside the logs.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::folders::{Folders, Run};
 use super::{Fatal, failed, say, unreadable};
-use crate::log::{NOTEBOOK, REPORT, picture_name};
+use crate::log::{self, NOTEBOOK, REPORT, picture_name};
 use crate::report::{self, MOST_EVENTS, RunView, TimeWindow};
 
 const REPORTED: &str = "\
@@ -23,9 +23,6 @@ is written into the folder (the first, where several are named); a page that is 
   clocklab report --notebook             a lab notebook for the exercise too, with the plots in it
 
 In the page's address, #event=0-17 chooses an event, and #order=0-17,2-9 asks for the order of two.";
-
-/// Bytes at a file's beginning by which a page of ours is known.
-const BEGINNING: u64 = 1024;
 
 /// The flags of `report`.
 #[derive(Debug, Args)]
@@ -60,12 +57,7 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
             notebook.display()
         )));
     }
-    let most = (MOST_EVENTS / runs.len().max(1)).max(1);
-    let view = |run: &Run| {
-        RunView::read(&run.folders, run.name.clone(), flags.window.unwrap_or_default(), most)
-            .map_err(unreadable)
-    };
-    let views = runs.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    let views = views(&runs, flags.window.unwrap_or_default())?;
     let mut written = vec![page.clone()];
     write(&page, &report::page(&views))?;
     if flags.svg || flags.notebook {
@@ -88,6 +80,22 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes the page of the run or the series in a folder beside its logs.
+pub(super) fn write_page(folder: &Path) -> Result<PathBuf, Fatal> {
+    let page = folder.join(REPORT);
+    refuse_others(&page)?;
+    let runs = Folders { folders: vec![folder.to_owned()] }.runs()?;
+    write(&page, &report::page(&views(&runs, TimeWindow::default())?))?;
+    Ok(page)
+}
+
+/// The runs, ready to be drawn; together they show no more events than a page has room for.
+fn views(runs: &[Run], window: TimeWindow) -> Result<Vec<RunView>, Fatal> {
+    let most = (MOST_EVENTS / runs.len().max(1)).max(1);
+    let view = |run: &Run| RunView::read(&run.folders, run.name.clone(), window, most).map_err(unreadable);
+    runs.iter().map(view).collect()
+}
+
 /// The folder of a run that is named by its folder or by one log.
 fn home(path: &Path) -> &Path {
     if path.is_file() { path.parent().unwrap_or(path) } else { path }
@@ -105,11 +113,10 @@ fn link(folder: &Path, run: Option<&Run>, picture: &str) -> String {
 
 /// A file that is no page of ours is not replaced.
 fn refuse_others(path: &Path) -> Result<(), Fatal> {
-    let mut beginning = Vec::new();
-    match File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning)) {
-        Ok(0) => Ok(()),
-        Ok(_) if report::is_page(&beginning) => Ok(()),
-        Ok(_) => Err(unreadable(format_args!(
+    let is_empty = |path: &Path| fs::metadata(path).map(|file| file.len() == 0);
+    match is_empty(path).and_then(|is_empty| Ok(is_empty || log::is_report(path)?)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(unreadable(format_args!(
             "{} is no page of clocklab report and is not replaced: name another file with --out",
             path.display()
         ))),
@@ -120,9 +127,8 @@ fn refuse_others(path: &Path) -> Result<(), Fatal> {
 
 /// Writes a file whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), Fatal> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.new"));
     let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
         let _ = fs::remove_file(&beside);
     });

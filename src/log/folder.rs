@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::is_same_file;
-use super::{MANIFEST, PREVIOUS, SUMMARY, is_run_file, is_run_folder, manifest};
+use super::{MANIFEST, PREVIOUS, REPORT, SUMMARY, is_report, is_run_file, is_run_folder, manifest};
 
 /// A folder that this run alone writes to, empty of other runs.
 #[derive(Debug)]
@@ -130,6 +130,7 @@ fn run_files(folder: &Path) -> io::Result<Vec<String>> {
         let entry = entry?;
         if let Ok(name) = entry.file_name().into_string()
             && if entry.file_type()?.is_dir() { is_run_folder(&name) } else { is_run_file(&name) }
+            && (name != REPORT || is_report(&entry.path()).unwrap_or(true))
         {
             names.push(name);
         }
@@ -190,6 +191,19 @@ mod tests {
         assert_eq!(read(&path.join("previous/first/run.toml")), manifest);
         assert_eq!(read(&path.join("notes.txt")), "mine");
         assert_eq!(fs::read_dir(path).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_page_goes_with_its_run_and_one_of_that_name_that_is_another_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let manifest = "[run]\nid = \"first\"\n";
+        put(path, &[(REPORT, &format!("<html>{}", super::super::REPORT_MARK)), (MANIFEST, manifest)]);
+        drop(RunFolder::claim(path).unwrap());
+        assert!(path.join("previous/first").join(REPORT).exists() && !path.join(REPORT).exists());
+        put(path, &[(REPORT, "my own")]);
+        assert_eq!(RunFolder::claim(path).unwrap().moved(), None);
+        assert_eq!(read(&path.join(REPORT)), "my own");
     }
 
     #[test]

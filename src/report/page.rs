@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::escape::{Html, json_text};
 use super::head::COLUMNS;
 use super::{RunView, plots};
+use crate::log::REPORT_MARK;
 
 const FRAME: &str = include_str!("page.html");
 const DIAGRAM: &str = include_str!("diagram.html");
@@ -12,16 +13,8 @@ const PLOT_STYLE: &str = include_str!("plot.css");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// How a page of ours can be told from another file.
-const MARK: &str = "<meta name=\"generator\" content=\"clocklab report\">";
-
 /// The most runs of a series that have pictures; the table has all.
 const MOST_RUNS: usize = 20;
-
-/// Whether a file is a page that was made here, by how it begins.
-pub fn is_page(beginning: &[u8]) -> bool {
-    memchr::memmem::find(beginning, MARK.as_bytes()).is_some()
-}
 
 /// The page of one run, or of several side by side.
 pub fn page(runs: &[RunView]) -> String {
@@ -40,6 +33,7 @@ pub fn page(runs: &[RunView]) -> String {
         match name {
             "title" => html.push_str(&Html(&title).to_string()),
             "style" => html.extend([PLOT_STYLE, STYLE]),
+            "mark" => html.push_str(REPORT_MARK),
             "version" => html.push_str(env!("CARGO_PKG_VERSION")),
             "script" => html.push_str(SCRIPT),
             "chooser" => push_chooser(&mut html, shown),
