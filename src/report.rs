@@ -1,25 +1,29 @@
 //! What people look at after a run: a page that opens from disk, pictures, and a notebook for the exercise.
 //!
-//! One pass over the logs gathers what they show; everything else here is drawing. Nothing is printed or written.
+//! One pass over the logs checks them and a second one measures them and gathers what pictures show; everything else
+//! here is drawing. Nothing is printed or written.
 
 mod course;
 mod drawing;
 mod escape;
+mod figures;
 mod gather;
 mod head;
 mod notebook;
 mod page;
 mod plots;
+mod series;
 mod window;
 
 pub use notebook::notebook;
 pub use page::page;
 pub use window::{ParseWindowError, TimeWindow};
 
-use self::gather::Gathered;
+use self::gather::{Gathered, Gathering};
 use crate::check::{self, Report};
 use crate::history::{HistoryError, Model};
 use crate::log::{LogFolder, SavedManifest};
+use crate::stats::{self, Stats};
 
 /// The most events whose rows a page has, over all of its runs.
 pub const MOST_EVENTS: usize = 25_000;
@@ -32,6 +36,7 @@ pub struct RunView {
     manifest: Option<SavedManifest>,
     model: Model,
     verdict: Report,
+    stats: Stats,
     gathered: Gathered,
 }
 
@@ -49,15 +54,18 @@ impl RunView {
         most: usize,
     ) -> Result<Self, HistoryError> {
         let model = Model::of(folders);
-        let gathered = Gathered::read(folders, &model, window, most)?;
+        let logs = folders.iter().map(|folder| folder.logs.len()).sum();
+        let mut gathering = Gathering::new(&model, logs, window, most);
+        let stats = stats::measure_and_show(folders, &mut |row| gathering.add(row))?;
+        let gathered = gathering.finish();
         let verdict = check::check(folders)?;
         let manifest = folders.iter().find_map(|folder| folder.manifest.clone());
-        Ok(Self { name, manifest, model, verdict, gathered })
+        Ok(Self { name, manifest, model, verdict, stats, gathered })
     }
 
     /// The pictures of the run as SVG: what each is called, what it shows, and its text.
     pub fn pictures(&self) -> Vec<Picture> {
-        plots::of(&self.gathered)
+        plots::of(&[self])
             .into_iter()
             .map(|plot| Picture { name: plot.name, title: plot.title.clone(), svg: plot.file() })
             .collect()

@@ -14,9 +14,10 @@ pub use theory::Flow;
 pub use trace::measure_trace;
 
 use self::meter::{Machine, Meter, Whole};
-use crate::history::{HistoryError, Model, Replay};
+use crate::event::MessageId;
+use crate::history::{Delivery, HistoryError, Model, Place, Replay, Step, Visitor};
 use crate::id::VmId;
-use crate::log::{LogFolder, LogPath};
+use crate::log::{LogFolder, LogPath, ReadError, Row};
 use crate::time::Nanos;
 
 /// The measures of one run.
@@ -36,6 +37,48 @@ pub struct Stats {
     pub hosts: Vec<String>,
 }
 
+impl Stats {
+    /// A measure of a machine, by its name.
+    pub fn of(&self, vm: VmId, name: &str) -> Option<f64> {
+        let column = MEASURES.iter().position(|measure| measure.name == name)?;
+        let at = self.machines.binary_search_by_key(&vm, |(vm, _)| *vm).ok()?;
+        self.machines[at].1[column]
+    }
+
+    /// A measure of the whole run, by its name.
+    pub fn total(&self, name: &str) -> Option<f64> {
+        self.totals[TOTALS.iter().position(|total| total.name == name)?]
+    }
+
+    /// A machine's name, or its number where it has none.
+    pub fn name(&self, vm: VmId) -> String {
+        self.hosts.get(vm.index()).cloned().unwrap_or_else(|| vm.to_string())
+    }
+}
+
+/// A meter, and somebody who looks over its shoulder.
+struct Shown<'a, 'b> {
+    meter: Meter<'a>,
+    show: &'b mut dyn FnMut(&Row),
+}
+
+impl<'a> Visitor for Shown<'a, '_> {
+    type Stamp = <Meter<'a> as Visitor>::Stamp;
+
+    fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Self::Stamp>) -> Option<Self::Stamp> {
+        (self.show)(step.row);
+        self.meter.row(step, delivery)
+    }
+
+    fn unreadable(&mut self, error: ReadError) {
+        self.meter.unreadable(error);
+    }
+
+    fn cycle(&mut self, rows: &[(Place, MessageId)]) {
+        self.meter.cycle(rows);
+    }
+}
+
 /// All that the measures of one machine are made of.
 #[derive(Debug)]
 struct Context<'a> {
@@ -48,13 +91,6 @@ struct Context<'a> {
     end: Nanos,
     /// The machines' names, where they have any.
     hosts: &'a [String],
-}
-
-impl Stats {
-    /// A machine's name, or its number where it has none.
-    pub fn name(&self, vm: VmId) -> String {
-        self.hosts.get(vm.index()).cloned().unwrap_or_else(|| vm.to_string())
-    }
 }
 
 impl Context<'_> {
@@ -70,12 +106,22 @@ impl Context<'_> {
 ///
 /// Where the logs cannot be read, or are not of one run. What is malformed in them is left out and warned of.
 pub fn measure(folders: &[LogFolder]) -> Result<Stats, HistoryError> {
+    measure_and_show(folders, &mut |_| {})
+}
+
+/// Measures the logs of one run, and shows every row that can be read to somebody else on the way: causes before
+/// effects, and those of one machine in their order.
+///
+/// # Errors
+///
+/// Where the logs cannot be read, or are not of one run.
+pub fn measure_and_show(folders: &[LogFolder], show: &mut dyn FnMut(&Row)) -> Result<Stats, HistoryError> {
     let model = Model::of(folders);
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
-    let mut meter = Meter::new(&model);
-    let mut replay = Replay::open(&names, false, &mut meter)?;
-    replay.run(&mut meter)?;
-    let mut stats = sum_up(meter, &model, &[]);
+    let mut shown = Shown { meter: Meter::new(&model), show };
+    let mut replay = Replay::open(&names, false, &mut shown)?;
+    replay.run(&mut shown)?;
+    let mut stats = sum_up(shown.meter, &model, &[]);
     for (path, log) in replay.summaries().filter(|(_, log)| log.torn > 0) {
         stats.warnings.push(format!(
             "{}: its last row is torn and was left out ({} bytes)",

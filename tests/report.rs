@@ -292,10 +292,45 @@ fn a_page_that_cannot_be_made_costs_no_run() {
 }
 
 #[test]
+fn the_page_has_what_stats_measures_and_what_theory_expects() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path(), "--seed 42 --rates 6,3,1");
+    let stats: serde_json::Value = serde_json::from_str(&done(folder.path(), "stats --format json")).unwrap();
+    let (machine, whole) = (&stats[0]["machines"][2], &stats[0]["whole"]);
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    let (clock, expected) = (number(&machine["clock"]), number(&machine["clock_expected"]));
+    assert!(page.contains(&format!("<td>{expected:.0}</td><td>{clock:.0}</td>")), "{expected} {clock}");
+    let (queue, grows) = (number(&machine["queue_expected"]), number(&machine["queue_per_minute"]));
+    assert!(page.contains(&format!("<td>{queue:.2}</td><td>{grows:.2}</td>")), "{queue} {grows}");
+    let share = 100.0 * number(&whole["concurrent_share"]);
+    assert!(page.contains(&format!("<dd>{share:.1} %</dd>")), "{share}");
+    let warning = stats[0]["warnings"][0].as_str().unwrap().replacen("machine", "Machine", 1);
+    assert!(page.contains(&warning.replace('\'', "&#39;")), "{warning}");
+    assert!(page.contains("class=\"dashed s2\""), "the saturated machine's expected clock");
+
+    let (line, why) = ("--workload client-server --duration 5", "it is for the scale model alone");
+    assert!(self::page(folder.path(), line).contains(why));
+}
+
+#[test]
 fn several_runs_stand_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let page = page(folder.path(), "--seed 1 --duration 10 --runs 3 --rates 6,3,1");
-    assert!(page.contains("3 runs side by side") && page.contains("60.0 ±0.0"), "{page}");
+    assert!(page.contains("3 runs of 3 machines, seed 1") && page.contains("Runs side by side"));
+    assert!(
+        page.contains("<code>clocklab --duration 10s --rates 6,3,1 --seed 1 --virtual-time --runs 3</code>")
+    );
+    assert!(page.contains("The logs of all runs are sound"));
+    let stats = done(folder.path(), "stats --format csv");
+    let clocks: Vec<f64> = csv::Reader::from_reader(stats.as_bytes())
+        .deserialize::<BTreeMap<String, String>>()
+        .map(Result::unwrap)
+        .filter(|row| row["vm"] == "2")
+        .map(|row| row["clock"].parse().unwrap())
+        .collect();
+    let mean = clocks.iter().sum::<f64>() / 3.0;
+    let deviation = (clocks.iter().map(|clock| (clock - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+    assert!(page.contains(&format!("<td>{mean:.1} ±{deviation:.1}</td>")), "{mean} ±{deviation}");
     assert_eq!(page.matches("<section class=\"run\">").count(), 3);
     done(folder.path(), "report --notebook");
     let notebook = fs::read_to_string(folder.path().join("output/notebook.md")).unwrap();

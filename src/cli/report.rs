@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::folders::{Folders, Run};
 use super::{Fatal, failed, say, unreadable};
-use crate::log::{self, NOTEBOOK, REPORT, picture_name};
+use crate::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
 use crate::report::{self, MOST_EVENTS, RunView, TimeWindow};
+use crate::scenario::Settings;
 
 const REPORTED: &str = "\
 The page report.html holds everything it needs and opens from disk: what was run and the verdict of check, the
@@ -59,7 +60,7 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
     }
     let views = views(&runs, flags.window.unwrap_or_default())?;
     let mut written = vec![page.clone()];
-    write(&page, &report::page(&views))?;
+    write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
     if flags.svg || flags.notebook {
         for (run, view) in runs.iter().zip(&views) {
             let beside = run.folders.first().map_or(folder, |folder| home(&folder.path));
@@ -85,8 +86,14 @@ pub(super) fn write_page(folder: &Path) -> Result<PathBuf, Fatal> {
     let page = folder.join(REPORT);
     refuse_others(&page)?;
     let runs = Folders { folders: vec![folder.to_owned()] }.runs()?;
-    write(&page, &report::page(&views(&runs, TimeWindow::default())?))?;
+    let views = views(&runs, TimeWindow::default())?;
+    write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
     Ok(page)
+}
+
+/// The settings of a series, whose runs are in a folder.
+fn series(folder: &Path, runs: &[Run]) -> Option<Settings> {
+    log::read_settings(&folder.join(MANIFEST)).ok().filter(|_| runs.len() > 1)
 }
 
 /// The runs, ready to be drawn; together they show no more events than a page has room for.

@@ -36,6 +36,8 @@ pub(super) enum Mark {
     Steps { colour: usize, points: Vec<(f64, f64)> },
     /// A line from point to point.
     Line { colour: usize, points: Vec<(f64, f64)> },
+    /// A thin dashed line from point to point.
+    Dashed { class: String, points: Vec<(f64, f64)> },
     /// What lies between two lines.
     Band { class: String, low: Vec<(f64, f64)>, high: Vec<(f64, f64)> },
     /// A bar from one x to another, and from one y to another.
@@ -197,7 +199,14 @@ impl Svg<'_> {
             if x + width > WIDTH {
                 break;
             }
-            write!(f, "<rect class=\"{class}\" x=\"{x:.0}\" y=\"24\" width=\"10\" height=\"8\" rx=\"2\"/>")?;
+            if class.starts_with("dashed") {
+                write!(f, "<path class=\"{class}\" d=\"M{x:.0} 28h12\"/>")?;
+            } else {
+                write!(
+                    f,
+                    "<rect class=\"{class}\" x=\"{x:.0}\" y=\"24\" width=\"10\" height=\"8\" rx=\"2\"/>"
+                )?;
+            }
             write!(f, "<text class=\"key\" x=\"{:.0}\" y=\"32\">{}</text>", x + 14.0, Html(name))?;
             x += width + 6.0;
         }
@@ -226,7 +235,7 @@ impl Svg<'_> {
     fn y_axis(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plot = self.plot;
         let (left, right) = (plot.left(), WIDTH - RIGHT);
-        for (index, row) in (0_u32..).zip(&plot.rows) {
+        for (index, row) in (0_u32..).zip(&plot.rows).filter(|(_, row)| !row.is_empty()) {
             let y = plot.y_at(plot.y.most - f64::from(index) - 0.5) + 4.0;
             let (name, below) = row.split_once('\n').unwrap_or((row, ""));
             let (x, y) = (left - 6.0, if below.is_empty() { y } else { y - 7.0 });
@@ -272,6 +281,9 @@ impl Svg<'_> {
             Mark::Line { colour, points } => {
                 let d = self.line(points, 'M');
                 write!(f, "<path class=\"line s{colour} dash{}\" d=\"{d}\"/>", colour % 3)
+            }
+            Mark::Dashed { class, points } => {
+                write!(f, "<path class=\"dashed {class}\" d=\"{}\"/>", self.line(points, 'M'))
             }
             Mark::Band { class, low, high } => {
                 let back: Vec<_> = low.iter().rev().copied().collect();

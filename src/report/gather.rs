@@ -1,14 +1,15 @@
-//! What a run's logs show, gathered in one pass over them: each machine's counts and course, and a window of rows.
+//! What pictures of a run are made of, gathered while its logs are measured: each machine's course, and a window of
+//! rows.
 
 use std::collections::BTreeMap;
 
 use super::course::{Course, Point};
 use super::window::{Kept, MOST_LINES, TimeWindow, Window};
-use crate::history::{HistoryError, Model};
+use crate::history::Model;
 use crate::id::VmId;
-use crate::log::{EventKind, LogFolder, LogPath, ReadError, Row, RowReader};
-use crate::tally::Tally;
-use crate::time::{Nanos, Rate};
+use crate::log::{EventKind, Row};
+use crate::scenario::Scenario;
+use crate::time::{Nanos, Rate, Schedule};
 
 /// Steps of time of all machines together, which bounds the memory they take.
 const ALL_STEPS: usize = 100_000;
@@ -26,8 +27,6 @@ pub(super) struct Gathered {
     pub(super) duration: Nanos,
     /// The rows of the diagram.
     pub(super) kept: Kept,
-    /// Rows that cannot be read, and were left out.
-    pub(super) unreadable: u64,
 }
 
 /// One machine.
@@ -35,8 +34,8 @@ pub(super) struct Gathered {
 pub(super) struct Machine {
     pub(super) vm: VmId,
     pub(super) rate: Option<Rate>,
-    pub(super) tally: Tally,
-    pub(super) lost: u64,
+    /// Internal events, sends and receives.
+    pub(super) kinds: [u64; 3],
     pub(super) lamport: u64,
     /// How often the clock jumped how far.
     pub(super) jumps: BTreeMap<u64, u64>,
@@ -58,48 +57,60 @@ struct Growing {
 /// Jumps beyond this are counted in steps, so that a faulty log takes no more memory than a sound one.
 const FINE_JUMPS: u64 = 256;
 
-impl Gathered {
-    /// Reads the logs of one run.
-    pub(super) fn read(
-        folders: &[LogFolder],
-        model: &Model,
-        window: TimeWindow,
-        most: usize,
-    ) -> Result<Self, HistoryError> {
-        let names: Vec<&LogPath> = folders.iter().flat_map(|folder| &folder.logs).collect();
-        let count = model.vms().map_or(names.len(), |vms| vms as usize).max(1);
-        let steps = (ALL_STEPS / count).clamp(32, 240);
-        let duration = model.scenario().map_or(0, |scenario| scenario.duration().get());
-        let new = |vm| Growing::new(vm, model, Course::new(duration / steps as u64 + 1, steps), count);
-        let mut machines: BTreeMap<VmId, Growing> = BTreeMap::new();
-        let mut window = Window::new(window, most);
-        let mut unreadable = 0;
-        for name in names {
-            let mut reader = RowReader::open(&name.path)?;
-            loop {
-                match reader.next_row() {
-                    Ok(Some(row)) => {
-                        machines.entry(row.vm).or_insert_with(|| new(row.vm)).add(row);
-                        if row.vm.index() < MOST_LINES {
-                            window.add(row);
-                        }
-                    }
-                    Ok(None) => break,
-                    Err(error @ ReadError::Read { .. }) => return Err(error.into()),
-                    Err(_) => unreadable += 1,
-                }
-            }
+/// A run while its rows come in.
+#[derive(Debug)]
+pub(super) struct Gathering<'a> {
+    model: &'a Model,
+    /// How many machines there are, as far as that is known.
+    count: usize,
+    /// How many steps a course has.
+    steps: usize,
+    duration: Nanos,
+    machines: BTreeMap<VmId, Growing>,
+    window: Window,
+}
+
+impl<'a> Gathering<'a> {
+    /// Nothing yet of a run of so many logs. Of its rows those of a window are kept, as many as `most`.
+    pub(super) fn new(model: &'a Model, logs: usize, window: TimeWindow, most: usize) -> Self {
+        let count = model.vms().map_or(logs, |vms| vms as usize).max(1);
+        Self {
+            model,
+            count,
+            steps: (ALL_STEPS / count).clamp(32, 240),
+            duration: model.scenario().map_or(Nanos::ZERO, Scenario::duration),
+            machines: BTreeMap::new(),
+            window: Window::new(window, most),
         }
-        let duration = Nanos::new(duration);
-        Ok(Self { duration, ..Self::of(machines.into_values().collect(), window.finish(), unreadable) })
     }
 
-    fn of(machines: Vec<Growing>, kept: Kept, unreadable: u64) -> Self {
+    /// Adds a row; those of one machine come in their order.
+    pub(super) fn add(&mut self, row: &Row) {
+        let Self { model, count, steps, duration, .. } = *self;
+        let new = || {
+            let course = Course::new(duration.get() / steps as u64 + 1, steps);
+            Growing::new(row.vm, model, course, count)
+        };
+        self.machines.entry(row.vm).or_insert_with(new).add(row);
+        if row.vm.index() < MOST_LINES {
+            self.window.add(row);
+        }
+    }
+
+    /// What has come in.
+    pub(super) fn finish(self) -> Gathered {
+        let gathered = Gathered::of(self.machines.into_values().collect(), self.window.finish());
+        Gathered { duration: self.duration, ..gathered }
+    }
+}
+
+impl Gathered {
+    fn of(machines: Vec<Growing>, kept: Kept) -> Self {
         let end = machines.iter().map(|growing| growing.last).max().unwrap_or_default();
         let step = machines.iter().map(|growing| growing.course.step()).max().unwrap_or(1);
         let count = usize::try_from(end.get() / step).unwrap_or(0) + 1;
         let machines = machines.into_iter().map(|growing| growing.finish(step, count)).collect();
-        Self { machines, step: Nanos::new(step), end, duration: end, kept, unreadable }
+        Self { machines, step: Nanos::new(step), end, duration: end, kept }
     }
 
     /// Where an axis of time ends: where the run was to end, if it nearly came that far.
@@ -110,12 +121,7 @@ impl Gathered {
 
     /// All events.
     pub(super) fn events(&self) -> u64 {
-        self.machines.iter().map(|machine| machine.tally.events).sum()
-    }
-
-    /// The largest final Lamport clock.
-    pub(super) fn largest(&self) -> u64 {
-        self.machines.iter().map(|machine| machine.lamport).max().unwrap_or(0)
+        self.machines.iter().map(Machine::events).sum()
     }
 
     /// The largest Lamport clock of all machines at the end of each step.
@@ -127,21 +133,20 @@ impl Gathered {
 }
 
 impl Machine {
-    /// The mean jump: they add up to the clock.
-    pub(super) fn mean_jump(&self) -> f64 {
-        if self.tally.events == 0 { 0.0 } else { as_f64(self.lamport) / as_f64(self.tally.events) }
+    /// All its events.
+    pub(super) fn events(&self) -> u64 {
+        self.kinds.iter().sum()
     }
 }
 
 impl Growing {
     fn new(vm: VmId, model: &Model, course: Course, count: usize) -> Self {
         let by_event = (count <= MOST_LINES).then(|| Course::new(1, 480));
-        let rate = model.schedule(vm).map(crate::time::Schedule::rate);
+        let rate = model.schedule(vm).map(Schedule::rate);
         let machine = Machine {
             vm,
             rate,
-            tally: Tally::default(),
-            lost: 0,
+            kinds: [0; 3],
             lamport: 0,
             jumps: BTreeMap::new(),
             course: Vec::new(),
@@ -155,18 +160,13 @@ impl Growing {
         let jump = row.lamport.saturating_sub(std::mem::replace(&mut machine.lamport, row.lamport));
         let queue = row.queue.unwrap_or(0);
         if let Some(by_event) = by_event {
-            by_event.add(machine.tally.events, row.lamport, jump, queue);
+            by_event.add(machine.events(), row.lamport, jump, queue);
         }
-        machine.tally.add(jump, queue);
-        match row.kind {
-            EventKind::Internal => {}
-            EventKind::Send => {
-                machine.tally.sends += 1;
-                machine.tally.sent += row.peers.len() as u64;
-                machine.lost += row.lost.len() as u64;
-            }
-            EventKind::Receive => machine.tally.receives += 1,
-        }
+        machine.kinds[match row.kind {
+            EventKind::Internal => 0,
+            EventKind::Send => 1,
+            EventKind::Receive => 2,
+        }] += 1;
         let coarse = |jump: u64| if jump <= FINE_JUMPS { jump } else { jump.next_power_of_two() };
         *machine.jumps.entry(coarse(jump)).or_default() += 1;
         *last = row.elapsed.max(*last);

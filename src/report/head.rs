@@ -1,20 +1,14 @@
-//! What stands above the pictures: what was run, how to run it again, whether its logs are right, and the machines
-//! in a table.
+//! What stands above the pictures: what was run, how to run it again, and whether its logs are right.
 
 use std::fmt::Write;
 
 use super::RunView;
 use super::drawing::number;
 use super::escape::Html;
-use super::gather::{Machine, as_f64};
+use super::gather::as_f64;
 use super::window::MOST_LINES;
-use crate::scenario::{Scenario, Settings};
+use crate::scenario::{Scenario, SeedNumber, Settings};
 use crate::seed::Seed;
-
-/// The most machines that have a row each.
-const MOST_ROWS: usize = 100;
-/// How many of more machines have one.
-const FIRST_ROWS: usize = 20;
 
 /// The most faults that are told.
 const MOST_FAULTS: usize = 10;
@@ -42,37 +36,15 @@ impl RunView {
         }
     }
 
-    /// The settings that are not the usual ones, by the names of their flags.
-    fn chosen(&self) -> Vec<(String, String)> {
-        let Some(scenario) = self.model.scenario() else { return Vec::new() };
-        let usual = Scenario::new(&Settings::default(), Seed(0)).map(|usual| texts(&usual.settings()));
-        let usual = usual.unwrap_or_default();
-        let mut chosen = texts(&scenario.settings());
-        chosen.retain(|setting| !usual.contains(setting) && !NOT_OF_THE_MODEL.contains(&setting.0.as_str()));
-        // Virtual time has a latency of its own where none is asked for.
-        chosen.retain(|(key, value)| {
-            let is_usual =
-                scenario.settings().latency.is_some_and(|_| value == &Settings::VIRTUAL_LATENCY.to_string());
-            !(key == "latency" && scenario.is_virtual() && is_usual)
-        });
-        chosen
+    /// The run's seed, where it is known.
+    pub(super) fn seed(&self) -> Option<SeedNumber> {
+        self.manifest.as_ref()?.settings.seed
     }
 
     /// The command that makes the run again.
     pub(super) fn command(&self) -> Option<String> {
-        let manifest = self.manifest.as_ref()?;
-        let mut command = "clocklab".to_owned();
-        for (key, value) in self.chosen() {
-            match value.as_str() {
-                "true" => command.extend([" --", &key]),
-                _ => command.extend([" --", &key, " ", &value]),
-            }
-        }
-        if let Some(seed) = manifest.settings.seed.filter(|_| !command.contains(" --seed ")) {
-            let _ = write!(command, " --seed {seed}");
-        }
-        let is_short = command.len() <= LONGEST_COMMAND;
-        Some(if is_short { command } else { format!("clocklab --scenario {}/run.toml", self.name) })
+        let settings = &self.manifest.as_ref()?.settings;
+        Some(command(self.model.scenario()?, settings, &self.name))
     }
 
     /// Everything above the pictures.
@@ -90,11 +62,7 @@ impl RunView {
         html.push_str("</p>");
         self.push_verdict(&mut html);
         if let Some(command) = self.command() {
-            let _ = write!(
-                html,
-                "<div class=\"command\"><span>Run it again</span><code>{}</code><button type=\"button\" class=\"copy\">Copy</button></div>",
-                Html(command)
-            );
+            push_command(&mut html, &command);
         }
         self.push_settings(&mut html);
         html
@@ -126,44 +94,13 @@ impl RunView {
             html.push_str("</ol>");
         }
         html.push_str("</div>");
-        let notes = self.notes();
-        if !notes.is_empty() {
-            html.push_str("<ul class=\"notes\">");
-            for note in notes {
-                let _ = write!(html, "<li>{}</li>", Html(note));
-            }
-            html.push_str("</ul>");
-        }
+        push_notes(html, &self.notes());
     }
 
     /// What a person should know before they trust what they see.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        for (path, bytes) in &self.verdict.torn {
-            notes.push(format!("{}: its last row is torn and was left out ({bytes} bytes)", path.display()));
-        }
+        let mut notes: Vec<String> = self.stats.warnings.iter().map(|warning| sentence(warning)).collect();
         notes.extend(self.verdict.unchecked.iter().map(|note| format!("Not checked: {note}.")));
-        if self.gathered.unreadable > 0 {
-            notes.push(format!("{} rows cannot be read and are left out.", self.gathered.unreadable));
-        }
-        let growing = self.gathered.machines.iter().filter(|machine| {
-            let quarter = machine.course.len() * 3 / 4;
-            let before = machine.course.get(quarter).map_or(0, |point| point.last_queue);
-            machine.tally.queue > 10 && machine.tally.queue > before + before / 8
-        });
-        let growing: Vec<String> = growing.map(|machine| machine.vm.to_string()).collect();
-        if !growing.is_empty() && growing.len() <= 12 {
-            let plural = if growing.len() == 1 { "Machine" } else { "Machines" };
-            notes.push(format!(
-                "{plural} {} could not keep up: more messages came than were received, and the queue still grew at the end.",
-                growing.join(", ")
-            ));
-        } else if !growing.is_empty() {
-            notes.push(format!(
-                "{} machines could not keep up: their queues still grew at the end.",
-                growing.len()
-            ));
-        }
         notes
     }
 
@@ -175,34 +112,6 @@ impl RunView {
             let _ = write!(html, "<div><dt>{}</dt><dd>{}</dd></div>", Html(key), Html(value));
         }
         html.push_str("</dl></details>");
-    }
-
-    /// The machines as a table.
-    pub(super) fn table(&self) -> String {
-        let machines = &self.gathered.machines;
-        let mut html = String::from("<div class=\"table\"><table><thead><tr>");
-        for (name, _) in COLUMNS {
-            let _ = write!(html, "<th scope=\"col\">{name}</th>");
-        }
-        html.push_str("</tr></thead><tbody>");
-        let shown = if machines.len() <= MOST_ROWS { machines.len() } else { FIRST_ROWS };
-        let largest = self.gathered.largest();
-        for machine in &machines[..shown] {
-            html.push_str("<tr>");
-            for (_, value) in COLUMNS {
-                let _ = write!(html, "<td>{}</td>", value(machine, largest));
-            }
-            html.push_str("</tr>");
-        }
-        html.push_str("</tbody></table></div>");
-        if shown < machines.len() {
-            let _ = write!(
-                html,
-                "<p class=\"sub\">The first {shown} of {} machines; summary.csv has all.</p>",
-                number(as_f64(machines.len() as u64))
-            );
-        }
-        html
     }
 
     /// What the diagram leaves out, in words; nothing where it leaves nothing out.
@@ -234,27 +143,67 @@ impl RunView {
     }
 }
 
-type Value = fn(&Machine, u64) -> String;
+/// A warning as a sentence.
+fn sentence(warning: &str) -> String {
+    match warning.strip_prefix("machine ") {
+        Some(rest) => format!("Machine {rest}."),
+        None => format!("{warning}."),
+    }
+}
 
-/// The columns of the table of machines, as in the summary that a run prints.
-pub(super) const COLUMNS: [(&str, Value); 13] = [
-    ("machine", |m, _| m.vm.to_string()),
-    ("rate/s", |m, _| m.rate.map_or_else(|| "–".to_owned(), |rate| rate.to_string())),
-    ("events", |m, _| whole(m.tally.events)),
-    ("internal", |m, _| whole(m.tally.internal())),
-    ("send", |m, _| whole(m.tally.sends)),
-    ("receive", |m, _| whole(m.tally.receives)),
-    ("clock", |m, _| whole(m.lamport)),
-    ("drift", |m, largest| number(as_f64(m.lamport) - as_f64(largest))),
-    ("jump mean", |m, _| format!("{:.2}", m.mean_jump())),
-    ("jump max", |m, _| whole(m.tally.largest_jump)),
-    ("queue mean", |m, _| format!("{:.2}", m.tally.mean_queue())),
-    ("queue max", |m, _| whole(m.tally.longest_queue.into())),
-    ("queue last", |m, _| whole(m.tally.queue.into())),
-];
+/// The settings that are not the usual ones, by the names of their flags.
+fn chosen(scenario: &Scenario) -> Vec<(String, String)> {
+    let usual = Scenario::new(&Settings::default(), Seed(0)).map(|usual| texts(&usual.settings()));
+    let usual = usual.unwrap_or_default();
+    let settings = scenario.settings();
+    let mut chosen = texts(&settings);
+    chosen.retain(|setting| !usual.contains(setting) && !NOT_OF_THE_MODEL.contains(&setting.0.as_str()));
+    // Virtual time has a latency of its own where none is asked for.
+    chosen.retain(|(key, value)| {
+        let is_usual = settings.latency.is_some_and(|_| value == &Settings::VIRTUAL_LATENCY.to_string());
+        !(key == "latency" && scenario.is_virtual() && is_usual)
+    });
+    chosen
+}
 
-fn whole(count: u64) -> String {
-    number(as_f64(count))
+/// The command that makes a run or a series again, which is in that folder.
+pub(super) fn command(scenario: &Scenario, settings: &Settings, folder: &str) -> String {
+    let mut command = "clocklab".to_owned();
+    for (key, value) in chosen(scenario) {
+        match value.as_str() {
+            "true" => command.extend([" --", &key]),
+            _ => command.extend([" --", &key, " ", &value]),
+        }
+    }
+    if let Some(seed) = settings.seed.filter(|_| !command.contains(" --seed ")) {
+        let _ = write!(command, " --seed {seed}");
+    }
+    if let Some(processes) = settings.processes {
+        let _ = write!(command, " --processes {processes}");
+    }
+    if let Some(runs) = settings.runs {
+        let _ = write!(command, " --runs {runs}");
+    }
+    if command.len() <= LONGEST_COMMAND { command } else { format!("clocklab --scenario {folder}/run.toml") }
+}
+
+/// A command to be copied.
+pub(super) fn push_command(html: &mut String, command: &str) {
+    let _ = write!(
+        html,
+        "<div class=\"command\"><span>Run it again</span><code>{}</code><button type=\"button\" class=\"copy\">Copy</button></div>",
+        Html(command)
+    );
+}
+
+/// Notes in a list, where there are any.
+pub(super) fn push_notes(html: &mut String, notes: &[String]) {
+    if notes.is_empty() {
+        return;
+    }
+    html.push_str("<ul class=\"notes\">");
+    notes.iter().for_each(|note| html.push_str(&format!("<li>{}</li>", Html(note))));
+    html.push_str("</ul>");
 }
 
 /// Settings as people type them.

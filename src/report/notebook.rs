@@ -3,9 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::RunView;
+use super::figures::{self, MACHINES};
 use super::gather::Machine;
-use super::head::COLUMNS;
-use super::page::comparison;
 
 /// A question of the exercise, the pictures that answer it, and what the numbers of a run say.
 type Question = (&'static str, &'static [&'static str], fn(&RunView) -> String);
@@ -37,14 +36,11 @@ fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str)
     }
     for run in runs {
         writeln!(out, "\n### {}\n", run.name)?;
-        let largest = run.gathered.largest();
-        let cells = |machine: &Machine| COLUMNS.iter().map(|(_, value)| value(machine, largest)).collect();
-        let rows: Vec<Vec<String>> = run.gathered.machines.iter().take(20).map(cells).collect();
-        write_table(out, &rows)?;
+        write_table(out, &figures::rows(&[run], MACHINES))?;
     }
     if runs.len() > 1 {
         writeln!(out, "\n### All runs: mean ± standard deviation\n")?;
-        write_table(out, &comparison(runs))?;
+        write_table(out, &figures::rows(&runs.iter().collect::<Vec<_>>(), MACHINES))?;
     }
     for (question, pictures, says) in QUESTIONS {
         writeln!(out, "\n## {question}\n")?;
@@ -73,7 +69,9 @@ fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str)
 }
 
 fn write_table(out: &mut String, rows: &[Vec<String>]) -> fmt::Result {
-    let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<String> = std::iter::once("machine".to_owned())
+        .chain(MACHINES.iter().map(|column| column.heading.replace('\n', " ")))
+        .collect();
     writeln!(out, "| {} |\n|{}", names.join(" | "), "---:|".repeat(names.len()))?;
     rows.iter().try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
 }
@@ -84,38 +82,40 @@ fn each(run: &RunView, says: impl Fn(&Machine) -> String) -> String {
     machines.map(says).collect::<Vec<_>>().join("; ")
 }
 
+/// A measure of a machine.
+fn of(run: &RunView, machine: &Machine, measure: &str) -> f64 {
+    run.stats.of(machine.vm, measure).unwrap_or(0.0)
+}
+
 fn jumps(run: &RunView) -> String {
     each(run, |m| {
-        format!(
-            "machine {} jumps by {:.2} on the mean and {} at most",
-            m.vm,
-            m.mean_jump(),
-            m.tally.largest_jump
-        )
+        let (mean, most) = (of(run, m, "jump_mean"), of(run, m, "jump_max"));
+        format!("machine {} jumps by {mean:.2} on the mean and {most} at most", m.vm)
     })
 }
 
 fn drift(run: &RunView) -> String {
-    let largest = run.gathered.largest();
     each(run, |m| {
-        format!("machine {} ends at {}, {} behind the largest", m.vm, m.lamport, largest - m.lamport)
+        let behind = -of(run, m, "clock_drift");
+        format!("machine {} ends at {}, {behind:.0} behind the largest", m.vm, m.lamport)
     })
 }
 
 fn gaps(run: &RunView) -> String {
     each(run, |m| {
         let with: u64 = m.jumps.iter().filter(|(jump, _)| **jump > 1).map(|(_, count)| count).sum();
-        let gap = m.tally.largest_jump.saturating_sub(1);
+        let gap = (of(run, m, "jump_max") - 1.0).max(0.0);
         format!(
             "machine {} leaves values out before {with} of its {} events, {gap} at most at once",
-            m.vm, m.tally.events
+            m.vm,
+            m.events()
         )
     })
 }
 
 fn queues(run: &RunView) -> String {
     each(run, |m| {
-        let (mean, most, last) = (m.tally.mean_queue(), m.tally.longest_queue, m.tally.queue);
+        let [mean, most, last] = ["queue_mean", "queue_max", "queue_last"].map(|name| of(run, m, name));
         format!(
             "machine {} has {mean:.2} messages waiting on the mean, {most} at most, {last} at the end",
             m.vm

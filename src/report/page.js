@@ -573,15 +573,14 @@ class Diagram {
     this.draw();
   }
   remember() {
-    if (!this.isFirst) return;
     const names = this.chosen.map((i) => this.h.name(i));
-    const hash = names.length === 2 ? "#order=" + names.join(",") : names.length === 1 ? "#event=" + names[0] : "";
+    const run = this.index ? "run=" + (this.index + 1) : "";
+    const asked = names.length === 2 ? "order=" + names.join(",") : names.length === 1 ? "event=" + names[0] : "";
+    const hash = run || asked ? "#" + [run, asked].filter(Boolean).join("&") : "";
     if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname + location.search);
   }
-  /** What the address asks for: #event=0-17, #order=0-17,2-9 or #cut=12.5. */
-  recall() {
-    const [key, value] = decodeURIComponent(location.hash.slice(1)).split("=");
-    if (!value) return;
+  /** What the address asks for: event=0-17, order=0-17,2-9 or cut=12.5. */
+  recall(key, value) {
     if (key === "cut") {
       $(".cut-on", this.root).checked = true;
       $(".cut-at", this.root).value = 1000 * (Number(value) - this.least) / (this.most - this.least);
@@ -706,18 +705,25 @@ function open(section, index) {
   if (diagrams[index]) return;
   const diagram = new Diagram($(".diagram", section), new History(JSON.parse($(".data", section).textContent)));
   diagrams[index] = diagram;
-  diagram.isFirst = index === 0;
-  all("svg[data-values]", section).forEach(liven);
+  diagram.index = index;
 }
+all("svg[data-values]").forEach(liven);
 const runs = all("section.run");
 const pick = (index) => {
   runs.forEach((section, k) => { section.hidden = k !== index; });
   if (runs[index]) open(runs[index], index);
 };
-pick(0);
 const chooser = $(".chooser select");
-if (chooser) chooser.addEventListener("input", () => pick(Number(chooser.value)));
-const recall = () => { if (diagrams[0]) diagrams[0].recall(); };
+if (chooser) chooser.addEventListener("input", () => { pick(Number(chooser.value)); diagrams[chooser.value].remember(); });
+/** An address such as #run=2&event=0-17. */
+function recall() {
+  const asked = new Map(decodeURIComponent(location.hash.slice(1)).split("&").map((part) => part.split("=")));
+  const index = Math.max(0, Math.min(runs.length - 1, (Number(asked.get("run")) || 1) - 1));
+  pick(index);
+  if (chooser) chooser.value = index;
+  asked.delete("run");
+  for (const [key, value] of asked) if (value && diagrams[index]) diagrams[index].recall(key, value);
+}
 recall();
 addEventListener("hashchange", recall);
 for (const button of all(".copy")) button.addEventListener("click", () => {

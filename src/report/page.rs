@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::escape::{Html, json_text};
-use super::head::COLUMNS;
-use super::{RunView, plots};
+use super::{RunView, figures, plots, series};
 use crate::log::REPORT_MARK;
+use crate::scenario::Settings;
 
 const FRAME: &str = include_str!("page.html");
 const DIAGRAM: &str = include_str!("diagram.html");
@@ -16,8 +16,8 @@ const SCRIPT: &str = include_str!("page.js");
 /// The most runs of a series that have pictures; the table has all.
 const MOST_RUNS: usize = 20;
 
-/// The page of one run, or of several side by side.
-pub fn page(runs: &[RunView]) -> String {
+/// The page of one run, or of several side by side; of a series with the settings that it was made with.
+pub fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
     let title = match runs {
         [run] => format!("{} – clocklab", run.headline()),
         runs => format!("{} runs – clocklab", runs.len()),
@@ -36,10 +36,10 @@ pub fn page(runs: &[RunView]) -> String {
             "mark" => html.push_str(REPORT_MARK),
             "version" => html.push_str(env!("CARGO_PKG_VERSION")),
             "script" => html.push_str(SCRIPT),
-            "chooser" => push_chooser(&mut html, shown),
             _ => {
                 if runs.len() > 1 {
-                    push_comparison(&mut html, runs);
+                    series::push_series(&mut html, runs, settings);
+                    push_chooser(&mut html, shown, runs.len());
                 }
                 shown.iter().for_each(|run| push_run(&mut html, run));
             }
@@ -49,31 +49,40 @@ pub fn page(runs: &[RunView]) -> String {
     html
 }
 
-fn push_chooser(html: &mut String, runs: &[RunView]) {
-    if runs.len() < 2 {
-        return;
-    }
-    html.push_str("<label class=\"chooser\">Run <select>");
-    for (index, run) in runs.iter().enumerate() {
+fn push_chooser(html: &mut String, shown: &[RunView], all: usize) {
+    html.push_str("<div class=\"pick\"><h2>One run</h2><label class=\"chooser\">Which one <select>");
+    for (index, run) in shown.iter().enumerate() {
         let _ = write!(html, "<option value=\"{index}\">{}</option>", Html(&run.name));
     }
-    html.push_str("</select></label>");
+    html.push_str("</select></label></div>");
+    if shown.len() < all {
+        let _ =
+            write!(html, "<p class=\"sub\">The page has the events of the first {} runs.</p>", shown.len());
+    }
 }
 
 fn push_run(html: &mut String, run: &RunView) {
     let _ = write!(html, "<section class=\"run\">{}", run.head());
-    let _ = write!(html, "<section><h3>Machines</h3>{}</section>", run.table());
+    figures::push_machines(html, &[run]);
     let (before, after) = DIAGRAM.split_once("{{left-out}}").unwrap_or((DIAGRAM, ""));
     html.push_str(before);
     for words in run.left_out() {
         let _ = write!(html, "<p class=\"sub left-out\">{}</p>", Html(words));
     }
     html.push_str(after);
-    html.push_str("<section><h3>Over time</h3><p class=\"sub\">Point at a picture for its values.</p><div class=\"plots\">");
-    plots::of(&run.gathered).iter().for_each(|plot| html.push_str(&plot.part()));
-    html.push_str("</div></section><script type=\"application/json\" class=\"data\">");
+    push_plots(html, &[run]);
+    figures::push_theory(html, &[run]);
+    figures::push_whole(html, &[run]);
+    html.push_str("<script type=\"application/json\" class=\"data\">");
     push_data(html, run);
     html.push_str("</script></section>\n");
+}
+
+/// The pictures.
+pub(super) fn push_plots(html: &mut String, runs: &[&RunView]) {
+    html.push_str("<section><h3>Over time</h3><p class=\"sub\">Point at a picture for its values.</p><div class=\"plots\">");
+    plots::of(runs).iter().for_each(|plot| html.push_str(&plot.part()));
+    html.push_str("</div></section>");
 }
 
 fn push_data(html: &mut String, run: &RunView) {
@@ -96,68 +105,4 @@ fn push_data(html: &mut String, run: &RunView) {
         is_whole || has_causes,
         rates.join(",")
     );
-}
-
-/// Several runs side by side: of each machine the mean and the spread of every column.
-fn push_comparison(html: &mut String, runs: &[RunView]) {
-    let _ = write!(html, "<section class=\"comparison\"><h3>{} runs side by side</h3>", runs.len());
-    html.push_str("<p class=\"sub\">Mean and standard deviation over the runs.</p><div class=\"table\"><table><thead><tr>");
-    for (name, _) in COLUMNS {
-        let _ = write!(html, "<th scope=\"col\">{name}</th>");
-    }
-    html.push_str("</tr></thead><tbody>");
-    for row in comparison(runs) {
-        html.push_str("<tr>");
-        for cell in row {
-            let _ = write!(html, "<td>{}</td>", Html(cell));
-        }
-        html.push_str("</tr>");
-    }
-    html.push_str("</tbody></table></div>");
-    let faulty: Vec<&str> =
-        runs.iter().filter(|run| !run.verdict.is_sound()).map(|run| run.name.as_str()).collect();
-    if faulty.is_empty() {
-        html.push_str("<p class=\"sub\">The logs of all runs are sound.</p>");
-    } else {
-        let _ = write!(html, "<p class=\"sub\">Faults were found in {}.</p>", Html(faulty.join(", ")));
-    }
-    if runs.len() > MOST_RUNS {
-        let _ = write!(html, "<p class=\"sub\">The first {MOST_RUNS} runs have pictures below.</p>");
-    }
-    html.push_str("</section>");
-}
-
-/// The rows of the comparison: the machine, and of each column the mean and the standard deviation.
-pub(super) fn comparison(runs: &[RunView]) -> Vec<Vec<String>> {
-    let most = runs.iter().map(|run| run.gathered.machines.len()).max().unwrap_or(0).min(100);
-    let mut rows = Vec::with_capacity(most);
-    for index in 0..most {
-        let machines: Vec<_> = runs
-            .iter()
-            .filter_map(|run| Some((run.gathered.machines.get(index)?, run.gathered.largest())))
-            .collect();
-        let mut row = Vec::with_capacity(COLUMNS.len());
-        for (column, (_, value)) in COLUMNS.iter().enumerate() {
-            let texts: Vec<String> =
-                machines.iter().map(|(machine, largest)| value(machine, *largest)).collect();
-            row.push(if column == 0 { texts.first().cloned().unwrap_or_default() } else { spread(&texts) });
-        }
-        rows.push(row);
-    }
-    rows
-}
-
-/// `mean ±deviation` of numbers as they are shown.
-fn spread(texts: &[String]) -> String {
-    let parse = |text: &String| text.replace('−', "-").replace('\u{202f}', "").parse::<f64>().ok();
-    let values: Vec<f64> = texts.iter().filter_map(parse).collect();
-    if values.is_empty() {
-        return "–".to_owned();
-    }
-    let count = super::gather::as_f64(values.len() as u64);
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let deviation = if values.len() > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
-    let digits = if mean.abs() < 10.0 { 2 } else { 1 };
-    format!("{mean:.digits$} ±{deviation:.digits$}").replace('-', "−")
 }
