@@ -13,6 +13,7 @@ mod notebook;
 mod page;
 mod plots;
 mod series;
+mod space_time;
 mod window;
 
 pub use notebook::notebook;
@@ -65,10 +66,16 @@ impl RunView {
 
     /// The pictures of the run as SVG: what each is called, what it shows, and its text.
     pub fn pictures(&self) -> Vec<Picture> {
-        plots::of(&[self])
+        let plots = plots::of(&[self]);
+        let mut pictures: Vec<Picture> = plots
             .into_iter()
             .map(|plot| Picture { name: plot.name, title: plot.title.clone(), svg: plot.file() })
-            .collect()
+            .collect();
+        if !pictures.is_empty() {
+            let (title, svg) = ("Space-time diagram".to_owned(), space_time::picture(&self.gathered));
+            pictures.push(Picture { name: "space_time", title, svg });
+        }
+        pictures
     }
 }
 

@@ -313,6 +313,24 @@ fn the_page_has_what_stats_measures_and_what_theory_expects() {
 }
 
 #[test]
+fn the_readmes_pictures_are_what_its_command_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = "--virtual-time --rates 6,3,1 --seed 42";
+    assert!(readme.contains(&format!("`clocklab {line}` and then `clocklab report --svg`")));
+    done(folder.path(), &format!("--quiet {line}"));
+    done(folder.path(), "report --svg");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(".readme");
+    for picture in fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = picture.file_name().unwrap();
+        assert!(readme.contains(&format!(".readme/{}", name.display())), "{}", name.display());
+        let made = fs::read_to_string(folder.path().join("output").join(name)).unwrap();
+        assert!(made == fs::read_to_string(&picture).unwrap(), "{} is not what is made", picture.display());
+        assert!(made.len() < 30_000, "{}", name.display());
+    }
+}
+
+#[test]
 fn several_runs_stand_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let page = page(folder.path(), "--seed 1 --duration 10 --runs 3 --rates 6,3,1");

@@ -16,7 +16,7 @@ const BOTTOM: f64 = 38.0;
 const LETTER: f64 = 6.8;
 
 /// The look of a file of its own.
-const STYLE: &str = include_str!("plot.css");
+pub(super) const STYLE: &str = include_str!("plot.css");
 
 /// An axis, from `least` to `most`.
 #[derive(Clone, Debug)]
@@ -97,14 +97,20 @@ impl Axis {
             let decades = (0..19).map(|power| 10_f64.powi(power));
             return decades.filter(|tick| *tick >= self.least && *tick <= self.most).collect();
         }
-        let raw = (self.most - self.least) / most;
-        let decade = 10_f64.powf(raw.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|k| k * decade).into_iter().find(|step| *step >= raw);
-        let step = step.unwrap_or(raw).max(if self.is_whole { 1.0 } else { f64::MIN_POSITIVE });
-        let first = (self.least / step).ceil();
-        let count = ((self.most / step).floor() - first).clamp(0.0, 50.0);
-        (0..50).map(f64::from).take_while(|k| *k <= count).map(|k| (first + k) * step).collect()
+        let finest = if self.is_whole { 1.0 } else { f64::MIN_POSITIVE };
+        round_numbers(self.least, self.most, most, finest)
     }
+}
+
+/// Round numbers from one to another, at most about so many, in steps of `finest` or more.
+pub(super) fn round_numbers(least: f64, most: f64, count: f64, finest: f64) -> Vec<f64> {
+    let raw = (most - least) / count;
+    let decade = 10_f64.powf(raw.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|k| k * decade).into_iter().find(|step| *step >= raw);
+    let step = step.unwrap_or(raw).max(finest);
+    let first = (least / step).ceil();
+    let count = ((most / step).floor() - first).clamp(0.0, 50.0);
+    (0..50).map(f64::from).take_while(|k| *k <= count).map(|k| (first + k) * step).collect()
 }
 
 /// A number as people write it: whole where it is, and with spaces between thousands.
@@ -276,11 +282,11 @@ impl Svg<'_> {
         match mark {
             Mark::Steps { colour, points } => {
                 let d = self.steps(points, 'M');
-                write!(f, "<path class=\"line s{colour} dash{}\" d=\"{d}\"/>", colour % 3)
+                write!(f, "<path class=\"line s{colour}\" d=\"{d}\"/>")
             }
             Mark::Line { colour, points } => {
                 let d = self.line(points, 'M');
-                write!(f, "<path class=\"line s{colour} dash{}\" d=\"{d}\"/>", colour % 3)
+                write!(f, "<path class=\"line s{colour}\" d=\"{d}\"/>")
             }
             Mark::Dashed { class, points } => {
                 write!(f, "<path class=\"dashed {class}\" d=\"{}\"/>", self.line(points, 'M'))

@@ -384,15 +384,16 @@ class Diagram {
     const h = this.h;
     // A rim in the page's colour keeps them readable on arrows.
     g.strokeStyle = this.c.paper; g.lineWidth = 3; g.lineJoin = "round";
-    g.fillStyle = this.c.ink; g.textAlign = "center"; g.textBaseline = "alphabetic";
+    g.fillStyle = this.c.ink; g.textAlign = "left"; g.textBaseline = "alphabetic";
     for (let l = 0; l < h.vms.length; l++) {
       const first = h.after(l, this.view[0] - 1e-9), end = h.after(l, this.view[1] + 1e-9), taken = [];
       for (const isFirst of [true, false]) for (let i = first; i < end; i++) {
         if ((h.kind[i] !== "i") !== isFirst) continue;
-        const x = this.x(h.time[i]), half = String(h.lamport[i]).length * 3.7 + 2;
-        if (taken[Math.round(x - half) >> 3] || taken[Math.round(x) >> 3] || taken[Math.round(x + half) >> 3]) continue;
-        for (let slot = Math.round(x - half) >> 3; slot <= Math.round(x + half) >> 3; slot++) taken[slot] = true;
-        g.strokeText(h.lamport[i], x, this.y(l) - 9); g.fillText(h.lamport[i], x, this.y(l) - 9);
+        // Beside the dot on the right, since arrows come in from the left.
+        const x = this.x(h.time[i]) + 2, end = x + String(h.lamport[i]).length * 7.4 + 2;
+        if (taken[Math.round(x) >> 2] || taken[Math.round((x + end) / 2) >> 2] || taken[Math.round(end) >> 2]) continue;
+        for (let slot = Math.round(x) >> 2; slot <= Math.round(end) >> 2; slot++) taken[slot] = true;
+        g.strokeText(h.lamport[i], x, this.y(l) - 8); g.fillText(h.lamport[i], x, this.y(l) - 8);
       }
     }
   }
