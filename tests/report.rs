@@ -1,17 +1,13 @@
-//! The report, looked at as a reader and a browser do.
+//! The report, looked at as a reader does; `page.rs` looks at it in a browser.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-#![allow(clippy::print_stderr, reason = "it is said where a test was skipped")]
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use clocklab::event::MessageId;
-use clocklab::id::VmId;
 use clocklab::log::{Found, LogFolder, find};
-use clocklab::order::{Events, Relation};
 
 fn clocklab(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
@@ -42,89 +38,6 @@ fn data(page: &str) -> serde_json::Value {
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
 }
 
-/// The browser, where there is one.
-fn browser() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|program| program.is_file());
-    if found.is_none() {
-        eprintln!("skipped: no chromium is installed");
-    }
-    found
-}
-
-/// What a browser makes of a page, and what it says of it.
-fn dom(browser: &Path, page: &Path, fragment: &str) -> (String, String) {
-    let own = tempfile::tempdir().unwrap();
-    let opened = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--enable-logging=stderr", "--window-size=1200,1000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", own.path().display()))
-        .arg(format!("file://{}{fragment}", page.display()))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&opened.stderr);
-    let console = said.lines().filter(|line| line.contains("CONSOLE")).collect::<Vec<_>>().join("\n");
-    (String::from_utf8(opened.stdout).unwrap(), console)
-}
-
-/// An attribute of the diagram's answer.
-fn attribute<'a>(dom: &'a str, name: &str) -> &'a str {
-    let (_, rest) = dom.split_once(&format!(" data-{name}=\"")).unwrap_or_else(|| panic!("no {name}"));
-    rest.split_once('"').unwrap().0
-}
-
-#[test]
-fn an_event_chosen_in_a_browser_is_told_of_as_clocklab_order_does() {
-    let Some(browser) = browser() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    for line in
-        ["--seed 42", "--seed 9 --vms 8 --loss 0.1 --latency 1ms-900ms --clocks lamport --duration 20"]
-    {
-        page(folder.path(), line);
-        let output = folder.path().join("output");
-        let (first, second) =
-            (MessageId { sender: VmId(0), event: 17 }, MessageId { sender: VmId(2), event: 19 });
-        let events = Events::read(&[found(&output)], &[first, second]).unwrap();
-        let (dom_of_one, console) = dom(&browser, &output.join("report.html"), "#event=0-17");
-        assert_eq!(console, "");
-        let past = events.past(first);
-        let front: Vec<String> = past.iter().map(|(vm, event)| format!("{vm}-{event}")).collect();
-        assert_eq!(attribute(&dom_of_one, "front"), front.join(" "));
-        assert_eq!(attribute(&dom_of_one, "past"), past.values().sum::<u64>().to_string());
-        let future = events.count_from(&events.future(first));
-        assert_eq!(attribute(&dom_of_one, "future"), future.to_string());
-
-        let (dom_of_two, console) = dom(&browser, &output.join("report.html"), "#order=0-17,2-19");
-        assert_eq!(console, "");
-        let (word, messages) = match events.order(first, second).unwrap().relation() {
-            Relation::Before(chain) => ("before", chain.len()),
-            Relation::After(chain) => ("after", chain.len()),
-            _ => ("concurrent", 0),
-        };
-        assert_eq!(attribute(&dom_of_two, "order"), word);
-        if word != "concurrent" {
-            assert_eq!(attribute(&dom_of_two, "chain").split_whitespace().count(), messages);
-        }
-    }
-}
-
-#[test]
-fn a_cut_that_the_slider_moves_is_consistent() {
-    let Some(browser) = browser() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    page(folder.path(), "--seed 5 --vms 4 --duration 20 --latency 10ms-900ms");
-    let output = folder.path().join("output");
-    let (dom, console) = dom(&browser, &output.join("report.html"), "#cut=12.5");
-    assert_eq!(console, "");
-    let cut: Vec<MessageId> = attribute(&dom, "cut").split(',').map(|event| event.parse().unwrap()).collect();
-    assert_eq!(cut.len(), 4);
-    assert_eq!(Events::read(&[found(&output)], &cut).unwrap().crossing(&cut), None);
-}
-
 #[test]
 fn text_from_logs_shows_as_text() {
     let folder = tempfile::tempdir().unwrap();
@@ -141,11 +54,6 @@ fn text_from_logs_shows_as_text() {
     assert_eq!(data(&page)["rows"][0]["x"]["0"][2], evil);
     // The fault is told on the page, with the file's name as text.
     assert!(page.contains("The log has 1 fault") && page.contains("&lt;b&gt;story.csv:4"), "{page}");
-    if let Some(browser) = browser() {
-        let (dom, console) = dom(&browser, &path, "#event=1-1");
-        assert_eq!(console, "");
-        assert!(!dom.contains("<title>broken") && dom.contains("&lt;/script&gt;&lt;script&gt;"));
-    }
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! The page of a run in a real browser: with a mouse, with keys, and held against what `clocklab order` says.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+#![allow(clippy::print_stderr, reason = "a measurement is told")]
+
+#[path = "common/browser.rs"]
+mod browser;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use self::browser::Browser;
+use serde_json::Value;
+
+/// Does what must succeed, and gives what was printed.
+fn done(folder: &Path, line: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    let done = command.current_dir(folder).args(line.split_whitespace()).output().unwrap();
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// The page that a run leaves.
+fn page(folder: &Path, line: &str) -> PathBuf {
+    done(folder, &format!("--quiet --virtual-time --report on {line}"));
+    folder.join("output/report.html")
+}
+
+/// Where an event's dot is on the screen, after the diagram was scrolled to it.
+fn place_of(browser: &mut Browser, event: &str) -> (f64, f64) {
+    browser.eval(&format!("{DIAGRAM}.canvas.scrollIntoView({{ block: 'center' }}), {DIAGRAM}.reveal({DIAGRAM}.h.find('{event}'))"));
+    browser.settle();
+    browser.place(&format!(
+        "(() => {{ const d = {DIAGRAM}, i = d.h.find('{event}'), box = d.canvas.getBoundingClientRect();
+        return [box.left + d.x(d.h.time[i]), box.top + d.y(d.h.line[i])]; }})()"
+    ))
+}
+
+const DIAGRAM: &str = "document.querySelector('section.run:not([hidden]) .space').diagram";
+
+/// Something of the diagram's answer.
+fn answer(browser: &mut Browser, name: &str) -> String {
+    browser.text(&format!("document.querySelector('section.run:not([hidden]) .answer').dataset.{name} || ''"))
+}
+
+/// The middle of an element, or of a share of it.
+fn middle_of(browser: &mut Browser, selector: &str, share: f64) -> (f64, f64) {
+    browser.place(&format!(
+        "(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView({{ block: 'center' }});
+        const box = e.getBoundingClientRect(); return [box.left + box.width * {share}, box.top + box.height / 2]; }})()"
+    ))
+}
+
+/// The events in CSV rows that `clocklab order` prints.
+fn events(csv: &str) -> BTreeSet<String> {
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    rows.records().map(Result::unwrap).map(|row| format!("{}-{}", &row[0], &row[1])).collect()
+}
+
+/// The events that the diagram has in that colour.
+fn coloured(browser: &mut Browser, side: &str) -> BTreeSet<String> {
+    let all = browser.eval(&format!(
+        "(() => {{ const d = {DIAGRAM}; return [...Array(d.h.count).keys()].filter((i) => d.side(i) === '{side}').map((i) => d.h.name(i)); }})()"
+    ));
+    all.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for line in
+        ["--seed 42", "--seed 9 --vms 8 --loss 0.1 --latency 1ms-900ms --clocks lamport --duration 20"]
+    {
+        browser.open(&page(folder.path(), line), "");
+        let place = place_of(&mut browser, "0-17");
+        browser.point(place);
+        assert!(browser.text("document.querySelector('#tip').textContent").starts_with("Event 0-17"));
+        browser.click(place);
+        assert_eq!(answer(&mut browser, "event"), "0-17");
+        for (side, flag) in [("past", "--past"), ("future", "--future")] {
+            let mut expected = events(&done(folder.path(), &format!("order {flag} 0-17")));
+            assert_eq!(answer(&mut browser, side), expected.len().to_string());
+            expected.remove("0-17");
+            assert!(expected.len() > 5);
+            assert_eq!(coloured(&mut browser, side), expected, "{side}");
+        }
+        // What is painted, not only what is thought.
+        let colour = browser.text(&format!(
+            "(() => {{ const d = {DIAGRAM}, i = d.h.find('0-16'), g = d.canvas.getContext('2d');
+            g.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--past');
+            const past = g.fillStyle, r = d.radius();
+            const pixels = g.getImageData(d.x(d.h.time[i]) - r - 2, d.y(d.h.line[i]) - r - 2, 2 * r + 4, 2 * r + 4).data;
+            for (let k = 0; k < pixels.length; k += 4)
+              if (past === '#' + [0, 1, 2].map((c) => pixels[k + c].toString(16).padStart(2, '0')).join('')) return 'past';
+            return 'none of it'; }})()"
+        ));
+        assert_eq!(colour, "past");
+
+        let place = place_of(&mut browser, "2-19");
+        browser.click(place);
+        let order = done(folder.path(), "order 0-17 2-19");
+        assert_eq!(answer(&mut browser, "order"), order.split(':').next().unwrap());
+        let chain: Vec<String> = order
+            .lines()
+            .filter_map(|line| line.trim().split_once(" was received by "))
+            .map(|(send, receive)| format!("{send}>{receive}"))
+            .collect();
+        assert_eq!(answer(&mut browser, "chain").split_whitespace().count(), chain.len(), "{order}");
+        assert_eq!(browser.text("location.hash"), "#order=0-17,2-19");
+    }
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+fn the_slider_moves_a_consistent_cut() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&page(folder.path(), "--seed 5 --vms 4 --duration 20 --latency 10ms-900ms"), "");
+    let switch = middle_of(&mut browser, ".cut-on", 0.5);
+    browser.click(switch);
+    let mut seen = BTreeSet::new();
+    for (by, share) in [("time", 0.3), ("time", 0.8), ("lamport", 0.6)] {
+        browser.eval(&format!(
+            "(() => {{ const by = document.querySelector('.cut-by'); by.value = '{by}'; by.dispatchEvent(new Event('input')); }})()"
+        ));
+        let thumb = browser.eval("document.querySelector('.cut-at').value / 1000").as_f64().unwrap();
+        let from = middle_of(&mut browser, ".cut-at", 0.02 + 0.96 * thumb);
+        let to = middle_of(&mut browser, ".cut-at", share);
+        browser.drag(from, to);
+        let at = browser.eval("Number(document.querySelector('.cut-at').value)").as_f64().unwrap();
+        assert!((at / 1000.0 - share).abs() < 0.05, "{at}");
+        let cut = browser.text("document.querySelector('.cut-note').dataset.cut");
+        assert_eq!(cut.split(',').count(), 4, "{cut}");
+        assert!(done(folder.path(), &format!("order --cut {cut}")).starts_with("consistent"), "{cut}");
+        seen.insert(cut);
+    }
+    assert_eq!(seen.len(), 3);
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+fn all_of_it_goes_by_keyboard_and_by_the_address() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path(), "--seed 42 --runs 2");
+    browser.open(&page, "");
+    browser.eval(&format!("{DIAGRAM}.canvas.focus()"));
+    for key in ["ArrowRight", "ArrowRight", "ArrowRight", "Enter"] {
+        browser.key(key);
+    }
+    assert_eq!(answer(&mut browser, "event"), "0-3");
+    browser.key("ArrowDown");
+    browser.key("Enter");
+    assert_ne!(answer(&mut browser, "order"), "");
+    let span = format!("{DIAGRAM}.view[1] - {DIAGRAM}.view[0]");
+    let before = browser.eval(&span).as_f64().unwrap();
+    browser.key("+");
+    assert!(browser.eval(&span).as_f64().unwrap() < before);
+    browser.key("Escape");
+    assert_eq!(answer(&mut browser, "order"), "");
+
+    browser.open(&page, "#run=2&order=0-17,2-9");
+    let order = done(folder.path(), "order output/run_2 0-17 2-9");
+    assert_eq!(answer(&mut browser, "order"), order.split(':').next().unwrap());
+    assert_eq!(browser.text("document.querySelector('.chooser select').value"), "1");
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+fn text_from_logs_is_text_in_the_browser_too() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let evil = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)><!--";
+    let log = format!("vm,event,kind,elapsed_s,lamport,peers,message,payload\n0,1,send,1,1,1,0-1,{evil}\n");
+    fs::write(folder.path().join("<b>story.csv"), log).unwrap();
+    done(folder.path(), "report <b>story.csv");
+    browser.open(&folder.path().join("report.html"), "#event=0-1");
+    assert!(browser.text("document.querySelector('.answer').textContent").contains(evil));
+    assert!(browser.text("document.title").ends_with("clocklab"));
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+fn a_narrow_window_scrolls_tables_and_not_the_page() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for line in ["--seed 42 --runs 3", "--seed 1 --vms 40 --duration 20"] {
+        browser.open(&page(folder.path(), line), "#event=0-9");
+        for width in [390, 1400] {
+            browser.resize(width, 900);
+            let wide = browser.eval("document.documentElement.scrollWidth");
+            assert_eq!(wide, Value::from(width), "{line}");
+        }
+    }
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release --test page -- --ignored --nocapture"]
+fn how_long_a_frame_takes_with_ten_thousand_events_in_view() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&page(folder.path(), "--seed 1 --vms 100 --duration 29"), "");
+    let told = browser.text(&format!(
+        "(async () => {{
+        const d = {DIAGRAM}, frame = () => new Promise((done) => requestAnimationFrame(done)), paint = d.paint.bind(d), times = [], gaps = [];
+        d.paint = () => {{ const start = performance.now(); paint(); times.push(performance.now() - start); }};
+        d.show(d.least, (d.most - d.least) * 0.98);
+        let last = performance.now();
+        for (let k = 0; k < 120; k++) {{
+          d.pan(k % 2 ? 0.02 : -0.01); await frame();
+          const now = performance.now(); gaps.push(now - last); last = now;
+        }}
+        const of = (list) => {{ list.sort((a, b) => a - b); return list[list.length >> 1].toFixed(1) + ' ms median, ' + list[Math.floor(list.length * 0.99)].toFixed(1) + ' ms p99'; }};
+        return d.h.count + ' events: painting ' + of(times) + '; from frame to frame ' + of(gaps); }})()"
+    ));
+    eprintln!("{told}");
+}
