@@ -151,7 +151,16 @@ impl Plot {
             .map(|line| line.chars().count())
             .max()
             .unwrap_or(0);
-        LEFT.max(f64::from(u32::try_from(longest).unwrap_or(0)) * LETTER + 10.0).min(WIDTH / 2.0)
+        let room = |longest: usize| f64::from(u32::try_from(longest).unwrap_or(0)) * LETTER;
+        if self.rows.is_empty() {
+            let ticks = self.y_ticks().into_iter().map(|tick| number(tick).chars().count());
+            return LEFT.max(room(ticks.max().unwrap_or(0)) + 26.0);
+        }
+        LEFT.max(room(longest) + 10.0).min(WIDTH / 2.0)
+    }
+
+    fn y_ticks(&self) -> Vec<f64> {
+        self.y.ticks((self.height - TOP - BOTTOM) / 32.0)
     }
 
     fn x_at(&self, value: f64) -> f64 {
@@ -255,8 +264,7 @@ impl Svg<'_> {
                 write!(f, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", Html(below))?;
             }
         }
-        let ticks =
-            if plot.rows.is_empty() { plot.y.ticks((plot.height - TOP - BOTTOM) / 32.0) } else { Vec::new() };
+        let ticks = if plot.rows.is_empty() { plot.y_ticks() } else { Vec::new() };
         for tick in ticks {
             let y = plot.y_at(tick);
             write!(f, "<path class=\"rule\" d=\"M{left:.1} {y:.1}H{right}\"/>")?;

@@ -233,7 +233,7 @@ class Diagram {
     return c;
   }
   surface(canvas, height) {
-    const wide = canvas.clientWidth || 900, scale = window.devicePixelRatio || 1;
+    const wide = this.printing ? 700 : canvas.clientWidth || 900, scale = this.printing ? 3 : window.devicePixelRatio || 1;
     canvas.style.height = height + "px";
     if (canvas.width !== Math.round(wide * scale) || canvas.height !== Math.round(height * scale)) {
       canvas.width = Math.round(wide * scale); canvas.height = Math.round(height * scale);

@@ -49,7 +49,9 @@ pub(super) fn histogram(runs: &Runs<'_>) -> Plot {
     }
     plot.legend = names.into_iter().enumerate().map(|(index, name)| (name, format!("f{index}"))).collect();
     let end = as_f64(largest / width * width) + 0.6 * as_f64(width);
-    plot.x = Axis::to("jump of the Lamport clock", end);
+    let reaches_left = counts.iter().any(|group| group.contains_key(&0));
+    let least = if reaches_left { -0.6 * as_f64(width) } else { 0.0 };
+    plot.x = Axis { least, ..Axis::to("jump of the Lamport clock", end) };
     plot.y = Axis {
         label: "events (logarithmic)",
         least: 0.7,
