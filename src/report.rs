@@ -63,20 +63,22 @@ impl RunView {
         let manifest = folders.iter().find_map(|folder| folder.manifest.clone());
         Ok(Self { name, manifest, model, verdict, stats, gathered })
     }
+}
 
-    /// The pictures of the run as SVG: what each is called, what it shows, and its text.
-    pub fn pictures(&self) -> Vec<Picture> {
-        let plots = plots::of(&[self]);
-        let mut pictures: Vec<Picture> = plots
-            .into_iter()
-            .map(|plot| Picture { name: plot.name, title: plot.title.clone(), svg: plot.file() })
-            .collect();
-        if !pictures.is_empty() {
-            let (title, svg) = ("Space-time diagram".to_owned(), space_time::picture(&self.gathered));
-            pictures.push(Picture { name: "space_time", title, svg });
-        }
-        pictures
+/// The pictures of a run as SVG, or of several runs together.
+pub fn pictures(runs: &[&RunView]) -> Vec<Picture> {
+    let plots = plots::of(runs);
+    let mut pictures: Vec<Picture> = plots
+        .into_iter()
+        .map(|plot| Picture { name: plot.name, title: plot.title.clone(), svg: plot.file() })
+        .collect();
+    if let [run] = runs
+        && !pictures.is_empty()
+    {
+        let (title, svg) = ("Space-time diagram".to_owned(), space_time::picture(&run.gathered));
+        pictures.push(Picture { name: "space_time", title, svg });
     }
+    pictures
 }
 
 /// A picture that stands for itself.

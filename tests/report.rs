@@ -161,6 +161,10 @@ fn a_small_run_leaves_its_page_and_a_large_one_only_where_it_is_asked_for() {
     assert!(first.contains("The log is sound") && data(&first)["whole"] == true);
     done(path, "report");
     assert_eq!(fs::read_to_string(&page).unwrap(), first, "it is the page that clocklab report makes");
+    told("--duration 5 --threads 2");
+    let timeless = |page: &str| page.split(" · ").filter(|part| !part.ends_with(" UTC")).collect::<String>();
+    let again = fs::read_to_string(&page).unwrap();
+    assert!(timeless(&again) == timeless(&first), "the same run has the same page");
     for (line, is_made) in [
         ("--duration 5 --quiet", true),
         ("--duration 5 --quiet --report off", false),
@@ -172,7 +176,7 @@ fn a_small_run_leaves_its_page_and_a_large_one_only_where_it_is_asked_for() {
         assert_eq!((told(line).as_str(), page.exists()), ("", is_made), "{line}");
     }
     let moved = fs::read_dir(path.join("output/previous")).unwrap().map(|entry| entry.unwrap().path());
-    assert_eq!(moved.filter(|run| run.join("report.html").exists()).count(), 3, "pages go with their runs");
+    assert_eq!(moved.filter(|run| run.join("report.html").exists()).count(), 4, "pages go with their runs");
 }
 
 #[test]
@@ -261,4 +265,8 @@ fn several_runs_stand_side_by_side() {
     done(folder.path(), "report --notebook");
     let notebook = fs::read_to_string(folder.path().join("output/notebook.md")).unwrap();
     assert!(notebook.contains("](run_2/report_queue.svg)"), "{notebook}");
+    assert!(notebook.contains("](report_queue.svg)"), "{notebook}");
+    for name in ["report_queue.svg", "run_2/report_space_time.svg"] {
+        assert!(folder.path().join("output").join(name).exists(), "{name}");
+    }
 }

@@ -15,15 +15,17 @@ use crate::scenario::Settings;
 
 const REPORTED: &str = "\
 The page report.html holds everything it needs and opens from disk: what was run and the verdict of check, the
-machines in a table, the space-time diagram, and plots of clocks, drift, queues, jumps and kinds of events. It
-is written into the folder (the first, where several are named); a page that is there already is replaced.
+machines in a table, the space-time diagram, plots of clocks, drift, queues, jumps and kinds of events, and what
+stats measures beside what theory expects. It is written into the folder (the first, where several are named); a
+page that is there already is replaced. A run of up to 25,000 events has made its own: see --report.
 
   clocklab report                        the run in output/, or all runs of a series side by side
   clocklab report --window 20s-30s       the diagram of these ten seconds, of a run with very many events
-  clocklab report --svg                  the plots as SVG files too
+  clocklab report --svg                  the plots and the beginning of the diagram as SVG files too
   clocklab report --notebook             a lab notebook for the exercise too, with the plots in it
 
-In the page's address, #event=0-17 chooses an event, and #order=0-17,2-9 asks for the order of two.";
+In the page's address, #event=0-17 chooses an event, #order=0-17,2-9 asks for the order of two, and
+#run=2&event=0-17 does so in the second run of a series.";
 
 /// The flags of `report`.
 #[derive(Debug, Args)]
@@ -62,23 +64,38 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
     let mut written = vec![page.clone()];
     write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
     if flags.svg || flags.notebook {
-        for (run, view) in runs.iter().zip(&views) {
-            let beside = run.folders.first().map_or(folder, |folder| home(&folder.path));
-            for picture in view.pictures() {
-                let path = beside.join(picture_name(picture.name));
-                write(&path, &picture.svg)?;
-                written.push(path);
-            }
-        }
+        write_pictures(folder, &runs, &views, &mut written)?;
     }
     if flags.notebook {
-        let link = |run: usize, picture: &str| link(folder, runs.get(run), picture);
+        let link = |run: Option<usize>, picture: &str| {
+            run.map_or_else(|| picture_name(picture), |run| link(folder, runs.get(run), picture))
+        };
         write(&notebook, &report::notebook(&views, &link))?;
         written.push(notebook);
     }
     let names: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
     say(&names).map_err(|error| failed("cannot print the names of the files", &error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the pictures of each run beside its logs, and those of all of a series beside its table.
+fn write_pictures(
+    folder: &Path,
+    runs: &[Run],
+    views: &[RunView],
+    written: &mut Vec<PathBuf>,
+) -> Result<(), Fatal> {
+    let home_of = |run: &Run| run.folders.first().map_or(folder, |folder| home(&folder.path)).to_owned();
+    let each = runs.iter().zip(views).map(|(run, view)| (home_of(run), vec![view]));
+    let all = (views.len() > 1).then(|| (folder.to_owned(), views.iter().collect()));
+    for (beside, views) in each.chain(all) {
+        for picture in report::pictures(&views) {
+            let path = beside.join(picture_name(picture.name));
+            write(&path, &picture.svg)?;
+            written.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Writes the page of the run or the series in a folder beside its logs.

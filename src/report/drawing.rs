@@ -208,12 +208,12 @@ impl fmt::Display for Svg<'_> {
 
 impl Svg<'_> {
     fn legend(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |name: &str| 26.0 + LETTER * f64::from(u32::try_from(name.chars().count()).unwrap_or(0));
+        let is_too_wide = self.plot.legend.iter().map(|(name, _)| width(name)).sum::<f64>() > WIDTH;
         let mut x = 8.0;
         for (name, class) in &self.plot.legend {
-            let width = 20.0 + LETTER * f64::from(u32::try_from(name.chars().count()).unwrap_or(0));
-            if x + width > WIDTH {
-                break;
-            }
+            // What stands in brackets can be left out: the pictures' own words have it too.
+            let name = if is_too_wide { name.split(" (").next().unwrap_or(name) } else { name };
             if class.starts_with("dashed") {
                 write!(f, "<path class=\"{class}\" d=\"M{x:.0} 28h12\"/>")?;
             } else {
@@ -223,7 +223,7 @@ impl Svg<'_> {
                 )?;
             }
             write!(f, "<text class=\"key\" x=\"{:.0}\" y=\"32\">{}</text>", x + 14.0, Html(name))?;
-            x += width + 6.0;
+            x += width(name);
         }
         Ok(())
     }

@@ -22,8 +22,7 @@ const NOT_OF_THE_MODEL: [&str; 3] = ["threads", "log", "runs"];
 impl RunView {
     /// What the run is, in a line.
     pub(super) fn headline(&self) -> String {
-        let machines = self.gathered.machines.len();
-        let machines = if machines == 1 { "1 machine".to_owned() } else { format!("{machines} machines") };
+        let machines = machines(self.gathered.machines.len() as u64);
         match self.model.scenario() {
             Some(scenario) => {
                 let Settings { seed, duration, .. } = scenario.settings();
@@ -71,9 +70,9 @@ impl RunView {
     fn push_verdict(&self, html: &mut String) {
         let counts = self.verdict.counts;
         let facts = format!(
-            "{} events of {} machines; {} messages sent, {} received, {} lost, {} duplicated",
+            "{} events of {}; {} messages sent, {} received, {} lost, {} duplicated",
             number(as_f64(counts.events)),
-            number(as_f64(counts.machines)),
+            machines(counts.machines),
             number(as_f64(counts.sent)),
             number(as_f64(counts.received)),
             number(as_f64(counts.lost)),
@@ -141,6 +140,11 @@ impl RunView {
         }
         words
     }
+}
+
+/// So many machines.
+pub(super) fn machines(count: u64) -> String {
+    if count == 1 { "1 machine".to_owned() } else { format!("{} machines", number(as_f64(count))) }
 }
 
 /// A warning as a sentence.

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use super::RunView;
 use super::figures::{self, MACHINES};
 use super::gather::Machine;
+use super::{Picture, RunView, pictures};
 
 /// A question of the exercise, the pictures that answer it, and what the numbers of a run say.
 type Question = (&'static str, &'static [&'static str], fn(&RunView) -> String);
@@ -16,15 +16,18 @@ const QUESTIONS: [Question; 4] = [
     ("How long do the message queues get?", &["queue"], queues),
 ];
 
-/// The notebook. `link` tells how a picture of a run, by its number and the picture's name, is called from there.
-pub fn notebook(runs: &[RunView], link: &dyn Fn(usize, &str) -> String) -> String {
+/// How a picture is called from the notebook: that of a run, by its number, or of all runs together; by its name.
+type Link<'a> = &'a dyn Fn(Option<usize>, &str) -> String;
+
+/// The notebook, with pictures where they are found.
+pub fn notebook(runs: &[RunView], link: Link<'_>) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
     let _ = write_notebook(&mut text, runs, link);
     text
 }
 
-fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str) -> String) -> fmt::Result {
+fn write_notebook(out: &mut String, runs: &[RunView], link: Link<'_>) -> fmt::Result {
     writeln!(out, "# Scale models and logical clocks: lab notebook\n")?;
     writeln!(out, "## What was run\n")?;
     for run in runs {
@@ -42,15 +45,16 @@ fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str)
         writeln!(out, "\n### All runs: mean ± standard deviation\n")?;
         write_table(out, &figures::rows(&runs.iter().collect::<Vec<_>>(), MACHINES))?;
     }
-    for (question, pictures, says) in QUESTIONS {
+    let all: Vec<&RunView> = runs.iter().collect();
+    for (question, asked, says) in QUESTIONS {
         writeln!(out, "\n## {question}\n")?;
+        if runs.len() > 1 && !asked.is_empty() {
+            writeln!(out, "All runs, their mean and their extremes:\n")?;
+            write_pictures(out, &all, asked, &|name| link(None, name))?;
+        }
         for (index, run) in runs.iter().enumerate() {
             writeln!(out, "`{}`: {}\n", run.name, says(run))?;
-            let has = run.pictures();
-            for picture in has.iter().filter(|picture| pictures.contains(&picture.name)) {
-                writeln!(out, "![{}]({})", picture.title, link(index, picture.name))?;
-            }
-            writeln!(out)?;
+            write_pictures(out, &[run], asked, &|name| link(Some(index), name))?;
         }
         writeln!(out, "*Your words:*\n")?;
     }
@@ -66,6 +70,19 @@ fn write_notebook(out: &mut String, runs: &[RunView], link: &dyn Fn(usize, &str)
         writeln!(out, "*Your words:*\n")?;
     }
     Ok(())
+}
+
+/// Those of the pictures that are asked for.
+fn write_pictures(
+    out: &mut String,
+    runs: &[&RunView],
+    asked: &[&str],
+    link: &dyn Fn(&str) -> String,
+) -> fmt::Result {
+    for Picture { name, title, .. } in pictures(runs).iter().filter(|picture| asked.contains(&picture.name)) {
+        writeln!(out, "![{title}]({})", link(name))?;
+    }
+    writeln!(out)
 }
 
 fn write_table(out: &mut String, rows: &[Vec<String>]) -> fmt::Result {

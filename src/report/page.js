@@ -194,6 +194,7 @@ const hideTip = () => { tip.hidden = true; };
 class Diagram {
   constructor(root, history) {
     this.root = root; this.h = history;
+    // Within reach of the browser's console, for questions that no button asks.
     this.canvas = $(".space", root); this.canvas.diagram = this; this.over = $(".overview", root); this.answer = $(".answer", root);
     const { from, to } = history.run;
     const room = Math.max((to - from) * 0.01, 1e-6);

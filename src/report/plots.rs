@@ -214,6 +214,9 @@ fn expect(plot: &mut Plot, runs: &Runs<'_>) {
     if let Some(points) = keeps_up {
         plot.marks.push(Mark::Dashed { class: "s6".to_owned(), points });
     }
+    if !plot.marks.iter().any(|mark| matches!(mark, Mark::Dashed { .. })) {
+        return;
+    }
     plot.legend.push(("flow model".to_owned(), "dashed s6".to_owned()));
     plot.says += " Dashed, what the flow model expects: that machines keep up with the largest clock, and one that is sent \
                   more than it ticks has r/λ of it.";

@@ -25,11 +25,11 @@ pub(super) fn push_series(html: &mut String, runs: &[RunView], settings: Option<
 fn push_head(html: &mut String, runs: &[RunView], settings: Option<&Settings>) {
     let first = runs.first();
     let scenario = settings.and_then(|settings| Scenario::new(settings, Seed(0)).ok());
-    let machines = first.map_or(0, |run| run.gathered.machines.len());
+    let machines = head::machines(first.map_or(0, |run| run.gathered.machines.len() as u64));
     let seed = settings.and_then(|settings| settings.seed).map(|seed| format!(", seed {seed}"));
     let _ = write!(
         html,
-        "<h2>{} runs of {machines} machines{}</h2><p class=\"sub\">Mean ± standard deviation over the runs; no deviation where all agree.</p>",
+        "<h2>{} runs of {machines}{}</h2><p class=\"sub\">Mean ± standard deviation over the runs; no deviation where all agree.</p>",
         runs.len(),
         seed.unwrap_or_default()
     );

@@ -99,10 +99,11 @@ impl Sheet<'_> {
     fn open(&mut self) {
         let height = self.bottom() - self.spacing / 2.0 + BOTTOM;
         let all = self.run.machines.len();
-        let machines = match all {
-            1 => "1 machine".to_owned(),
-            _ if all > self.lines.len() => format!("the first {} of {all} machines", self.lines.len()),
-            _ => format!("{all} machines"),
+        let machines = super::head::machines(all as u64);
+        let machines = if all > self.lines.len() {
+            format!("the first {} of {machines}", self.lines.len())
+        } else {
+            machines
         };
         let title = format!(
             "Space-time diagram: {machines}, {} s to {} s",
