@@ -47,8 +47,10 @@ fn answer(browser: &mut Browser, name: &str) -> String {
 
 /// The middle of an element, or of a share of it.
 fn middle_of(browser: &mut Browser, selector: &str, share: f64) -> (f64, f64) {
+    browser.eval(&format!("document.querySelector('{selector}').scrollIntoView({{ block: 'center' }})"));
+    browser.settle();
     browser.place(&format!(
-        "(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView({{ block: 'center' }});
+        "(() => {{ const e = document.querySelector('{selector}');
         const box = e.getBoundingClientRect(); return [box.left + box.width * {share}, box.top + box.height / 2]; }})()"
     ))
 }
@@ -195,6 +197,24 @@ fn a_narrow_window_scrolls_tables_and_not_the_page() {
             assert_eq!(wide, Value::from(width), "{line}");
         }
     }
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+fn pictures_tell_their_values_and_the_page_prints() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    browser.open(&page(folder.path(), "--seed 42"), "#event=0-17");
+    let place = middle_of(&mut browser, "svg[data-values]", 0.6);
+    browser.point(place);
+    let told = browser.text("document.querySelector('#tip:not([hidden])').textContent");
+    assert!(["VM 0", "VM 1", "VM 2"].iter().all(|name| told.contains(name)), "{told}");
+    let shape = "(() => { const c = document.querySelector('.space'); return c.width / c.height / (c.clientWidth / c.clientHeight); })()";
+    assert!((browser.eval(shape).as_f64().unwrap() - 1.0).abs() < 0.02, "the diagram keeps its shape");
+    let printed = browser.call("Page.printToPDF", serde_json::json!({}));
+    assert!(printed["data"].as_str().unwrap().len() > 10_000);
+    browser.settle();
+    assert!((browser.eval(shape).as_f64().unwrap() - 1.0).abs() < 0.02, "after printing too");
     assert_eq!(browser.complaints, [""; 0]);
 }
 
