@@ -170,18 +170,16 @@ impl Printed {
         let names = MEASURES.iter().map(|measure| measure.name.to_owned());
         let head: Vec<String> =
             ["run".to_owned(), "vm".to_owned()].into_iter().chain(names).chain(totals).collect();
-        let mut rows = vec![head];
+        let mut put = |row: Vec<String>| writer.write_record(&row).map_err(|_error| fmt::Error);
+        put(head)?;
         let text = |value: &Option<f64>| value.map(exact).unwrap_or_default();
         for (name, stats) in &self.runs {
             for (vm, values) in &stats.machines {
                 let cells = values.iter().map(text).chain(TOTALS.iter().map(|_| String::new()));
-                rows.push([name.clone(), stats.name(*vm)].into_iter().chain(cells).collect());
+                put([name.clone(), stats.name(*vm)].into_iter().chain(cells).collect())?;
             }
             let cells = MEASURES.iter().map(|_| String::new()).chain(stats.totals.iter().map(text));
-            rows.push([name.clone(), "all".to_owned()].into_iter().chain(cells).collect());
-        }
-        for row in rows {
-            writer.write_record(&row).map_err(|_error| fmt::Error)?;
+            put([name.clone(), "all".to_owned()].into_iter().chain(cells).collect())?;
         }
         let bytes = writer.into_inner().map_err(|_error| fmt::Error)?;
         f.write_str(&String::from_utf8_lossy(&bytes))
