@@ -9,25 +9,13 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
 
+use common::program::{assert_code, clocklab, empty_folder, wait_until};
 use common::{Run, is_log, names};
 use tempfile::TempDir;
 
 const HEADER: &str = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,peers,message,sender_lamport,queue,lost,\
                       duplicated,payload";
-
-/// The program in an empty folder of its own.
-fn clocklab(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
-    command.current_dir(folder.path()).args(args).stdin(Stdio::null());
-    command
-}
-
-fn empty_folder() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
 
 fn output(folder: &TempDir, args: &[&str]) -> Output {
     clocklab(folder, args).output().unwrap()
@@ -35,23 +23,6 @@ fn output(folder: &TempDir, args: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
-}
-
-#[track_caller]
-fn assert_code(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
-}
-
-/// Waits for something that another process is about to do.
-#[track_caller]
-fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    for _ in 0..6000 {
-        if happened() {
-            return;
-        }
-        thread::park_timeout(Duration::from_millis(5));
-    }
-    panic!("waited for half a minute: {what}");
 }
 
 /// Starts a long run and waits until each of its logs has rows.

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use clocklab::link::frame;
 use clocklab::link::greeting::{self, Hello, Identity};
-use common::cluster::{self, Cluster, Node, append, wait_until};
+use common::cluster::{self, Cluster, Node, append};
+use common::program::wait_until;
 use common::{BridgeRow, Run, bridge_rows, is_log, names};
 use proxy::{Cut, Direction, Proxy};
 

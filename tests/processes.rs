@@ -7,42 +7,17 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
 
 use common::Run;
+use common::program::{self, assert_code, empty_folder, wait_until};
 use tempfile::TempDir;
 
-/// The program in an empty folder of its own.
+/// The program in an empty folder of its own, whose words are kept.
 fn clocklab(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
-    command.current_dir(folder.path()).args(args).stdin(Stdio::null());
+    let mut command = program::clocklab(folder, args);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-fn empty_folder() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-#[track_caller]
-fn assert_code(output: &Output, code: i32) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).unwrap();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{out}{err}");
-    (out, err)
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    for _ in 0..6000 {
-        if happened() {
-            return;
-        }
-        thread::park_timeout(Duration::from_millis(5));
-    }
-    panic!("waited for half a minute: {what}");
 }
 
 /// The processes that a process has started and that are not dead, oldest first.

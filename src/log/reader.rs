@@ -11,18 +11,19 @@ mod row;
 #[cfg(test)]
 mod tests;
 mod time_of_day;
+mod values;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub(super) use self::careful::seconds;
 use self::careful::{Parser, Wrong};
 use self::cells::Cells;
 use self::chunks::{Chunks, Line};
 pub use self::row::{EventKind, Row};
 use self::time_of_day::TimeOfDay;
+pub(super) use self::values::seconds;
 use super::file::{FileEntry, entry};
 use super::row::{COLUMNS, Column};
 

@@ -17,19 +17,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
+use super::program::wait_until;
 use super::{BridgeRow, Run, bridge_rows, is_log, names};
-
-/// Waits for something that another process is about to do.
-#[track_caller]
-pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    for _ in 0..12_000 {
-        if happened() {
-            return;
-        }
-        thread::park_timeout(Duration::from_millis(5));
-    }
-    panic!("waited for a minute: {what}");
-}
 
 /// A port of this machine that is nobody else's as long as this lives: it is bound and does not listen, and a
 /// process that is given it may listen there, die, and listen again.

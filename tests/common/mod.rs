@@ -6,6 +6,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "counts of a small log")]
 
 pub mod cluster;
+pub mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

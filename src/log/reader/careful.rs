@@ -1,13 +1,10 @@
 //! The careful way through a row: columns in any order, quotes, and words for what is wrong.
 
+use super::Row;
 use super::cells::Cells;
 use super::time_of_day::TimeOfDay;
-use super::{EventKind, Row};
-use crate::clock::HybridStamp;
-use crate::event::MessageId;
-use crate::id::VmId;
+use super::values::{hybrid, kind, machine, message, narrow, number, seconds};
 use crate::log::row::{COLUMNS, Column};
-use crate::time::Nanos;
 
 /// A cell that holds what it cannot hold.
 pub(super) struct Wrong {
@@ -104,56 +101,4 @@ impl Parser<'_> {
         }
         Ok(())
     }
-}
-
-#[inline]
-pub(super) fn number(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    if text.len() > 19 {
-        return str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok();
-    }
-    // Nineteen digits fit into 64 bits.
-    text.iter().try_fold(0, |sum, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 { Some(sum * 10 + u64::from(digit)) } else { None }
-    })
-}
-
-#[inline]
-fn narrow(text: &[u8]) -> Option<u32> {
-    u32::try_from(number(text)?).ok()
-}
-
-#[inline]
-fn machine(text: &[u8]) -> Option<VmId> {
-    narrow(text).map(VmId)
-}
-
-fn kind(text: &[u8]) -> Option<EventKind> {
-    EventKind::NAMES.into_iter().find(|(_, name)| name.as_bytes() == text).map(|(kind, _)| kind)
-}
-
-#[inline]
-fn pair(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == separator)?;
-    Some((&text[..at], &text[at + 1..]))
-}
-
-fn hybrid(text: &[u8]) -> Option<HybridStamp> {
-    let (l, c) = pair(text, b'.')?;
-    Some(HybridStamp { l: Nanos::new(number(l)?), c: number(c)? })
-}
-
-fn message(text: &[u8]) -> Option<MessageId> {
-    let (sender, event) = pair(text, b'-')?;
-    Some(MessageId { sender: machine(sender)?, event: number(event)? })
-}
-
-pub(in crate::log) fn seconds(text: &[u8]) -> Option<Nanos> {
-    let (whole, decimals) = pair(text, b'.').unwrap_or((text, b"0"));
-    let missing = u32::try_from(9usize.checked_sub(decimals.len())?).ok()?;
-    let nanos = number(whole)?.checked_mul(1_000_000_000)?;
-    nanos.checked_add(number(decimals)? * 10u64.pow(missing)).map(Nanos::new)
 }

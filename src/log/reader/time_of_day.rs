@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::careful::number;
+use super::values::number;
 
 /// Reads times of day. The part up to the minute is the same for many rows, and is kept.
 #[derive(Debug, Default)]
