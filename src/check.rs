@@ -20,6 +20,7 @@ pub use trace::check_trace;
 use self::rows::Checker;
 use crate::history::{HistoryError, Model, Replay};
 use crate::log::{LogFolder, LogPath};
+use crate::text::count;
 
 /// What a check has come to.
 #[derive(Debug)]
@@ -108,12 +109,18 @@ impl fmt::Display for Words<'_> {
         if report.has_messages {
             writeln!(
                 f,
-                "{verdict}: {machines} machines, {events} events, {sent} messages sent, {received} received, {lost} lost, {duplicated} duplicated"
+                "{verdict}: {}, {}, {} sent, {received} received, {lost} lost, {duplicated} duplicated",
+                count(machines, "machines"),
+                count(events, "events"),
+                count(sent, "messages")
             )?;
         } else {
             writeln!(
                 f,
-                "{verdict}: {machines} hosts, {events} events, {received} messages as the vectors tell"
+                "{verdict}: {}, {}, {} as the vectors tell",
+                count(machines, "hosts"),
+                count(events, "events"),
+                count(received, "messages")
             )?;
         }
         for (path, bytes) in &report.torn {

@@ -36,6 +36,14 @@ pub enum OrderError {
         /// What there is of its machine.
         known: String,
     },
+    /// An event happened before itself.
+    #[error(
+        "{event} is in a circle: by the logs it happened before itself, so they cannot be right; clocklab check tells where"
+    )]
+    Circle {
+        /// The event.
+        event: String,
+    },
     /// The vectors in the logs say something else than the messages.
     #[error(
         "the logs contradict themselves: by their vectors {first} {relation} {second}, by their messages it is not so; clocklab check tells where"
@@ -77,7 +85,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// Where the logs cannot be read, or one of the events is not in them.
+    /// Where the logs cannot be read, or one of the events is not in them or is in a circle.
     pub fn read(folders: &[LogFolder], asked: &[MessageId]) -> Result<Self, OrderError> {
         let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
         Self::of(Source::Logs(names), asked)
@@ -87,7 +95,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// Where one of the events that are asked about is not in it.
+    /// Where one of the events that are asked about is not in it or is in a circle.
     pub fn of_trace(trace: Trace, asked: &[MessageId]) -> Result<Self, OrderError> {
         Self::of(Source::Trace(trace), asked)
     }
@@ -95,7 +103,12 @@ impl Events {
     fn of(source: Source, asked: &[MessageId]) -> Result<Self, OrderError> {
         let (graph, standing) = source.read(asked)?;
         let Some(&event) = asked.iter().find(|event| !standing.contains_key(event)) else {
-            return Ok(Self { source, graph, standing });
+            // Its own past would otherwise be its future as well.
+            let in_circle = asked.iter().find(|event| graph.is_in_circle(**event));
+            return match in_circle {
+                Some(event) => Err(OrderError::Circle { event: source.name(*event) }),
+                None => Ok(Self { source, graph, standing }),
+            };
         };
         let machine = source.machine(event.sender);
         let known = match graph.last(event.sender) {

@@ -18,6 +18,12 @@ where
     deserializer.deserialize_any(AnyText(PhantomData))
 }
 
+/// So many of something, which is given as of several.
+pub(crate) fn count(number: u64, several: &str) -> String {
+    let what = if number == 1 { several.strip_suffix('s').unwrap_or(several) } else { several };
+    format!("{number} {what}")
+}
+
 /// A number with commas between groups of three digits.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -228,6 +228,11 @@ fn damages_are_found_under_their_right_names() {
         "story.log:1: found a-1, expected an event that does not follow itself: a-1 (story.log:1), which follows s-1 (story.log:7), which follows itself [circle of messages]",
     );
     check(
+        ",\"a\":2,\"b-1\":2}\nget both\n",
+        ",\"a\":2,\"b-1\":",
+        "story.log:15: found 's {\"s\":4,\"a\":2,\"b-1\":', expected an event, as the expression has it [unreadable row]",
+    );
+    check(
         "be glad\n",
         "be glad\na {\"a\":2,\"s\":2}\nbe glad\n",
         "story.log:15: found \"a\":2, expected 3, 1 more than in its event before (story.log:13) [event number]",
@@ -247,7 +252,7 @@ fn expressions_delimiters_and_several_files_are_read_as_shiviz_reads_them() {
     );
     let (code, text, _) = said(folder.path(), "check --from shiviz two.log");
     assert_eq!(code, 1);
-    assert!(text.contains("two.log, good: sound: 2 hosts, 2 events, 1 messages as the vectors tell\nnot checked: 1 lines belong to no event\n"), "{text}");
+    assert!(text.contains("two.log, good: sound: 2 hosts, 2 events, 1 message as the vectors tell\nnot checked: 1 line outside of any event\n"), "{text}");
     assert!(text.contains("two.log, bad: 1 fault") && text.contains("two.log:8: found \"b\":2"), "{text}");
     let (code, _, error) = said(folder.path(), "order --from shiviz two.log b-1 b-2");
     assert!(code == 2 && error.contains("several runs in the log"), "{error}");
@@ -295,4 +300,11 @@ fn what_is_no_such_log_is_refused_in_words() {
         "there is no event a-3 in the logs: a has events up to 2",
     );
     refused("order --from shiviz story.log --cut a-1,nobody", "invalid value 'nobody' for --cut: ");
+    refused("order --from shiviz story.log --cut a-1,a-2", "a-2 is the second event of its machine");
+    fs::write(folder.path().join("story.log"), STORY.replacen("a {\"a\":1}", "a {\"a\":1,\"s\":1}", 1))
+        .unwrap();
+    refused(
+        "order --from shiviz story.log a-1 s-1",
+        "a-1 is in a circle: by the logs it happened before itself",
+    );
 }

@@ -6,6 +6,7 @@
 use super::fault::{Fault, FaultKind, Faults};
 use super::{Counts, Report};
 use crate::event::MessageId;
+use crate::text::count;
 use crate::trace::{Trace, TraceEvent};
 
 /// Checks a run of another program.
@@ -23,7 +24,7 @@ pub fn check_trace(trace: &Trace) -> Report {
         if let Some(circle) = circles.next_if(|circle| circle[0] == index) {
             checker.circle(circle);
         }
-        checker.event(&trace.events[index], before[index].map(|before| &trace.events[before]));
+        checker.event(index, before[index].map(|before| &trace.events[before]));
     }
     let messages = (0..trace.events.len()).map(|index| trace.causes(index).len() as u64).sum();
     let counts = Counts {
@@ -35,7 +36,7 @@ pub fn check_trace(trace: &Trace) -> Report {
     };
     let mut unchecked = Vec::new();
     if trace.other_lines > 0 {
-        unchecked.push(format!("{} lines belong to no event", trace.other_lines));
+        unchecked.push(format!("{} outside of any event", count(trace.other_lines, "lines")));
     }
     Report { counts, has_messages: false, faults: checker.faults, torn: Vec::new(), unchecked }
 }
@@ -58,7 +59,8 @@ impl Checker<'_> {
         self.add(event.file, event.line, kind, found, expected);
     }
 
-    fn event(&mut self, event: &TraceEvent, before: Option<&TraceEvent>) {
+    fn event(&mut self, index: usize, before: Option<&TraceEvent>) {
+        let event = &self.trace.events[index];
         let number = before.map_or(0, |before| before.id.event) + 1;
         if event.id.event != number {
             let found = self.entry(event.id);
@@ -69,7 +71,7 @@ impl Checker<'_> {
             self.fault(event, FaultKind::Number, found, expected);
         }
         self.nothing_is_forgotten(event, before);
-        self.news_are_whole(event, before);
+        self.news_are_whole(index, before);
     }
 
     /// What the event before knew, it knows as well.
@@ -87,7 +89,8 @@ impl Checker<'_> {
     }
 
     /// What it has heard of happened, and it knows all that was known there.
-    fn news_are_whole(&mut self, event: &TraceEvent, before: Option<&TraceEvent>) {
+    fn news_are_whole(&mut self, index: usize, before: Option<&TraceEvent>) {
+        let event = &self.trace.events[index];
         let known = |host| before.map_or(0, |before| before.clock.entry(host));
         let news: Vec<MessageId> = event
             .clock
@@ -96,10 +99,12 @@ impl Checker<'_> {
             .map(|(sender, event)| MessageId { sender, event })
             .collect();
         for heard in news {
-            let Some(cause) = self.trace.find(heard) else {
+            if self.trace.find(heard).is_none() {
                 self.no_such_event(event, heard);
-                continue;
-            };
+            }
+        }
+        // What the others know, one of these knows as well.
+        for &cause in self.trace.causes(index) {
             let cause = &self.trace.events[cause];
             // Whoever knows of the event itself is in a circle with it.
             for (host, entry) in cause.clock.entries().filter(|(host, _)| *host != event.id.sender) {

@@ -8,8 +8,8 @@ use super::export::{self, ExportFlags};
 use super::order::{self, OrderFlags};
 use super::report::{self, ReportFlags};
 use super::source::{Logs, Source};
-use super::stats::{Printed, StatsFlags};
-use super::{FAILED, Fatal, failed, say, unreadable};
+use super::stats::{Format, Printed, StatsFlags};
+use super::{FAILED, Fatal, complain, failed, say, unreadable};
 use crate::check;
 use crate::stats;
 
@@ -84,7 +84,11 @@ fn stats(flags: &StatsFlags) -> Result<ExitCode, Fatal> {
         };
         runs.push((name, stats));
     }
-    say(&Printed { format: flags.format, runs })
-        .map_err(|error| failed("cannot print the measures", &error))?;
+    let printed = Printed { format: flags.format, runs };
+    say(&printed).map_err(|error| failed("cannot print the measures", &error))?;
+    // The other formats have room for them.
+    if flags.format == Format::Csv {
+        printed.warnings().for_each(|warning| complain(&warning));
+    }
     Ok(ExitCode::SUCCESS)
 }

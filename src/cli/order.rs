@@ -182,8 +182,19 @@ fn events(list: &str, named: Named<'_>) -> Result<Vec<MessageId>, Fatal> {
             let error = named(word).err().unwrap_or_default();
             return Err(usage(format_args!("invalid value '{word}' for --cut: {error}")));
         };
+        let name = &rest[..end];
+        if events.iter().any(|event: &MessageId| event.sender == found.sender) {
+            return Err(usage(format_args!(
+                "invalid value '{list}' for --cut: {name} is the second event of its machine, and a cut has one last event of each"
+            )));
+        }
         events.push(found);
         rest = rest[end..].trim_start_matches(',');
+    }
+    if events.is_empty() {
+        return Err(usage(
+            "invalid value '' for --cut: it has the last event of each machine, such as 0-17,1-20",
+        ));
     }
     Ok(events)
 }

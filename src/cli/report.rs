@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::folders::{Folders, Run};
-use super::{Fatal, failed, say, unreadable};
+use super::{Fatal, failed, say, unreadable, usage};
 use crate::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
 use crate::report::{self, MOST_EVENTS, RunView, TimeWindow};
 use crate::scenario::Settings;
@@ -52,6 +52,9 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
     let runs = flags.folders.runs()?;
     let folder = home(flags.folders.first());
     let page = flags.out.clone().unwrap_or_else(|| folder.join(REPORT));
+    if let Some(out) = &flags.out {
+        refuse_names_of_a_run(out)?;
+    }
     refuse_others(&page)?;
     let notebook = folder.join(NOTEBOOK);
     if flags.notebook && notebook.exists() {
@@ -76,6 +79,18 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
     let names: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
     say(&names).map_err(|error| failed("cannot print the names of the files", &error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A page under the name of a log or a manifest would be taken for one.
+fn refuse_names_of_a_run(out: &Path) -> Result<(), Fatal> {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if name != REPORT && log::is_run_file(&name) {
+        return Err(usage(format_args!(
+            "invalid value '{}' for '--out': a file of that name belongs to a run; choose another one",
+            out.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Writes the pictures of each run beside its logs, and those of all of a series beside its table.

@@ -157,11 +157,15 @@ impl Printed {
         if self.runs.iter().any(|(_, stats)| !stats.warnings.is_empty()) {
             writeln!(f)?;
         }
-        for (name, stats) in &self.runs {
+        self.warnings().try_for_each(|warning| writeln!(f, "{warning}"))
+    }
+
+    /// What a person should know, a line each.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.runs.iter().flat_map(|(name, stats)| {
             let name = if self.runs.len() > 1 { format!("{name}: ") } else { String::new() };
-            stats.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {name}{warning}"))?;
-        }
-        Ok(())
+            stats.warnings.iter().map(move |warning| format!("warning: {name}{warning}"))
+        })
     }
 
     fn write_csv(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -120,6 +120,16 @@ impl Graph {
         front
     }
 
+    /// Whether an event happened before itself, as it does in no log that is right: whether what it sent, or what
+    /// came after it in its machine, is known in its own past.
+    pub fn is_in_circle(&self, event: MessageId) -> bool {
+        self.past(event).into_iter().any(|(vm, last)| {
+            let is_later =
+                |message: &Received| message.send.sender == event.sender && message.send.event >= event.event;
+            self.received(vm, 1, last).iter().any(is_later)
+        })
+    }
+
     /// The first event of each machine in the causal future of an event, which is part of it.
     pub fn future(&self, event: MessageId) -> Front {
         let mut front = Front::new();

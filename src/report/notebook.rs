@@ -113,7 +113,7 @@ fn jumps(run: &RunView) -> String {
 
 fn drift(run: &RunView) -> String {
     each(run, |m| {
-        let behind = -of(run, m, "clock_drift");
+        let behind = of(run, m, "clock_drift").abs();
         format!("machine {} ends at {}, {behind:.0} behind the largest", m.vm, m.lamport)
     })
 }

@@ -8,6 +8,7 @@ use crate::event::MessageId;
 use crate::history::{Delivery, Model, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{EventKind, Row};
+use crate::text::count;
 use crate::time::Nanos;
 use crate::trace::Trace;
 
@@ -41,10 +42,8 @@ pub fn measure_trace(trace: &Trace) -> Stats {
         stats.warnings.push(format!("{why}: there are no latencies, and no drift over time"));
     }
     if !trace.unreadable.is_empty() {
-        let count = trace.unreadable.len();
-        stats
-            .warnings
-            .push(format!("{count} events cannot be read and were left out; clocklab check names them"));
+        let events = count(trace.unreadable.len() as u64, "events");
+        stats.warnings.push(format!("{events} cannot be read and left out; clocklab check names them"));
     }
     stats
 }

@@ -63,7 +63,7 @@ impl Pattern {
 /// Whether a line is a host and its clock.
 fn is_clock(line: &str) -> bool {
     let clock = line.trim().split_once(' ').map(|(_, clock)| clock);
-    clock.is_some_and(|clock| clock.starts_with('{') && super::clock::parse(clock).is_some())
+    clock.is_some_and(|clock| clock.starts_with("{\"") || clock.starts_with("{\\\""))
 }
 
 /// An event or a delimiter takes whole lines, but for spaces at their end.

@@ -74,7 +74,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Trace>, TraceError> {
     let mut files = Vec::new();
     for path in paths {
         let read = |source| TraceError::Read { path: path.clone(), source };
-        if fs::metadata(path).map_err(read)?.is_file() {
+        if !fs::metadata(path).map_err(read)?.is_dir() {
             files.push(path.clone());
             continue;
         }
@@ -176,10 +176,9 @@ impl Reading {
     fn part(&mut self, run: usize, part: Part<'_>, pattern: &Pattern) {
         let mut line = part.line;
         let mut at = 0;
-        let mut other_lines = 0;
         for found in pattern.event.find_iter(part.text) {
             let between = &part.text[at..found.start()];
-            other_lines += lines_with_text(between);
+            self.others(run, Part { text: between, line });
             line += newlines(between);
             match self.event(&found, part.text, line) {
                 Ok(event) => self.runs[run].events.push(event),
@@ -188,7 +187,22 @@ impl Reading {
             line += newlines(&part.text[found.range()]);
             at = found.end();
         }
-        self.runs[run].other_lines += other_lines + lines_with_text(&part.text[at..]);
+        self.others(run, Part { text: &part.text[at..], line });
+    }
+
+    /// Takes lines in that belong to no event. One that has a clock should.
+    fn others(&mut self, run: usize, part: Part<'_>) {
+        let file = self.sources.len();
+        let lines = (part.line..).zip(part.text.lines()).filter(|(_, text)| !text.trim().is_empty());
+        for (line, text) in lines {
+            if has_clock(text) {
+                let found = format!("'{}'", text.trim().chars().take(80).collect::<String>());
+                let expected = "an event, as the expression has it".to_owned();
+                self.runs[run].unreadable.push(Unreadable { file, line, found, expected });
+            } else {
+                self.runs[run].other_lines += 1;
+            }
+        }
     }
 
     fn event(&mut self, found: &Match, text: &str, line: u64) -> Result<TraceEvent, Unreadable> {
@@ -220,7 +234,9 @@ impl Reading {
             return *number;
         }
         let number = VmId(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
-        self.hosts.push(host.to_owned());
+        // What is printed is not to steer a terminal.
+        let is_plain = !host.chars().any(char::is_control);
+        self.hosts.push(if is_plain { host.to_owned() } else { host.escape_debug().to_string() });
         self.numbers.insert(host.to_owned(), number);
         number
     }
@@ -248,8 +264,11 @@ fn newlines(text: &str) -> u64 {
     memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64
 }
 
-fn lines_with_text(text: &str) -> u64 {
-    text.lines().filter(|line| !line.trim().is_empty()).count() as u64
+/// Whether a line has what looks like the beginning of a clock.
+fn has_clock(line: &str) -> bool {
+    let Some((_, clock)) = line.split_once("{\"") else { return false };
+    let entry = clock.split_once("\":").map(|(_, entry)| entry.trim_start());
+    entry.is_some_and(|entry| entry.is_empty() || entry.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
