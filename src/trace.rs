@@ -198,7 +198,7 @@ impl Trace {
         let mut news: Vec<usize> =
             news.filter_map(|(sender, event)| self.find(MessageId { sender, event })).collect();
         // Whoever knows of another has the larger sum.
-        news.sort_by_key(|cause| Reverse(self.events[*cause].clock.sum()));
+        news.sort_by_cached_key(|cause| Reverse(self.events[*cause].clock.sum()));
         let mut causes = Causes::new();
         for cause in news {
             let id = self.events[cause].id;
