@@ -10,7 +10,7 @@ use crate::id::VmId;
 use crate::log::{EventKind, Row};
 use crate::text::count;
 use crate::time::Nanos;
-use crate::trace::Trace;
+use crate::trace::{Causes, Trace};
 
 /// Measures of which such a log knows nothing, by their beginnings.
 const UNKNOWN: [&str; 7] =
@@ -51,7 +51,7 @@ pub fn measure_trace(trace: &Trace) -> Stats {
 /// The events of a trace on their way to the meter.
 struct Events<'a> {
     trace: &'a Trace,
-    effects: Vec<crate::trace::Causes>,
+    effects: Vec<Causes>,
     before: Vec<Option<usize>>,
     /// When each happened, since the first of all.
     elapsed: Option<Vec<Nanos>>,

@@ -1,6 +1,6 @@
 //! Reads the files of another program's run: cuts them into runs and events, and gives their hosts numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -152,12 +152,12 @@ impl Reading {
         let pattern = Pattern::of(text, &name)?;
         let (bytes, lines) = pattern.header;
         let body = Part { text: &text[bytes..], line: lines + 1 };
-        let mut labels = BTreeMap::new();
+        let mut labels = BTreeSet::new();
         for (label, part) in parts(body, &pattern) {
             if part.text.trim().is_empty() {
                 continue;
             }
-            if labels.insert(label.clone(), ()).is_some() {
+            if !labels.insert(label.clone()) {
                 return Err(TraceError::SameLabel { file: name, line: part.line, label });
             }
             let run = match self.runs.iter().position(|run| run.label == label) {
