@@ -171,3 +171,45 @@ fn only_the_view_draws_on_terminals_and_only_the_shell_has_one() {
     forbid(&["ratatui"], |module| !["view", "cli"].contains(&module));
     forbid(&["crossterm", "termios", "tcgetattr", "TERM\""], |module| module != "cli");
 }
+
+#[test]
+fn the_readme_leads_to_all_its_pages_and_they_to_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = root.join("README.md");
+    let pages: Vec<PathBuf> =
+        fs::read_dir(root.join(".readme")).unwrap().map(|file| file.unwrap().path()).collect();
+    let leads_to: Vec<PathBuf> = links(&readme).iter().map(|link| root.join(link)).collect();
+    for page in &pages {
+        assert!(leads_to.contains(page), "README does not lead to {}", page.display());
+    }
+    let texts = pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md"));
+    for page in texts.chain([&readme]) {
+        for link in links(page).iter().filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.with_file_name("").join(file) };
+            assert!(target.exists(), "{}: nothing is at {link}", page.display());
+            let is_headed = || headings(&target).iter().any(|known| known == heading);
+            assert!(heading.is_empty() || is_headed(), "{}: nothing is headed {link}", page.display());
+        }
+    }
+}
+
+/// Where a page's links and pictures lead.
+fn links(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let between = |start: &str, end: char| {
+        let rests = text.split(start).skip(1);
+        rests.filter_map(|rest| Some(rest.split_once(end)?.0.to_owned())).collect::<Vec<_>>()
+    };
+    [between("](", ')'), between("src=\"", '"')].concat()
+}
+
+/// What a page's headings are called in links to them.
+fn headings(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let name = |line: &str| {
+        let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        words.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    };
+    text.lines().filter(|line| line.starts_with('#')).map(name).collect()
+}
