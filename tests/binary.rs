@@ -6,7 +6,6 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -546,28 +545,21 @@ fn help_and_version_are_results() {
     assert_eq!(text(&version.stdout), concat!("clocklab ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
-/// On a terminal the bar is drawn on stderr, and stdout has the summary alone. `script` lends a terminal.
 #[test]
-fn on_a_terminal_there_is_a_progress_bar() {
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no `script` here to lend a terminal");
-        return;
+fn where_there_is_nothing_to_watch_or_nowhere_to_show_it_tui_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, part) in [
+        (&[][..], "it draws on the standard error, which is no terminal here"),
+        (&["--virtual-time"], "clocklab report"),
+        (&["--processes", "2"], "--nodes"),
+        (&["--quiet"], "--quiet"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+        command.current_dir(folder.path()).arg("--tui").args(args).stdin(Stdio::null());
+        let refused = command.output().unwrap();
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{error}");
+        assert!(error.starts_with("error: ") && error.contains("--tui") && error.contains(part), "{error}");
     }
-    let folder = empty_folder();
-    let command = format!("{} --duration 700ms >summary.txt", env!("CARGO_BIN_EXE_clocklab"));
-    let mut script = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .current_dir(folder.path())
-        .env("TERM", "xterm")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut terminal = Vec::new();
-    script.stdout.take().unwrap().read_to_end(&mut terminal).unwrap();
-    assert!(script.wait().unwrap().success());
-    let terminal = String::from_utf8_lossy(&terminal);
-    assert!(terminal.contains("events") && terminal.contains("longest queue"), "{terminal}");
-    let summary = fs::read_to_string(folder.path().join("summary.txt")).unwrap();
-    assert!(summary.starts_with("3 machines, 0.7 s") && !summary.contains("longest queue"), "{summary}");
+    assert!(names(folder.path()).is_empty(), "a refused run leaves nothing");
 }

@@ -2,7 +2,6 @@
 //! order, with nodes that are missing, wrong, stopped, killed and started again, and with strangers at the ports.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod common;
 #[path = "common/proxy.rs"]
@@ -18,7 +17,7 @@ use std::time::Duration;
 
 use clocklab::link::frame;
 use clocklab::link::greeting::{self, Hello, Identity};
-use common::cluster::{self, Cluster, Node, append};
+use common::cluster::{self, Cluster, Node, append, replaced};
 use common::program::wait_until;
 use common::{BridgeRow, Run, bridge_rows, is_log, names};
 use proxy::{Cut, Direction, Proxy};
@@ -70,7 +69,6 @@ side_by_side!(networks:
     a_silent_network_loses_nothing,
     a_refusing_network_loses_nothing_and_a_slow_one_neither,
     bytes_that_nobody_sent_break_a_connection_and_not_the_link,
-    hosts_in_namespaces_come_through_a_link_that_is_down,
 );
 
 side_by_side!(strangers:
@@ -80,7 +78,6 @@ side_by_side!(strangers:
     nodes_with_one_key_say_nothing_that_others_could_read,
     a_wrong_key_or_none_gets_a_closed_connection_and_a_row,
     other_addresses_ask_for_a_key,
-    mpirun_numbers_the_nodes,
 );
 
 // ---- starting ----
@@ -254,14 +251,6 @@ fn a_run_of_another_node_or_with_other_settings_is_not_resumed() {
     let said = cluster.spawn(0, replaced(&cluster.command(0, "--resume"), "o0", "nowhere")).end(2);
     assert!(said.contains("nowhere/run.toml"), "{said}");
     assert_eq!(fs::read(cluster.output(1).join("run.toml")).unwrap(), before, "nothing was touched");
-}
-
-/// The same command with another argument.
-fn replaced(command: &Command, from: &str, to: &str) -> Command {
-    let mut other = Command::new(command.get_program());
-    other.current_dir(command.get_current_dir().unwrap());
-    other.args(command.get_args().map(|arg| if arg == from { to.as_ref() } else { arg }));
-    other
 }
 
 // ---- dying ----
@@ -708,74 +697,6 @@ fn bytes_that_nobody_sent_break_a_connection_and_not_the_link() {
     }
 }
 
-/// Two hosts with a cable between them, each a network namespace of this machine. They go with it.
-struct Hosts(String);
-
-impl Hosts {
-    /// None where this machine, or who runs the test, may not make them.
-    fn new() -> Option<Self> {
-        let hosts = Self(format!("clk{}", std::process::id()));
-        let Self(name) = &hosts;
-        let made = ip(&format!("netns add {name}a"))
-            && ip(&format!("netns add {name}b"))
-            && ip(&format!("link add {name}x netns {name}a type veth peer name {name}y netns {name}b"))
-            && ip(&format!("-n {name}a addr add 10.213.7.1/24 dev {name}x"))
-            && ip(&format!("-n {name}b addr add 10.213.7.2/24 dev {name}y"))
-            && hosts.set("up")
-            && ip(&format!("-n {name}b link set {name}y up"));
-        made.then_some(hosts)
-    }
-
-    /// Plugs the cable in, or out.
-    fn set(&self, state: &str) -> bool {
-        ip(&format!("-n {}a link set {}x {state}", self.0, self.0))
-    }
-
-    /// The same command on one of the hosts.
-    fn on(&self, host: &str, command: &Command) -> Command {
-        let mut there = Command::new("ip");
-        there.args(["netns", "exec", &format!("{}{host}", self.0)]).arg(command.get_program());
-        there.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
-        there
-    }
-}
-
-impl Drop for Hosts {
-    fn drop(&mut self) {
-        for host in ["a", "b"] {
-            ip(&format!("netns del {}{host}", self.0));
-        }
-    }
-}
-
-fn ip(args: &str) -> bool {
-    let output = Command::new("ip").args(args.split_whitespace()).output();
-    output.is_ok_and(|output| output.status.success())
-}
-
-fn hosts_in_namespaces_come_through_a_link_that_is_down() {
-    let Some(hosts) = Hosts::new() else {
-        eprintln!("skipped: network namespaces need root and iproute2");
-        return;
-    };
-    let mut cluster = Cluster::new(2, "--vms 4 --duration 9 --rates 50 --cluster-key-file key");
-    fs::write(cluster.folder.path().join("key"), "a key for two hosts, drawn at random").unwrap();
-    let before: Vec<String> = cluster.ports.iter().map(|port| port.address.to_string()).collect();
-    cluster.list = vec!["10.213.7.1:7000".into(), "10.213.7.2:7000".into()];
-    let nodes = [(0, "a"), (1, "b")].map(|(node, host)| {
-        let command = replaced(&cluster.command(node, ""), &before[node], &cluster.list[node]);
-        cluster.spawn(node, hosts.on(host, &command))
-    });
-    (0..2).for_each(|node| cluster.wait_for_events(node, 20));
-    assert!(hosts.set("down"));
-    cluster.wait_for_bridge(0, "lost", Some(1));
-    cluster.wait_for_bridge(1, "lost", Some(0));
-    assert!(hosts.set("up"));
-    cluster.wait_for_bridge(0, "back", Some(1));
-    nodes.into_iter().for_each(|node| drop(node.end(0)));
-    cluster.assert_whole();
-}
-
 // ---- strangers ----
 
 fn dial(address: SocketAddr) -> TcpStream {
@@ -1023,77 +944,4 @@ fn other_addresses_ask_for_a_key() {
             "--listen",
         );
     }
-    // No packet is sent for it.
-    let probe = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        socket.connect("192.0.2.1:9")?;
-        socket.local_addr()
-    });
-    let Ok(own) = probe
-        .map(|address| address.ip())
-        .map_err(drop)
-        .and_then(|ip| if ip.is_loopback() { Err(()) } else { Ok(ip) })
-    else {
-        eprintln!("skipped in part: this machine has no address but its own");
-        return;
-    };
-    let mut cluster = Cluster::new(2, "--vms 2 --duration 1 --rates 20 --no-cluster-key");
-    let before: Vec<String> = cluster.ports.iter().map(|port| port.address.to_string()).collect();
-    cluster.list =
-        cluster.ports.iter().map(|port| SocketAddr::new(own, port.address.port()).to_string()).collect();
-    let nodes = [0, 1].map(|node| {
-        let to = if node == 0 { &cluster.list[0] } else { "0.0.0.0:PORT" };
-        let port = cluster.list[node].rsplit_once(':').unwrap().1;
-        cluster.spawn(node, replaced(&cluster.command(node, ""), &before[node], &to.replace("PORT", port)))
-    });
-    nodes.into_iter().for_each(|node| drop(node.end(0)));
-    cluster.assert_whole();
-}
-
-// ---- launchers ----
-
-fn mpirun_numbers_the_nodes() {
-    let has_mpirun = Command::new("mpirun").arg("--version").output();
-    if !has_mpirun.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: mpirun is not installed (Debian: openmpi-bin)");
-        return;
-    }
-    let cluster = Cluster::new(3, "");
-    // A node list without --listen: each process finds its own address by its rank.
-    let script = format!(
-        "exec {} --nodes {} --node auto --vms 6 --duration 1 --rates 50 --output o$OMPI_COMM_WORLD_RANK",
-        env!("CARGO_BIN_EXE_clocklab"),
-        cluster.list.join(",")
-    );
-    let mut command = Command::new("mpirun");
-    command.current_dir(cluster.folder.path());
-    command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3", "sh", "-c", &script]);
-    cluster.spawn(0, command).end(0);
-    let run = cluster.assert_whole();
-    assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [50; 6]);
-    let printed = names(cluster.folder.path());
-    assert!(
-        printed.iter().filter(|name| name.starts_with('o')).count() == 3
-            && !printed.iter().any(|name| is_log(name))
-    );
-    // Without a folder of its own choice each has one in the output folder.
-    let mut command = Command::new("mpirun");
-    command.current_dir(cluster.folder.path());
-    command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3", env!("CARGO_BIN_EXE_clocklab")]);
-    command.args([
-        "--node",
-        "auto",
-        "--vms",
-        "3",
-        "--duration",
-        "500ms",
-        "--rates",
-        "50",
-        "--nodes",
-        &cluster.list.join(","),
-    ]);
-    cluster.spawn(0, command).end(0);
-    let mut check = Command::new(env!("CARGO_BIN_EXE_clocklab"));
-    let checked = check.current_dir(cluster.folder.path()).arg("check").output().unwrap();
-    let said = String::from_utf8_lossy(&checked.stdout);
-    assert!(checked.status.success() && said.starts_with("output: sound: 3 machines, "), "{said}");
 }

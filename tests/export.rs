@@ -1,101 +1,27 @@
 //! Runs in the formats of other tools, each read by the rules of the tool that it is for.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod common;
+#[path = "common/exported.rs"]
+mod exported;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read, Write};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::io::Read;
+use std::process::{Command, Stdio};
 
-use common::{Row, Run, list};
+use common::{Row, list};
+use exported::{
+    EventId, ODD_PAYLOAD, RUNS, WRONG_LOG, assert_closed, by_id, clocklab, event_id, export, export_text,
+    make, read,
+};
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A run of each sort: with vectors and without, lossy, with duplicates, partitioned, in one log, of clients and a
-/// server, live, and of two processes.
-const RUNS: [&str; 6] = [
-    "--virtual-time --seed 42 --duration 20",
-    "--virtual-time --seed 7 --vms 5 --duration 20 --latency exp:300ms --fifo off --loss 0.1 --duplicate 0.2 --partition 5s-8s:0,1/2",
-    "--virtual-time --seed 3 --vms 12 --duration 9 --log combined --draw 4 --rates 1-20",
-    "--virtual-time --seed 7 --workload client-server --duration 30",
-    "--duration 1 --rates 20-60 --loss 0.1 --duplicate 0.1",
-    "--duration 1 --rates 20-60 --vms 4 --processes 2",
-];
 
 const WINDOWS: [&str; 7] = ["", "0.5s-", "-0.6s", "300ms-900ms", "events:1-10", "events:17-60", "events:40-"];
 
-fn clocklab(folder: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
-    command.current_dir(folder).args(line.split_whitespace()).stdin(Stdio::null()).output().unwrap()
-}
-
-fn make(line: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let made = clocklab(folder.path(), &format!("--quiet {line}"));
-    assert!(made.status.success(), "{line}: {}", String::from_utf8_lossy(&made.stderr));
-    folder
-}
-
-fn read(folder: &TempDir) -> Run {
-    Run::read(&folder.path().join("output"))
-}
-
-#[track_caller]
-fn export(folder: &TempDir, line: &str) -> Vec<u8> {
-    let output = clocklab(folder.path(), &format!("export {line}"));
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-#[track_caller]
-fn export_text(folder: &TempDir, line: &str) -> String {
-    String::from_utf8(export(folder, line)).unwrap()
-}
-
 fn window_flag(window: &str) -> String {
     if window.is_empty() { String::new() } else { format!("--window {window}") }
-}
-
-type EventId = (u32, u64);
-
-fn event_id(text: &str) -> EventId {
-    let (vm, event) = text.split_once('-').unwrap();
-    (vm.parse().unwrap(), event.parse().unwrap())
-}
-
-fn by_id(run: &Run) -> BTreeMap<EventId, &Row> {
-    run.rows().map(|row| ((row.vm, row.event), row)).collect()
-}
-
-/// Demands that events are those of each machine from one to another, and closed under causes but for those that
-/// are before the first of their machine; gives the first of each machine.
-fn assert_closed(run: &Run, events: &[EventId]) -> BTreeMap<u32, u64> {
-    let rows = by_id(run);
-    let mut last = BTreeMap::<u32, u64>::new();
-    let mut first = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for &(vm, event) in events {
-        first.entry(vm).or_insert(event);
-        if let Some(before) = last.insert(vm, event) {
-            assert_eq!(event, before + 1);
-        }
-        seen.insert((vm, event));
-    }
-    for &(vm, event) in events {
-        let row = rows[&(vm, event)];
-        if row.kind == "receive" {
-            let send = event_id(&row.message);
-            // A cause is in the window, or is part of a beginning that has all its own causes.
-            let is_before = first.get(&send.0).is_none_or(|first| send.1 < *first);
-            assert!(seen.contains(&send) || is_before, "{send:?} is missing for {vm}-{event}");
-        }
-    }
-    first
 }
 
 #[test]
@@ -277,10 +203,7 @@ fn a_window_of_time_takes_those_in_it_and_their_causes_decide() {
 #[test]
 fn no_text_leaves_its_place() {
     let folder = tempfile::tempdir().unwrap();
-    let log = "vm,event,kind,elapsed_s,lamport,peers,message,payload\n\
-        0,1,send,1,1,1,0-1,\"a \"\"b\"\"\n0,9 {c}\r\u{2028}\u{85}\\\"\n\
-        1,1,receive,2,2,0,0-1,\"a \"\"b\"\"\n0,9 {c}\r\u{2028}\u{85}\\\"\n";
-    fs::write(folder.path().join("log.csv"), log).unwrap();
+    fs::write(folder.path().join("log.csv"), ODD_PAYLOAD).unwrap();
     assert_eq!(read_as_shiviz(&export_text(&folder, "log.csv --format shiviz")).len(), 2);
     let table = export_text(&folder, "log.csv --format csv");
     let mut rows = csv::Reader::from_reader(table.as_bytes());
@@ -291,81 +214,8 @@ fn no_text_leaves_its_place() {
     let object: Value = serde_json::from_str(objects.lines().next().unwrap()).unwrap();
     assert_eq!(object["payload"], payload);
     assert_eq!((&object["queue"], &object["vector"]), (&Value::Null, &Value::Null));
-    if let Some(picture) = dot(&export(&folder, "log.csv --format dot")) {
-        assert_eq!(picture.iter().filter(|line| line.starts_with("edge ")).count(), 4, "{picture:?}");
-    }
     let trace = read_trace(&export(&folder, "log.csv --format perfetto"));
     assert_eq!(trace.events[0].texts["payload"], payload);
-}
-
-/// A graph as Graphviz lays it out, in its plain format; none where there is no Graphviz.
-fn dot(graph: &[u8]) -> Option<Vec<String>> {
-    let mut command = Command::new("dot");
-    command.arg("-Tplain").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        eprintln!("skipped in part: there is no program `dot` here (install graphviz)");
-        return None;
-    };
-    child.stdin.take().unwrap().write_all(graph).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
-}
-
-#[test]
-fn graphviz_draws_every_event_and_every_message() {
-    for line in RUNS {
-        let folder = make(line);
-        let run = read(&folder);
-        let rows = by_id(&run);
-        for window in ["events:1-60", "events:31-80"] {
-            let table = export_text(&folder, &format!("--format csv --window {window}"));
-            let ids: Vec<EventId> = csv::Reader::from_reader(table.as_bytes())
-                .deserialize::<Row>()
-                .map(|row| row.map(|row| (row.vm, row.event)).unwrap())
-                .collect();
-            let machines = assert_closed(&run, &ids).len();
-            let receives: Vec<&Row> =
-                ids.iter().map(|id| rows[id]).filter(|row| row.kind == "receive").collect();
-            let sends = ids.iter().map(|id| rows[id]).filter(|row| row.kind == "send");
-            let copies: usize = sends.map(|row| list(&row.peers).len() + list(&row.duplicated).len()).sum();
-            let within = receives.iter().filter(|row| ids.contains(&event_id(&row.message))).count();
-            let Some(picture) = dot(&export(&folder, &format!("--format dot --window {window}"))) else {
-                return;
-            };
-            let (mut nodes, mut edges, mut messages) = (BTreeSet::new(), 0, 0);
-            for words in picture.iter().map(|line| line.replace(['"'], "")) {
-                let words: Vec<&str> = words.split_whitespace().collect();
-                match words[0] {
-                    "node" => drop(nodes.insert(words[1].to_owned() + words[2])),
-                    "edge" => {
-                        edges += 1;
-                        let is_event = |name: &str| name.contains('-');
-                        messages += usize::from(
-                            is_event(words[1])
-                                && is_event(words[2])
-                                && event_id(words[1]).0 != event_id(words[2]).0,
-                        );
-                    }
-                    _ => {}
-                }
-            }
-            assert_eq!(messages, within, "{line} {window}");
-            let from_before = receives.len() - within;
-            let broken_off = copies - within;
-            let stubs = nodes.iter().filter(|name| name.starts_with("stub")).count();
-            assert_eq!(stubs, from_before + broken_off, "{line} {window}");
-            // Each event has an edge from the one before; machines stand one below the other.
-            assert_eq!(edges, ids.len() + messages + stubs + (machines - 1), "{line} {window}");
-            let event_nodes =
-                picture.iter().filter(|line| line.starts_with("node \"")).filter(|line| line.contains('-'));
-            assert!(event_nodes.count() >= ids.len());
-        }
-    }
 }
 
 /// A trace as Perfetto's descriptions of its messages say, read without any code of the writer.
@@ -644,17 +494,13 @@ fn rows_that_cannot_be_read_are_told_and_left_out() {
 #[test]
 fn wrong_logs_are_exported_as_far_as_they_go() {
     let folder = tempfile::tempdir().unwrap();
-    let log = "vm,event,kind,elapsed_s,lamport,peers,message,lost,duplicated\n\
-        0,1,receive,1,1,1,1-2,,\n0,2,send,2,2,1,0-2,,\n1,1,receive,1,1,0,0-2,,\n1,2,send,2,2,0,1-2,,\n\
-        2,1,receive,1,1,0,0-2,,\n2,2,receive,1,1,7,7-1,,\n2,7,receive,1,1,,,,\n2,7,internal,1,1,5,5-1,5,5\n2,2,send,1,1,2,2-2,2,2\n";
-    fs::write(folder.path().join("log.csv"), log).unwrap();
+    fs::write(folder.path().join("log.csv"), WRONG_LOG).unwrap();
     assert_eq!(read_as_shiviz(&export_text(&folder, "log.csv --format shiviz")).len(), 9);
     for format in ["csv", "jsonl"] {
         let lines = export_text(&folder, &format!("log.csv --format {format}")).lines().count();
         assert_eq!(lines, if format == "csv" { 10 } else { 9 });
     }
     assert_eq!(read_trace(&export(&folder, "log.csv --format perfetto")).events.len(), 9);
-    dot(&export(&folder, "log.csv --format dot"));
 }
 
 #[test]

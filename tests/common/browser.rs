@@ -2,10 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails where the browser does not answer")]
-#![allow(clippy::print_stderr, reason = "it is said where a test was skipped")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -13,6 +12,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::wants;
 
 /// The longest that an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,22 +29,10 @@ pub struct Browser {
     _profile: TempDir,
 }
 
-/// Where a browser is installed, if one is.
-fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|program| program.is_file())
-}
-
 impl Browser {
-    /// Starts a browser with an empty page; none where none is installed, which is said.
-    pub fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            eprintln!("skipped: no chromium is installed");
-            return None;
-        };
+    /// Starts a browser with an empty page.
+    pub fn start() -> Self {
+        let program = wants::chromium().unwrap();
         let profile = tempfile::tempdir().unwrap();
         // The browser takes commands from file 3 and answers on file 4.
         let mut child = Command::new("sh")
@@ -93,7 +82,7 @@ impl Browser {
         browser.call("Page.enable", json!({}));
         browser.call("Runtime.enable", json!({}));
         browser.call("Log.enable", json!({}));
-        Some(browser)
+        browser
     }
 
     /// Sends a command, and gives what comes of it.

@@ -283,3 +283,11 @@ impl Drop for Node {
 pub fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
 }
+
+/// The same command with another argument.
+pub fn replaced(command: &Command, from: &str, to: &str) -> Command {
+    let mut other = Command::new(command.get_program());
+    other.current_dir(command.get_current_dir().unwrap());
+    other.args(command.get_args().map(|arg| if arg == from { to.as_ref() } else { arg }));
+    other
+}

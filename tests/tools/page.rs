@@ -3,16 +3,25 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::print_stderr, reason = "a measurement is told")]
 
-#[path = "common/browser.rs"]
-mod browser;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use self::browser::Browser;
 use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::wants::{self, CHROMIUM};
+
+wants::wanting!(CHROMIUM:
+    a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order,
+    the_slider_moves_a_consistent_cut,
+    all_of_it_goes_by_keyboard_and_by_the_address,
+    text_from_logs_is_text_in_the_browser_too,
+    a_narrow_window_scrolls_tables_and_not_the_page,
+    pictures_tell_their_values_and_the_page_prints,
+    how_long_a_frame_takes_with_ten_thousand_events_in_view = ignored,
+);
 
 /// Does what must succeed, and gives what was printed.
 fn done(folder: &Path, line: &str) -> String {
@@ -69,9 +78,8 @@ fn coloured(browser: &mut Browser, side: &str) -> BTreeSet<String> {
     all.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-#[test]
 fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     for line in
         ["--seed 42", "--seed 9 --vms 8 --loss 0.1 --latency 1ms-900ms --clocks lamport --duration 20"]
@@ -116,9 +124,8 @@ fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
-#[test]
 fn the_slider_moves_a_consistent_cut() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     browser.open(&page(folder.path(), "--seed 5 --vms 4 --duration 20 --latency 10ms-900ms"), "");
     let switch = middle_of(&mut browser, ".cut-on", 0.5);
@@ -143,9 +150,8 @@ fn the_slider_moves_a_consistent_cut() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
-#[test]
 fn all_of_it_goes_by_keyboard_and_by_the_address() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let page = page(folder.path(), "--seed 42 --runs 2");
     browser.open(&page, "");
@@ -171,9 +177,8 @@ fn all_of_it_goes_by_keyboard_and_by_the_address() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
-#[test]
 fn text_from_logs_is_text_in_the_browser_too() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let evil = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)><!--";
     let log = format!("vm,event,kind,elapsed_s,lamport,peers,message,payload\n0,1,send,1,1,1,0-1,{evil}\n");
@@ -185,9 +190,8 @@ fn text_from_logs_is_text_in_the_browser_too() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
-#[test]
 fn a_narrow_window_scrolls_tables_and_not_the_page() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     for line in ["--seed 42 --runs 3", "--seed 1 --vms 40 --duration 20"] {
         browser.open(&page(folder.path(), line), "#event=0-9");
@@ -200,9 +204,8 @@ fn a_narrow_window_scrolls_tables_and_not_the_page() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
-#[test]
 fn pictures_tell_their_values_and_the_page_prints() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     browser.open(&page(folder.path(), "--seed 42"), "#event=0-17");
     let place = middle_of(&mut browser, "svg[data-values]", 0.6);
@@ -218,10 +221,9 @@ fn pictures_tell_their_values_and_the_page_prints() {
     assert_eq!(browser.complaints, [""; 0]);
 }
 
-#[test]
-#[ignore = "a measurement: cargo test --release --test page -- --ignored --nocapture"]
+/// A measurement: `cargo test --release --test tools frame -- --ignored`.
 fn how_long_a_frame_takes_with_ten_thousand_events_in_view() {
-    let Some(mut browser) = Browser::start() else { return };
+    let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     browser.open(&page(folder.path(), "--seed 1 --vms 100 --duration 29"), "");
     let told = browser.text(&format!(

@@ -1,10 +1,7 @@
 //! `--tui` through the real program: a terminal is taken, given back whatever happens, and the run is what it is
 //! without it. `script` lends the terminal.
 
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,8 +11,21 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::Run;
 use tempfile::TempDir;
+
+use crate::common::Run;
+use crate::wants::{self, SCRIPT};
+
+wants::wanting!(SCRIPT:
+    the_view_is_left_at_the_end_of_the_run_and_the_summary_stands_alone,
+    q_and_ctrl_c_end_the_run_in_order,
+    signals_end_the_run_in_order_and_give_the_terminal_back,
+    d_leaves_the_view_and_the_run_goes_on_with_its_bar,
+    whoever_stops_the_process_has_the_terminal_meanwhile,
+    a_run_that_fails_gives_the_terminal_back_and_tells_why,
+    several_runs_are_watched_one_after_the_other,
+    on_a_terminal_there_is_a_progress_bar,
+);
 
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
@@ -35,11 +45,7 @@ struct OnTerminal {
 
 impl OnTerminal {
     /// Runs the program with its summary in a file, between two looks at the terminal's modes.
-    fn start(before: &str, args: &str) -> Option<Self> {
-        if Command::new("script").arg("--version").output().is_err() {
-            eprintln!("skipped: there is no `script` here to lend a terminal");
-            return None;
-        }
+    fn start(before: &str, args: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = env!("CARGO_BIN_EXE_clocklab");
         let command = format!(
@@ -64,14 +70,14 @@ impl OnTerminal {
             }
         });
         let keys = script.stdin.take().unwrap();
-        Some(Self { folder: Arc::new(folder), script, keys, sent, reader: Some(reader) })
+        Self { folder: Arc::new(folder), script, keys, sent, reader: Some(reader) }
     }
 
     /// The same with a long run, once its machines are seen.
-    fn start_long(args: &str) -> Option<Self> {
-        let terminal = Self::start("", &format!("--duration 600s --rates 20 {args}"))?;
+    fn start_long(args: &str) -> Self {
+        let terminal = Self::start("", &format!("--duration 600s --rates 20 {args}"));
         terminal.wait_until("machines", |sent| sent.contains("rate/s") && sent.contains("●"));
-        Some(terminal)
+        terminal
     }
 
     fn sent(&self) -> String {
@@ -150,9 +156,8 @@ fn summary(folder: &Path) -> String {
     fs::read_to_string(folder.join("summary.txt")).unwrap()
 }
 
-#[test]
 fn the_view_is_left_at_the_end_of_the_run_and_the_summary_stands_alone() {
-    let Some(terminal) = OnTerminal::start("", "--duration 900ms --rates 20 --seed 7") else { return };
+    let terminal = OnTerminal::start("", "--duration 900ms --rates 20 --seed 7");
     let (sent, folder) = terminal.assert_ends(0, "complete");
     assert!(sent.contains("clocklab") && sent.contains("rate/s"), "{sent}");
     let summary = summary(folder.path());
@@ -160,10 +165,9 @@ fn the_view_is_left_at_the_end_of_the_run_and_the_summary_stands_alone() {
     assert!(!summary.contains('\x1b'), "{summary}");
 }
 
-#[test]
 fn q_and_ctrl_c_end_the_run_in_order() {
     for key in ["q", "\x03"] {
-        let Some(mut terminal) = OnTerminal::start_long("") else { return };
+        let mut terminal = OnTerminal::start_long("");
         terminal.press(key);
         let (sent, folder) = terminal.assert_ends(130, "interrupted");
         let left = sent.rfind(LEAVE).unwrap();
@@ -172,18 +176,16 @@ fn q_and_ctrl_c_end_the_run_in_order() {
     }
 }
 
-#[test]
 fn signals_end_the_run_in_order_and_give_the_terminal_back() {
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
-        let Some(terminal) = OnTerminal::start_long("") else { return };
+        let terminal = OnTerminal::start_long("");
         terminal.signal(name);
         terminal.assert_ends(code, "interrupted");
     }
 }
 
-#[test]
 fn d_leaves_the_view_and_the_run_goes_on_with_its_bar() {
-    let Some(mut terminal) = OnTerminal::start_long("") else { return };
+    let mut terminal = OnTerminal::start_long("");
     terminal.press("d");
     terminal.wait_until("the bar", |sent| {
         sent.rfind(LEAVE).is_some_and(|left| sent[left..].contains("longest queue"))
@@ -192,9 +194,8 @@ fn d_leaves_the_view_and_the_run_goes_on_with_its_bar() {
     terminal.assert_ends(143, "interrupted");
 }
 
-#[test]
 fn whoever_stops_the_process_has_the_terminal_meanwhile() {
-    let Some(mut terminal) = OnTerminal::start_long("") else { return };
+    let mut terminal = OnTerminal::start_long("");
     let is_stopped = |pid: &str| {
         let stat = fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap();
         stat.rsplit(") ").next().unwrap().starts_with('T')
@@ -219,39 +220,39 @@ fn whoever_stops_the_process_has_the_terminal_meanwhile() {
 }
 
 /// A limit on the size of files stands in for a full disk.
-#[test]
 fn a_run_that_fails_gives_the_terminal_back_and_tells_why() {
     let limited = "trap \"\" XFSZ; ulimit -f 8;";
-    let Some(terminal) = OnTerminal::start(limited, "--rates 200,5,5 --duration 600s") else { return };
+    let terminal = OnTerminal::start(limited, "--rates 200,5,5 --duration 600s");
     let (sent, _folder) = terminal.assert_ends(1, "failed");
     let left = sent.rfind(LEAVE).unwrap();
     assert!(sent[left..].contains("error: cannot write output/vm_0_200.csv"), "{sent}");
 }
 
-#[test]
 fn several_runs_are_watched_one_after_the_other() {
-    let Some(mut terminal) = OnTerminal::start("", "--runs 2 --duration 400ms --rates 20") else { return };
+    let mut terminal = OnTerminal::start("", "--runs 2 --duration 400ms --rates 20");
     let folder = Arc::clone(&terminal.folder);
     let (_, code) = terminal.wait();
     assert_eq!(code, Some(0));
     assert!(summary(folder.path()).starts_with("2 runs of 3 machines"));
 }
 
-#[test]
-fn where_there_is_nothing_to_watch_or_nowhere_to_show_it_tui_is_refused() {
+/// On a terminal the bar is drawn on stderr, and stdout has the summary alone. `script` lends a terminal.
+fn on_a_terminal_there_is_a_progress_bar() {
     let folder = tempfile::tempdir().unwrap();
-    for (args, part) in [
-        (&[][..], "it draws on the standard error, which is no terminal here"),
-        (&["--virtual-time"], "clocklab report"),
-        (&["--processes", "2"], "--nodes"),
-        (&["--quiet"], "--quiet"),
-    ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
-        command.current_dir(folder.path()).arg("--tui").args(args).stdin(Stdio::null());
-        let refused = command.output().unwrap();
-        let error = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(2), "{error}");
-        assert!(error.starts_with("error: ") && error.contains("--tui") && error.contains(part), "{error}");
-    }
-    assert!(common::names(folder.path()).is_empty(), "a refused run leaves nothing");
+    let command = format!("{} --duration 700ms >summary.txt", env!("CARGO_BIN_EXE_clocklab"));
+    let mut script = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .current_dir(folder.path())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut terminal = Vec::new();
+    script.stdout.take().unwrap().read_to_end(&mut terminal).unwrap();
+    assert!(script.wait().unwrap().success());
+    let terminal = String::from_utf8_lossy(&terminal);
+    assert!(terminal.contains("events") && terminal.contains("longest queue"), "{terminal}");
+    let summary = fs::read_to_string(folder.path().join("summary.txt")).unwrap();
+    assert!(summary.starts_with("3 machines, 0.7 s") && !summary.contains("longest queue"), "{summary}");
 }

@@ -1,0 +1,89 @@
+//! Tests that want more than cargo: what each wants, and a harness that shows those for which it is missing as
+//! ignored, with the reason, and names them once more at the end. A new one is a [`Want`] here, and a line
+//! `wanting!(WANT: its, tests);` in a module of `tests/tools/`.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a list is read after a test that panicked too")]
+#![allow(clippy::print_stderr, reason = "what was skipped is told at the end")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+/// Something of the machine that a test cannot do without.
+pub struct Want {
+    /// What is missing where it is, and how it is had.
+    pub missing: &'static str,
+    pub is_here: fn() -> bool,
+}
+
+pub const SCRIPT: Want = Want {
+    missing: "no `script` to lend a terminal (Debian: bsdutils)",
+    is_here: || answers("script", "--version"),
+};
+pub const DOT: Want =
+    Want { missing: "no `dot` of Graphviz (Debian: graphviz)", is_here: || answers("dot", "-V") };
+pub const MPIRUN: Want =
+    Want { missing: "no `mpirun` (Debian: openmpi-bin)", is_here: || answers("mpirun", "--version") };
+pub const CHROMIUM: Want =
+    Want { missing: "no chromium (Debian: chromium)", is_here: || chromium().is_some() };
+
+/// Whether a program is there and content with that argument.
+pub fn answers(program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Where a browser is installed, if one is.
+pub fn chromium() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|program| program.is_file())
+}
+
+/// What a module's tests want: `wanting!(SCRIPT: a_test, another; DOT: a_third);` makes its function `tests`.
+/// `a_measurement = ignored` is run with `--ignored` alone.
+macro_rules! wanting {
+    ($($want:path: $($test:ident $(= $flag:ident)?),+ $(,)?);+ $(;)?) => {
+        pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
+            vec![$($(
+                crate::wants::test(module_path!(), stringify!($test), &$want, $test)
+                    .with_ignored_flag([$(stringify!($flag))?].contains(&"ignored"))
+            ),+),+]
+        }
+    };
+}
+pub(crate) use wanting;
+
+/// The tests that were skipped, by what is missing.
+static SKIPPED: Mutex<BTreeMap<&str, Vec<String>>> = Mutex::new(BTreeMap::new());
+
+/// A test that is run where what it wants is here.
+pub fn test(module: &str, name: &str, want: &'static Want, run: fn()) -> Trial {
+    let module = module.split_once("::").map_or("", |(_, module)| module);
+    let name = format!("{module}::{name}");
+    Trial::ignorable_test(name.clone(), move || {
+        if (want.is_here)() {
+            run();
+            return Ok(Completion::Completed);
+        }
+        SKIPPED.lock().unwrap().entry(want.missing).or_default().push(name);
+        Ok(Completion::ignored_with(want.missing))
+    })
+}
+
+/// Runs tests as `cargo test` does, with its arguments, and tells at the end what was skipped and why.
+pub fn run(tests: Vec<Trial>) -> ExitCode {
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), tests);
+    for (missing, tests) in SKIPPED.lock().unwrap().iter() {
+        eprintln!("skipped {}, since there is {missing}: {}", tests.len(), tests.join(", "));
+    }
+    conclusion.exit_code()
+}
