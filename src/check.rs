@@ -35,6 +35,8 @@ pub struct Report {
     pub torn: Vec<(PathBuf, u64)>,
     /// What could not be checked, and why.
     pub unchecked: Vec<String>,
+    /// What else a person should know of how the logs were read.
+    pub notes: Vec<String>,
 }
 
 /// How much was replayed.
@@ -77,13 +79,13 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
                 .to_owned(),
         );
     }
-    Ok(Report { counts, has_messages: true, faults, torn, unchecked })
+    Ok(Report { counts, has_messages: true, faults, torn, unchecked, notes: Vec::new() })
 }
 
 impl Report {
-    /// Whether nothing is wrong.
+    /// Whether there is something to judge and nothing is wrong with it.
     pub fn is_sound(&self) -> bool {
-        self.faults.is_empty()
+        self.faults.is_empty() && self.counts.events > 0
     }
 
     /// The report in words, with so many faults.
@@ -102,6 +104,7 @@ impl fmt::Display for Words<'_> {
         let Self { report, most } = self;
         let Counts { machines, events, sent, received, lost, duplicated } = report.counts;
         let verdict = match report.faults.count() {
+            0 if events == 0 => "nothing to judge".to_owned(),
             0 => "sound".to_owned(),
             1 => "1 fault".to_owned(),
             count => format!("{count} faults"),
@@ -126,8 +129,9 @@ impl fmt::Display for Words<'_> {
         for (path, bytes) in &report.torn {
             writeln!(f, "{}: its last row is torn and was left out ({bytes} bytes)", path.display())?;
         }
+        report.notes.iter().try_for_each(|note| writeln!(f, "{note}"))?;
         report.unchecked.iter().try_for_each(|note| writeln!(f, "not checked: {note}"))?;
-        if report.is_sound() {
+        if report.faults.is_empty() {
             return Ok(());
         }
         writeln!(f, "\nthe first faults, causes before effects:")?;

@@ -14,6 +14,7 @@ mod signals;
 mod source;
 mod stats;
 mod table;
+mod tamer;
 mod tui;
 
 use std::fmt::Display;
@@ -29,6 +30,7 @@ use self::folders::OUTPUT;
 use self::progress::Bar;
 use self::screen::Screen;
 use self::signals::Signals;
+use self::tamer::Tamer;
 use self::tui::Viewer;
 use crate::control::{Observer, Progress, Stop};
 use crate::driver::Ending;
@@ -40,6 +42,7 @@ use crate::run::{Prepared, Request, RunError, WriteError};
 use crate::scenario::{Runs, Scenario, Settings};
 use crate::seed::Seed;
 use crate::series::{self, Series};
+use crate::text::Tame;
 use crate::time::Nanos;
 use crate::worker;
 
@@ -336,16 +339,33 @@ impl Observer for Speaker {
     }
 }
 
-/// Prints a result. Where nobody reads it any more, that is no failure.
+/// Prints a result for people. Where nobody reads it any more, that is no failure.
+///
+/// Whatever a file or a peer has put into it, the terminal shows it and does not obey it.
 fn say(result: &dyn Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match write!(stdout, "{result}").and_then(|()| stdout.flush()) {
+    match write!(stdout, "{}", Tame(result)).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Prints a message to the person at the terminal.
+/// Where data goes that is printed: to a program as it is, to a terminal so that it is not steered.
+fn data() -> Box<dyn Write> {
+    let stdout = io::stdout().lock();
+    if stdout.is_terminal() { Box::new(Tamer::new(stdout)) } else { Box::new(stdout) }
+}
+
+/// Prints a result for programs. Where nobody reads it any more, that is no failure.
+fn print_data(result: &dyn Display) -> io::Result<()> {
+    let mut out = data();
+    match write!(out, "{result}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a message to the person at the terminal, as tame as what [`say`] prints.
 fn complain(message: &dyn Display) {
-    let _ = writeln!(io::stderr().lock(), "{message}");
+    let _ = writeln!(io::stderr().lock(), "{}", Tame(message));
 }

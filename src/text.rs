@@ -1,6 +1,7 @@
 //! Values that people write as text, in a flag or a scenario file: one way to read them from both.
 
-use std::fmt::{self, Display};
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write as _};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
@@ -35,6 +36,57 @@ pub(crate) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Whether a terminal would obey a character or show what follows it in another order, instead of showing it.
+pub(crate) const fn steers_terminals(char: char) -> bool {
+    matches!(char,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A text out of a file or the network as one line that can be shown: what steers terminals stands there as `\u{1b}`.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers_terminals) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().fold(String::new(), |mut out, char| {
+        push_printable(char, &mut out);
+        out
+    }))
+}
+
+fn push_printable(char: char, out: &mut String) {
+    if steers_terminals(char) { out.extend(char.escape_unicode()) } else { out.push(char) }
+}
+
+/// A text of several lines as a terminal is to get it: only the ends of lines and tabs steer it.
+#[derive(Clone, Copy)]
+pub(crate) struct Tame<'a>(pub(crate) &'a dyn Display);
+
+impl Display for Tame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Tamer(f), "{}", self.0)
+    }
+}
+
+struct Tamer<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for Tamer<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let steers = |char: char| steers_terminals(char) && !matches!(char, '\n' | '\t');
+        let mut rest = text;
+        while let Some(at) = rest.find(steers) {
+            let (plain, wild) = rest.split_at(at);
+            self.0.write_str(plain)?;
+            let mut chars = wild.chars();
+            if let Some(char) = chars.next() {
+                write!(self.0, "{}", char.escape_unicode())?;
+            }
+            rest = chars.as_str();
+        }
+        self.0.write_str(rest)
+    }
 }
 
 struct AnyText<T>(PhantomData<T>);
@@ -189,5 +241,22 @@ impl<const MIN: u32, const MAX: u32> serde::Serialize for Whole<MIN, MAX> {
 impl<'de, const MIN: u32, const MAX: u32> serde::Deserialize<'de> for Whole<MIN, MAX> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_shown_steers_a_terminal() {
+        let wild = "a\u{1b}[31m\u{7}\u{9b}2J\u{202e}\r\u{2066}é\u{200d}\n\tz";
+        assert_eq!(
+            printable(wild),
+            "a\\u{1b}[31m\\u{7}\\u{9b}2J\\u{202e}\\u{d}\\u{2066}é\u{200d}\\u{a}\\u{9}z"
+        );
+        let tame = Tame(&wild).to_string();
+        assert_eq!(tame, "a\\u{1b}[31m\\u{7}\\u{9b}2J\\u{202e}\\u{d}\\u{2066}é\u{200d}\n\tz");
+        assert!(matches!(printable("plain"), Cow::Borrowed("plain")));
     }
 }

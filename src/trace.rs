@@ -4,20 +4,26 @@
 //! host than the event before it in its own host has heard of it, directly from the events of which no other
 //! one among them knows. One event may so follow several, as where a host logs only some of what it does.
 
+mod again;
 mod clock;
+mod expression;
+mod files;
+mod patience;
 mod pattern;
 mod read;
 mod when;
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
+use self::again::Sorted;
+pub use self::again::{Again, Why};
 pub use self::clock::Clock;
 pub use self::read::{TraceError, read};
 use crate::event::MessageId;
@@ -39,6 +45,14 @@ pub struct Trace {
     pub unreadable: Vec<Unreadable>,
     /// Lines that belong to no event.
     pub other_lines: u64,
+    /// Events that have a time which cannot be read.
+    pub unread_times: u64,
+    /// Of files, by their places here, how many of their events stand in others as well. Each was taken once.
+    pub copies: BTreeMap<usize, u64>,
+    /// Events with numbers that others have, and those that came with them. They are not among the events.
+    pub again: Vec<Again>,
+    /// What lies among the files and was not opened, since it is no regular file.
+    pub skipped: Vec<PathBuf>,
     /// Each host's events by their numbers.
     by_host: Vec<Vec<usize>>,
     /// The events of other hosts that each event directly follows.
@@ -55,6 +69,8 @@ pub struct SourceFile {
     pub path: PathBuf,
     /// The regular expression by which its events were found.
     pub expression: String,
+    /// How many were, and what looks like one.
+    pub events: u64,
 }
 
 /// An event of another program.
@@ -70,8 +86,17 @@ pub struct TraceEvent {
     pub line: u64,
     /// Its lines.
     pub text: String,
+    /// What the log says of it, without its host and its clock.
+    pub said: String,
     /// When it happened, where the log tells.
     pub time: Option<Timestamp>,
+}
+
+impl TraceEvent {
+    /// Whether both are one event, written twice.
+    pub(super) fn is_copy_of(&self, other: &Self) -> bool {
+        self.id == other.id && self.clock == other.clock && self.said == other.said
+    }
 }
 
 /// Something that cannot be read.
@@ -104,6 +129,7 @@ impl Trace {
         files: Arc<Vec<SourceFile>>,
         events: Vec<TraceEvent>,
     ) -> Self {
+        let Sorted { events, copies, again } = again::sort_out(events);
         let mut by_host = vec![Vec::new(); hosts.len()];
         for (index, event) in events.iter().enumerate() {
             by_host[event.id.sender.index()].push(index);
@@ -118,6 +144,10 @@ impl Trace {
             events,
             unreadable: Vec::new(),
             other_lines: 0,
+            unread_times: 0,
+            copies,
+            again,
+            skipped: Vec::new(),
             by_host,
             causes: vec![],
         };
@@ -156,6 +186,71 @@ impl Trace {
     pub fn last(&self, host: VmId) -> u64 {
         let last = self.by_host.get(host.index()).and_then(|own| own.last());
         last.map_or(0, |index| self.events[*index].id.event)
+    }
+
+    /// Whether events of a host were set aside, so that nobody can tell of which one others have heard.
+    pub fn is_twofold(&self, host: VmId) -> bool {
+        self.again.iter().any(|again| again.event.sender == host && again.why != Why::SameLine)
+    }
+
+    /// Where the log has events of more than one run, the first sign of it.
+    pub fn second_run(&self) -> Option<&Again> {
+        self.again.iter().find(|again| again.why != Why::SameLine)
+    }
+
+    /// Of each host the last event of which any event knows.
+    pub fn heard(&self) -> Vec<MessageId> {
+        let mut last = vec![0; self.hosts.len()];
+        for (host, entry) in self.events.iter().flat_map(|event| event.clock.entries()) {
+            last[host.index()] = last[host.index()].max(entry);
+        }
+        let all = (0..).map(VmId).zip(last);
+        all.filter(|(_, last)| *last > 0).map(|(sender, event)| MessageId { sender, event }).collect()
+    }
+
+    /// How many events of a host are here, up to a number.
+    pub fn count(&self, host: VmId, number: u64) -> usize {
+        self.by_host[host.index()].partition_point(|index| self.events[*index].id.event <= number)
+    }
+
+    /// Whether all events are here of which any knows.
+    pub fn is_whole(&self) -> bool {
+        self.heard().into_iter().all(|heard| self.count(heard.sender, heard.event) as u64 == heard.event)
+    }
+
+    /// What is not here, a line each.
+    pub fn missing(&self) -> Vec<String> {
+        let lacking = self.heard().into_iter().filter(|heard| !self.is_twofold(heard.sender));
+        let told = lacking.filter_map(|heard| {
+            let host = &self.hosts[heard.sender.index()];
+            match self.last(heard.sender) {
+                0 => Some(format!(
+                    "the log of {host} is not here; others have heard of its events up to {}",
+                    heard.event
+                )),
+                last if last < heard.event => Some(format!(
+                    "the log of {host} ends with event {last}; others have heard of its events up to {}",
+                    heard.event
+                )),
+                _ => None,
+            }
+        });
+        told.collect()
+    }
+
+    /// The copies in words, where there are any.
+    pub fn copies_told(&self) -> Option<String> {
+        let copies: u64 = self.copies.values().sum();
+        let files = self.copies.keys().map(|file| self.files[*file].path.display().to_string());
+        let files: Vec<String> = files.collect();
+        let stands = if copies == 1 { "event of {} stands" } else { "events of {} stand" };
+        let what = stands.replace("{}", &files.join(", "));
+        (copies > 0).then(|| format!("{copies} {what} in other files as well, and each was counted once"))
+    }
+
+    /// The files without any event.
+    pub fn without_events(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter().filter(|file| file.events == 0)
     }
 
     /// The events of other hosts that an event directly follows, those that are in the log.

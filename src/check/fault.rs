@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::event::MessageId;
 use crate::id::VmId;
 use crate::log::{Column, ReadError};
-use crate::text::words;
+use crate::text::{printable, words};
 
 words! {
     /// What sort of fault it is.
@@ -23,6 +23,10 @@ words! {
         Time = "time",
         /// A time of day that does not fit the time since the start.
         TimeOfDay = "time of day",
+        /// Clocks of two hosts by which a message was received before it was sent.
+        HostClocks = "clocks of hosts",
+        /// A host that begins again, in another run.
+        SecondRun = "second run",
         /// A received message that nobody sent.
         NotSent = "message that was never sent",
         /// A received message that was sent to others.
@@ -122,7 +126,13 @@ impl fmt::Display for Fault {
         if let Some(column) = self.column {
             write!(f, ": column {}", column.name())?;
         }
-        write!(f, ": found {}, expected {} [{}]", self.found, self.expected, self.kind)
+        write!(
+            f,
+            ": found {}, expected {} [{}]",
+            printable(&self.found),
+            printable(&self.expected),
+            self.kind
+        )
     }
 }
 

@@ -3,11 +3,14 @@
 //! A vector is the entry-wise maximum of those of the event's direct causes, plus 1 in its own entry (Mattern 1989,
 //! Fidge 1988). Each event is held against the causes as the log shows them, so a fault is told where it begins.
 
+mod times;
+
 use super::fault::{Fault, FaultKind, Faults};
 use super::{Counts, Report};
 use crate::event::MessageId;
+use crate::id::VmId;
 use crate::text::count;
-use crate::trace::{Trace, TraceEvent};
+use crate::trace::{Again, Trace, TraceEvent, Why};
 
 /// Checks a run of another program.
 pub fn check_trace(trace: &Trace) -> Report {
@@ -17,7 +20,10 @@ pub fn check_trace(trace: &Trace) -> Report {
         let (found, expected) = (unreadable.found.clone(), unreadable.expected.clone());
         checker.add(unreadable.file, unreadable.line, FaultKind::Unreadable, found, expected);
     }
-    let mut circles = order.circles.iter().peekable();
+    trace.again.iter().for_each(|again| checker.again(again));
+    // Where the log has two runs, one event may seem to know of another that it never heard of.
+    let circles = if trace.second_run().is_some() { &[][..] } else { &order.circles };
+    let mut circles = circles.iter().peekable();
     let before = trace.befores();
     for &index in &order.events {
         checker.shown += 1;
@@ -26,6 +32,7 @@ pub fn check_trace(trace: &Trace) -> Report {
         }
         checker.event(index, before[index].map(|before| &trace.events[before]));
     }
+    times::check(&mut checker, &before);
     let messages = (0..trace.events.len()).map(|index| trace.causes(index).len() as u64).sum();
     let counts = Counts {
         machines: trace.by_host().count() as u64,
@@ -34,11 +41,41 @@ pub fn check_trace(trace: &Trace) -> Report {
         received: messages,
         ..Counts::default()
     };
-    let mut unchecked = Vec::new();
-    if trace.other_lines > 0 {
-        unchecked.push(format!("{} outside of any event", count(trace.other_lines, "lines")));
+    let missing = trace.missing().into_iter().map(|line| format!("a part: {line}"));
+    let notes = missing.chain(trace.copies_told()).collect();
+    let (faults, unchecked) = (checker.faults, unchecked(trace));
+    Report { counts, has_messages: false, faults, torn: Vec::new(), unchecked, notes }
+}
+
+/// What could not be checked of a run, and why.
+fn unchecked(trace: &Trace) -> Vec<String> {
+    let mut notes = Vec::new();
+    let twofold: Vec<&str> = (0..)
+        .map(VmId)
+        .zip(&*trace.hosts)
+        .filter(|(host, _)| trace.is_twofold(*host))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    if !twofold.is_empty() {
+        let aside: u64 = trace.again.iter().map(|again| again.events).sum();
+        let hosts = twofold.join(", ");
+        notes.push(format!(
+            "{} of a second run of {hosts}, and what other hosts have heard of {hosts}: give each run a folder of its own",
+            count(aside, "events")
+        ));
     }
-    Report { counts, has_messages: false, faults: checker.faults, torn: Vec::new(), unchecked }
+    let empty = trace.without_events().map(|file| format!("{} has no event", file.path.display()));
+    notes.extend(empty);
+    let skipped = trace.skipped.iter();
+    notes.extend(skipped.map(|path| format!("{} is no regular file, and was not opened", path.display())));
+    if trace.unread_times > 0 {
+        let events = count(trace.unread_times, "events");
+        notes.push(format!("the times of {events}, which cannot be read"));
+    }
+    if trace.other_lines > 0 {
+        notes.push(format!("{} outside of any event", count(trace.other_lines, "lines")));
+    }
+    notes
 }
 
 struct Checker<'a> {
@@ -99,13 +136,15 @@ impl Checker<'_> {
             .map(|(sender, event)| MessageId { sender, event })
             .collect();
         for heard in news {
-            if self.trace.find(heard).is_none() {
-                self.no_such_event(event, heard);
-            }
+            self.own_events_come_first(event, heard);
         }
         // What the others know, one of these knows as well.
         for &cause in self.trace.causes(index) {
             let cause = &self.trace.events[cause];
+            // Nobody can tell from which of its runs it has heard.
+            if self.trace.is_twofold(cause.id.sender) {
+                continue;
+            }
             // Whoever knows of the event itself is in a circle with it.
             for (host, entry) in cause.clock.entries().filter(|(host, _)| *host != event.id.sender) {
                 let own = event.clock.entry(host);
@@ -119,14 +158,47 @@ impl Checker<'_> {
         }
     }
 
-    fn no_such_event(&mut self, event: &TraceEvent, heard: MessageId) {
-        let host = &self.trace.hosts[heard.sender.index()];
-        let expected = match self.trace.last(heard.sender) {
-            0 => format!("nothing of '{host}', which has no event in the log"),
-            last if last < heard.event => format!("at most {last}, the last event of '{host}'"),
-            _ => format!("the number of an event of '{host}' that is in the log"),
+    /// What it has heard of knew none of its own events that were still to come. Where such an event is in the log,
+    /// both are in a circle.
+    fn own_events_come_first(&mut self, event: &TraceEvent, heard: MessageId) {
+        let Some(heard) = self.trace.find(heard).map(|heard| &self.trace.events[heard]) else { return };
+        let known = MessageId { event: heard.clock.entry(event.id.sender), ..event.id };
+        if known.event < event.id.event || self.trace.find(known).is_some() {
+            return;
+        }
+        let (found, by) = (self.entry(event.id), self.named(heard));
+        let expected =
+            format!("more than {}, which {by} has heard of, of which it has heard itself", known.event);
+        self.fault(event, FaultKind::Vector, found, expected);
+    }
+
+    /// Events with numbers that others have.
+    fn again(&mut self, again: &Again) {
+        let (file, line) = again.place;
+        let other = self.at(again.other);
+        let name = self.trace.name(again.event);
+        let host = &self.trace.hosts[again.event.sender.index()];
+        let (kind, found, expected) = match again.why {
+            Why::SameLine => (
+                FaultKind::Number,
+                format!("{name} a second time"),
+                format!("it once; it is at {other} already"),
+            ),
+            Why::BeginsAgain => (
+                FaultKind::SecondRun,
+                format!("a second {name}"),
+                format!(
+                    "numbers that go on: it is at {other} already, so the host '{host}' begins again, as where one log \
+                     has two runs"
+                ),
+            ),
+            Why::OtherFile => (
+                FaultKind::SecondRun,
+                format!("another {name}"),
+                format!("the one of {other}: the files have two runs of the host '{host}'"),
+            ),
         };
-        self.fault(event, FaultKind::NotSent, self.entry(heard), expected);
+        self.add(file, line, kind, found, expected);
     }
 
     fn circle(&mut self, circle: &[usize]) {
@@ -156,6 +228,10 @@ impl Checker<'_> {
     }
 
     fn place(&self, event: &TraceEvent) -> String {
-        format!("{}:{}", self.trace.files[event.file].path.display(), event.line)
+        self.at((event.file, event.line))
+    }
+
+    fn at(&self, (file, line): (usize, u64)) -> String {
+        format!("{}:{line}", self.trace.files[file].path.display())
     }
 }

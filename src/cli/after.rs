@@ -9,7 +9,7 @@ use super::order::{self, OrderFlags};
 use super::report::{self, ReportFlags};
 use super::source::{Logs, Source};
 use super::stats::{Format, Printed, StatsFlags};
-use super::{FAILED, Fatal, complain, failed, say, unreadable};
+use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
 use crate::check;
 use crate::stats;
 
@@ -80,12 +80,21 @@ fn stats(flags: &StatsFlags) -> Result<ExitCode, Fatal> {
     for (name, logs) in flags.source.runs()? {
         let stats = match logs {
             Logs::Run(folders) => stats::measure(&folders).map_err(unreadable)?,
+            Logs::Trace(trace) if trace.events.is_empty() => {
+                return Err(unreadable(format_args!(
+                    "{name} has no event that can be read: there is nothing to measure"
+                )));
+            }
             Logs::Trace(trace) => stats::measure_trace(&trace),
         };
         runs.push((name, stats));
     }
     let printed = Printed { format: flags.format, runs };
-    say(&printed).map_err(|error| failed("cannot print the measures", &error))?;
+    let printing = match flags.format {
+        Format::Table => say(&printed),
+        Format::Csv | Format::Json => print_data(&printed),
+    };
+    printing.map_err(|error| failed("cannot print the measures", &error))?;
     // The other formats have room for them.
     if flags.format == Format::Csv {
         printed.warnings().for_each(|warning| complain(&warning));

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::folders::Folders;
-use super::{FAILED, Fatal, complain, failed, unreadable, usage};
+use super::{FAILED, Fatal, complain, data, failed, unreadable, usage};
 use crate::export::{ExportError, Exported, Format, Window, export};
 use crate::log;
 
@@ -52,7 +52,7 @@ pub(super) struct ExportFlags {
 pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
     let run = flags.folders.one_run()?;
     let exported = if flags.out.as_os_str() == "-" {
-        match export(&run.folders, flags.format, flags.window, &mut io::stdout().lock()) {
+        match export(&run.folders, flags.format, flags.window, &mut *data()) {
             // Where nobody reads it any more, that is no failure.
             Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(ExitCode::SUCCESS);

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::folders::{Folders, OUTPUT};
 use super::source::Format;
-use super::{Fatal, complain, failed, say, unreadable, usage};
+use super::{Fatal, complain, data, failed, say, unreadable, usage};
 use crate::event::{MessageId, ParseEventError};
 use crate::history::Received;
 use crate::order::{Events, WriteRowsError, event_of_trace};
@@ -127,7 +127,7 @@ fn print(text: &dyn Display) -> Result<(), Fatal> {
 }
 
 fn write_rows(events: &Events, is_in: impl Fn(MessageId) -> bool) -> Result<(), Fatal> {
-    match events.write_rows(is_in, &mut BufWriter::new(io::stdout().lock())) {
+    match events.write_rows(is_in, &mut BufWriter::new(data())) {
         Err(WriteRowsError::History(error)) => Err(unreadable(error)),
         Err(WriteRowsError::Write(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(failed("cannot print the rows", &error))

@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::control::{Observer, Progress};
-use crate::text::grouped;
+use crate::text::{Tame, grouped};
 use crate::time::Nanos;
 
 /// The bar; it goes when it is dropped.
@@ -40,7 +40,7 @@ impl Observer for Bar {
     }
 
     fn notice(&mut self, text: &str) {
-        self.bar.println(text);
+        self.bar.println(Tame(&text).to_string());
     }
 }
 

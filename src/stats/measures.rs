@@ -89,8 +89,8 @@ pub const TOTALS: &[Total] = measures! { Total:
     "jump_p50", "what half of all jumps do not exceed", |all, _| jumps(all).quantile(0.5);
     "jump_p99", "what 99 of 100 do not exceed", |all, _| jumps(all).quantile(0.99);
     "jump_max", "the largest jump", |all, _| jumps(all).max();
-    "latency_p50_ms", "from send to receive: what half of all messages do not exceed", |_, c| ms(&c.whole.latency, 0.5);
-    "latency_p99_ms", "what 99 of 100 do not exceed", |_, c| ms(&c.whole.latency, 0.99);
+    "latency_p50_ms", "from send to receive: what half of all messages do not exceed", |_, c| c.whole.latency.ms(0.5);
+    "latency_p99_ms", "what 99 of 100 do not exceed", |_, c| c.whole.latency.ms(0.99);
     "waiting_p50_ms", "of that, waiting in a queue: what half do not exceed", |_, c| ms(&c.whole.waiting, 0.5);
     "waiting_p99_ms", "what 99 of 100 do not exceed", |_, c| ms(&c.whole.waiting, 0.99);
     "late_p50_ms", "events later than due, in real time: what half do not exceed", |_, c| ms(&c.whole.lateness, 0.5);

@@ -14,6 +14,10 @@ use crate::time::{Nanos, Schedule};
 /// The longest time that is told from longer ones, some eleven days.
 const LONGEST_MICROS: u64 = 1_000_000_000_000;
 
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_MICROS, 3).expect("sound bounds")
+}
+
 /// Adds the rows of a run up.
 #[derive(Debug)]
 pub(super) struct Meter<'a> {
@@ -48,19 +52,19 @@ pub(super) struct Machine {
     pub(super) lateness: Option<Lateness>,
 }
 
-/// A mean and the largest, of times.
+/// A mean and the largest, of times in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mean {
     sum: f64,
     count: u64,
-    max: Nanos,
+    max: Option<i64>,
 }
 
 impl Mean {
-    fn add(&mut self, time: Nanos) {
-        self.sum += time.as_secs_f64();
+    fn add(&mut self, nanos: i64) {
+        self.sum += seconds(nanos);
         self.count += 1;
-        self.max = self.max.max(time);
+        self.max = self.max.max(Some(nanos));
     }
 
     pub(super) fn ms(&self) -> Option<f64> {
@@ -68,7 +72,7 @@ impl Mean {
     }
 
     pub(super) fn max_ms(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.max.as_secs_f64() * 1e3)
+        self.max.map(|max| seconds(max) * 1e3)
     }
 }
 
@@ -81,8 +85,8 @@ pub(super) struct Whole {
     /// Whether every row had a vector.
     pub(super) has_vectors: bool,
     pub(super) ties: Ties,
-    /// Microseconds.
-    pub(super) latency: Histogram<u64>,
+    pub(super) latency: Spread,
+    /// Microseconds, as the following.
     pub(super) waiting: Histogram<u64>,
     pub(super) lateness: Histogram<u64>,
     /// The bytes of stamps, with seven bits of a number in a byte, over all sends.
@@ -97,13 +101,12 @@ pub(super) struct Whole {
 
 impl<'a> Meter<'a> {
     pub(super) fn new(model: &'a Model) -> Self {
-        let histogram = || Histogram::new_with_bounds(1, LONGEST_MICROS, 3).expect("sound bounds");
         let whole = Whole {
             events: 0,
             ordered_pairs: 0,
             has_vectors: true,
             ties: Ties::default(),
-            latency: histogram(),
+            latency: Spread::new(),
             waiting: histogram(),
             lateness: histogram(),
             lamport_bytes: 0,
@@ -148,14 +151,19 @@ impl<'a> Meter<'a> {
 
     /// What an event did that one row cannot show: messages that a receive sent as well, and the latencies of those
     /// that it received beside the first.
-    pub(super) fn further(&mut self, machine: usize, sent: u64, latencies: impl Iterator<Item = Nanos>) {
+    pub(super) fn further(&mut self, machine: usize, sent: u64, latencies: impl Iterator<Item = i64>) {
         let machine = &mut self.machines[machine];
         machine.tally.sent += sent;
         for latency in latencies {
             machine.further += 1;
             machine.latency.add(latency);
-            self.whole.latency.saturating_record(latency.get() / 1000);
+            self.whole.latency.add(latency);
         }
+    }
+
+    /// An event knows so many events that are not in the logs: they make no pair with it.
+    pub(super) fn unseen(&mut self, events: u128) {
+        self.whole.ordered_pairs = self.whole.ordered_pairs.saturating_sub(events);
     }
 
     /// Clocks of all machines are beyond their own latest: what is below them all comes no more.
@@ -232,19 +240,23 @@ impl Visitor for Meter<'_> {
         let row = step.row;
         self.whole.add(row);
         let rows = self.whole.events;
+        let is_one_clock = self.model.is_one_clock();
         let machine = self.machine(step);
         let late = machine.add(row);
         let arrived = machine.arrived(row, rows);
         if let Delivery::Delivered { stamp: sent, .. } = delivery {
-            let latency = row.elapsed.minus(*sent);
+            let latency = since(row.elapsed, *sent);
             machine.latency.add(latency);
-            let waiting = arrived.map(|arrived| row.elapsed.minus(arrived.max(*sent)));
+            // Times of two clocks do not tell which is later.
+            let waits_from = |arrived: Nanos| if is_one_clock { arrived.max(*sent) } else { arrived };
+            let waiting = arrived.map(|arrived| row.elapsed.minus(waits_from(arrived)));
             if let Some(waiting) = waiting {
-                machine.waiting.add(waiting);
-                machine.arrival.add(latency.minus(waiting));
+                let nanos = since(waiting, Nanos::ZERO);
+                machine.waiting.add(nanos);
+                machine.arrival.add(latency.saturating_sub(nanos));
                 self.whole.waiting.saturating_record(waiting.get() / 1000);
             }
-            self.whole.latency.saturating_record(latency.get() / 1000);
+            self.whole.latency.add(latency);
         } else if row.kind == EventKind::Receive {
             self.whole.unknown += 1;
         }
@@ -264,7 +276,92 @@ impl Visitor for Meter<'_> {
     fn cycle(&mut self, _: &[(Place, MessageId)]) {}
 }
 
+/// How much later one time is than another, in nanoseconds. By clocks that disagree it may be earlier.
+pub(super) fn since(time: Nanos, other: Nanos) -> i64 {
+    let nanos = i128::from(time.get()) - i128::from(other.get());
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "measures for people to read")]
+fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+/// Latencies of all messages: those of less than nothing apart, by their size. Microseconds.
+#[derive(Debug)]
+pub(super) struct Spread {
+    below: Histogram<u64>,
+    above: Histogram<u64>,
+    least: i64,
+}
+
+impl Spread {
+    fn new() -> Self {
+        Self { below: histogram(), above: histogram(), least: 0 }
+    }
+
+    fn add(&mut self, nanos: i64) {
+        self.least = self.least.min(nanos);
+        let size = nanos.unsigned_abs();
+        // What is less than nothing never becomes nothing.
+        if nanos < 0 {
+            self.below.saturating_record(size.div_ceil(1000));
+        } else {
+            self.above.saturating_record(size / 1000);
+        }
+    }
+
+    /// How many are less than nothing, and the least of them in milliseconds.
+    pub(super) fn negative(&self) -> (u64, f64) {
+        (self.below.len(), seconds(self.least) * 1e3)
+    }
+
+    /// The smallest value that so large a share does not exceed, in milliseconds.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
+    pub(super) fn ms(&self, share: f64) -> Option<f64> {
+        let (below, above) = (self.below.len(), self.above.len());
+        let rank = ((as_f64(below + above) * share).ceil() as u64).max(1);
+        let micros = match (below, above) {
+            (0, 0) => return None,
+            (0, _) => as_f64(self.above.value_at_quantile(share)),
+            _ if rank <= below => {
+                let largest = self.below.value_at_quantile(as_f64(below + 1 - rank) / as_f64(below));
+                -as_f64(largest)
+            }
+            _ => as_f64(self.above.value_at_quantile(as_f64(rank - below) / as_f64(above))),
+        };
+        Some(micros / 1e3)
+    }
+}
+
 /// The bytes of a number with seven bits in each.
 fn bytes(number: u64) -> u64 {
     u64::from((64 - number.leading_zeros()).div_ceil(7).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_below_nothing_stay_below() {
+        let mut spread = Spread::new();
+        let near = |a: Option<f64>, b: f64| a.is_some_and(|a| (a - b).abs() < 0.01);
+        [-3_000_000, -1_000_000, -1, 2_000_000].into_iter().for_each(|nanos| spread.add(nanos));
+        assert!(near(spread.ms(0.25), -3.0) && near(spread.ms(0.5), -1.0));
+        assert!(spread.ms(0.75).is_some_and(|ms| ms < 0.0) && near(spread.ms(0.99), 2.0));
+        assert_eq!(spread.negative().0, 3);
+        assert!(near(Some(spread.negative().1), -3.0) && Spread::new().ms(0.5).is_none());
+        assert_eq!(since(Nanos::new(1), Nanos::new(3)), -2);
+        assert_eq!(since(Nanos::ZERO, Nanos::new(u64::MAX)), i64::MIN);
+    }
+
+    #[test]
+    fn the_largest_of_what_is_below_nothing_is_below_nothing() {
+        let mut mean = Mean::default();
+        assert_eq!(mean.max_ms(), None);
+        [-4_000_000, -2_000_000].into_iter().for_each(|nanos| mean.add(nanos));
+        assert!(mean.max_ms().is_some_and(|ms| (ms + 2.0).abs() < 1e-9));
+        assert!(mean.ms().is_some_and(|ms| (ms + 3.0).abs() < 1e-9));
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Lamport clocks are made from them, by their own rule. Of queues, losses and schedules such a log says nothing.
 
-use super::meter::Meter;
+use super::meter::{Meter, since};
 use super::{MEASURES, Stats, TOTALS};
 use crate::event::MessageId;
 use crate::history::{Delivery, Model, Step, Visitor};
@@ -41,11 +41,27 @@ pub fn measure_trace(trace: &Trace) -> Stats {
             "not all events have a time that can be read (a group date, time or timestamp of the expression)";
         stats.warnings.push(format!("{why}: there are no latencies, and no drift over time"));
     }
+    stats.warnings.splice(0..0, parts(trace));
     if !trace.unreadable.is_empty() {
         let events = count(trace.unreadable.len() as u64, "events");
         stats.warnings.push(format!("{events} cannot be read and left out; clocklab check names them"));
     }
     stats
+}
+
+/// What is not measured, since it is not here or is of another run.
+fn parts(trace: &Trace) -> Vec<String> {
+    let mut told = trace.missing();
+    if !trace.is_whole() {
+        told.push("clocks, jumps and messages are those of the events that are here".to_owned());
+    }
+    let aside: u64 = trace.again.iter().map(|again| again.events).sum();
+    if aside > 0 {
+        let events = count(aside, "events");
+        told.push(format!("{events} have numbers of others or are of a second run, and are left out; clocklab check names them"));
+    }
+    told.extend(trace.copies_told());
+    told
 }
 
 /// The events of a trace on their way to the meter.
@@ -76,6 +92,7 @@ impl<'a> Events<'a> {
         let mut machines = vec![None; self.trace.hosts.len()];
         let mut row = Row::default();
         let mut shown = 0;
+        let is_whole = self.trace.is_whole();
         for index in self.trace.causal_order().events {
             self.fill(index, &mut row);
             let machine = *machines[row.vm.index()].get_or_insert_with(|| {
@@ -89,11 +106,21 @@ impl<'a> Events<'a> {
                 None => Delivery::None,
             };
             meter.row(&Step::of(&row, machine), delivery);
-            let further = times.iter().skip(1).map(|sent| row.elapsed.minus(*sent));
+            let further = times.iter().skip(1).map(|sent| since(row.elapsed, *sent));
             let sent = if causes.is_empty() { 0 } else { self.effects[index].len() };
             meter.further(machine, sent as u64, further);
+            if !is_whole {
+                meter.unseen(self.unseen(index));
+            }
         }
         self.elapsed.is_some()
+    }
+
+    /// How many events an event knows that are not in the log.
+    fn unseen(&self, index: usize) -> u128 {
+        let clock = &self.trace.events[index].clock;
+        let here = |(host, entry)| self.trace.count(host, entry) as u128;
+        clock.sum().saturating_sub(clock.entries().map(here).sum())
     }
 
     fn elapsed(&self, index: usize) -> Nanos {

@@ -25,6 +25,17 @@ pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
             whole.unknown
         ));
     }
+    let (early, least) = whole.latency.negative();
+    if early > 0 {
+        let before = match early {
+            1 => "1 message was received before it was sent,".to_owned(),
+            early => format!("{early} messages were received before they were sent, the most"),
+        };
+        warnings.push(format!(
+            "{before} by {:.3} ms: the clocks of their machines disagree by that at least, and latencies are wrong by as much",
+            -least
+        ));
+    }
     add(&mut warnings, machines, |machine| never_received(machine, machines.len(), context));
     add(&mut warnings, machines, |machine| grows(machine, context));
     add(&mut warnings, machines, |machine| is_late(machine, context));

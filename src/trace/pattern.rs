@@ -2,9 +2,8 @@
 //!
 //! The expressions are JavaScript's, in which ShiViz reads them.
 
-use regress::Regex;
-
 use super::TraceError;
+use super::expression::Expression;
 
 /// What ShiViz reads a log with that says nothing else: the text first.
 const TEXT_FIRST: &str = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})";
@@ -18,9 +17,9 @@ const GROUPS: [&str; 3] = ["(?<event>", "(?<host>", "(?<clock>"];
 pub(super) struct Pattern {
     /// As it is written.
     pub(super) expression: String,
-    pub(super) event: Regex,
+    pub(super) event: Expression,
     /// What parts several runs.
-    pub(super) delimiter: Option<Regex>,
+    pub(super) delimiter: Option<(String, Expression)>,
     /// How many bytes and lines the expressions take at the file's beginning.
     pub(super) header: (usize, u64),
 }
@@ -32,7 +31,7 @@ impl Pattern {
         let (first, second) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
         if !GROUPS.iter().any(|group| first.contains(group)) {
             let expression = if is_clock(first) { CLOCK_FIRST } else { TEXT_FIRST };
-            let event = compile(expression, file, 1)?;
+            let event = compile(expression, text, file, 1)?;
             return Ok(Self { expression: expression.to_owned(), event, delimiter: None, header: (0, 0) });
         }
         let expression = first.trim();
@@ -48,9 +47,9 @@ impl Pattern {
         }
         let delimiter = match second.trim() {
             "" => None,
-            second => Some(compile(second, file, 2)?),
+            second => Some((second.to_owned(), compile(second, text, file, 2)?)),
         };
-        let event = compile(expression, file, 1)?;
+        let event = compile(expression, text, file, 1)?;
         Ok(Self {
             expression: expression.to_owned(),
             event,
@@ -66,13 +65,12 @@ fn is_clock(line: &str) -> bool {
     clock.is_some_and(|clock| clock.starts_with("{\"") || clock.starts_with("{\\\""))
 }
 
-/// An event or a delimiter takes whole lines, but for spaces at their end.
-fn compile(expression: &str, file: &str, line: u64) -> Result<Regex, TraceError> {
-    Regex::with_flags(&format!(r"^(?:{expression})[^\S\n]*$"), "m").map_err(|error| TraceError::Expression {
+fn compile(expression: &str, text: &str, file: &str, line: u64) -> Result<Expression, TraceError> {
+    Expression::of_lines(expression, text.len()).map_err(|reason| TraceError::Expression {
         file: file.to_owned(),
         line,
         expression: expression.to_owned(),
-        reason: error.to_string(),
+        reason,
     })
 }
 

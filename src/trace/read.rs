@@ -1,17 +1,18 @@
 //! Reads the files of another program's run: cuts them into runs and events, and gives their hosts numbers.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use regress::Match;
-
+use super::expression::Captures;
+use super::files::{LONGEST_LINE, MOST_BYTES, MOST_FILES};
+use super::patience::Patience;
 use super::pattern::Pattern;
-use super::{SourceFile, Trace, TraceEvent, Unreadable, clock, when};
+use super::{SourceFile, Trace, TraceEvent, Unreadable, clock, files, when};
 use crate::event::MessageId;
 use crate::id::VmId;
+use crate::text::printable;
 
 /// Why a log of another program cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,38 @@ pub enum TraceError {
         /// The folder.
         path: PathBuf,
     },
+    /// It is a pipe, a device or the like.
+    #[error(
+        "{} is no regular file, and was not opened; - is standard input: … | clocklab check --from shiviz -",
+        path.display()
+    )]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There are too many files.
+    #[error("there are {found} files, and at most {MOST_FILES} are read at once: name fewer")]
+    ManyFiles {
+        /// How many.
+        found: usize,
+    },
+    /// A line has no end.
+    #[error("{}:{line}: the line is longer than {} MiB; is this a log of text?", path.display(), LONGEST_LINE >> 20)]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+    },
+    /// There is more than is kept in memory.
+    #[error(
+        "{}: the logs have more than {} GiB, which is the most that is read at once: take fewer hosts, or a part of the time",
+        path.display(), MOST_BYTES >> 30
+    )]
+    TooMuch {
+        /// The file with which they have.
+        path: PathBuf,
+    },
     /// Its regular expression is none.
     #[error("{file}:{line}: found the expression '{expression}': {reason}")]
     Expression {
@@ -41,6 +74,20 @@ pub enum TraceError {
         expression: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Its regular expression takes too long.
+    #[error(
+        "{file}: the expression '{expression}' takes too long at line {line}: repeat nothing that is repeated inside \
+         already, as in (x+)+, let nothing repeat over the ends of lines, as [^]* does, and leave out look-around and \
+         back references"
+    )]
+    Slow {
+        /// The file.
+        file: String,
+        /// The expression.
+        expression: String,
+        /// The line up to which it came.
+        line: u64,
     },
     /// Nothing in it is an event.
     #[error(
@@ -64,39 +111,17 @@ pub enum TraceError {
     },
 }
 
-/// Reads the logs at these paths, a folder's being its files `*.log`, `*.txt` and `*.shiviz`. All are parts of one
-/// run, or of several where a delimiter parts them.
+/// Reads the logs at these paths, a folder's being its files `*.log`, `*.txt` and `*.shiviz`, and `-` standard input.
+/// All are parts of one run, or of several where a delimiter parts them.
 ///
 /// # Errors
 ///
 /// Where a file cannot be read, or holds no events.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Trace>, TraceError> {
-    let mut files = Vec::new();
-    for path in paths {
-        let read = |source| TraceError::Read { path: path.clone(), source };
-        if !fs::metadata(path).map_err(read)?.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries: io::Result<Vec<_>> = fs::read_dir(path).and_then(Iterator::collect);
-        let mut logs: Vec<PathBuf> = entries.map_err(read)?.into_iter().map(|entry| entry.path()).collect();
-        logs.retain(|path| is_log(path) && path.is_file());
-        if logs.is_empty() {
-            return Err(TraceError::Nothing { path: path.clone() });
-        }
-        logs.sort();
-        files.extend(logs);
-    }
-    let mut contents = Vec::with_capacity(files.len());
-    for path in files {
-        let bytes = fs::read(&path).map_err(|source| TraceError::Read { path: path.clone(), source })?;
-        contents.push((path, String::from_utf8_lossy(&bytes).replace("\r\n", "\n")));
-    }
-    texts(&contents)
-}
-
-fn is_log(path: &Path) -> bool {
-    path.extension().is_some_and(|end| ["log", "txt", "shiviz"].iter().any(|known| end == *known))
+    let files = files::read(paths)?;
+    let mut traces = texts(&files.texts)?;
+    traces.iter_mut().for_each(|trace| trace.skipped.clone_from(&files.skipped));
+    Ok(traces)
 }
 
 /// Reads the texts of files.
@@ -114,8 +139,9 @@ pub(super) fn texts(files: &[(PathBuf, String)]) -> Result<Vec<Trace>, TraceErro
         return Err(TraceError::NoEvents { file, expression });
     }
     let trace = |run: Run| {
-        let trace = Trace::new(run.label, Arc::clone(&hosts), Arc::clone(&sources), run.events);
-        Trace { unreadable: run.unreadable, other_lines: run.other_lines, ..trace }
+        let Run { label, events, unreadable, other_lines, unread_times } = run;
+        let trace = Trace::new(label, Arc::clone(&hosts), Arc::clone(&sources), events);
+        Trace { unreadable, other_lines, unread_times, ..trace }
     };
     Ok(runs.into_iter().map(trace).collect())
 }
@@ -136,6 +162,7 @@ struct Run {
     events: Vec<TraceEvent>,
     unreadable: Vec<Unreadable>,
     other_lines: u64,
+    unread_times: u64,
 }
 
 /// A part of a file's text.
@@ -153,7 +180,13 @@ impl Reading {
         let (bytes, lines) = pattern.header;
         let body = Part { text: &text[bytes..], line: lines + 1 };
         let mut labels = BTreeSet::new();
-        for (label, part) in parts(body, &pattern) {
+        let before = self.events();
+        let parts = parts(body, &pattern).map_err(|delimiter| TraceError::Slow {
+            file: name.clone(),
+            expression: delimiter.to_owned(),
+            line: body.line,
+        })?;
+        for (label, part) in parts {
             if part.text.trim().is_empty() {
                 continue;
             }
@@ -167,27 +200,45 @@ impl Reading {
                     self.runs.len() - 1
                 }
             };
-            self.part(run, part, &pattern);
+            self.part(run, part, &pattern).map_err(|line| TraceError::Slow {
+                file: name.clone(),
+                expression: pattern.expression.clone(),
+                line,
+            })?;
         }
-        self.sources.push(SourceFile { path: path.to_owned(), expression: pattern.expression });
+        let events = self.events() - before;
+        self.sources.push(SourceFile { path: path.to_owned(), expression: pattern.expression, events });
         Ok(())
     }
 
-    fn part(&mut self, run: usize, part: Part<'_>, pattern: &Pattern) {
+    /// How many events there are, and what looks like one.
+    fn events(&self) -> u64 {
+        self.runs.iter().map(|run| (run.events.len() + run.unreadable.len()) as u64).sum()
+    }
+
+    /// Takes a part's events in; the line up to which it came where that takes too long.
+    fn part(&mut self, run: usize, part: Part<'_>, pattern: &Pattern) -> Result<(), u64> {
         let mut line = part.line;
         let mut at = 0;
-        for found in pattern.event.find_iter(part.text) {
-            let between = &part.text[at..found.start()];
+        let mut patience = Patience::new();
+        for found in pattern.event.find_in(part.text) {
+            let Ok(found) = found else { return Err(line) };
+            let Some(whole) = found.get(0).map(|whole| whole.range()) else { continue };
+            let between = &part.text[at..whole.start];
             self.others(run, Part { text: between, line });
             line += newlines(between);
-            match self.event(&found, part.text, line) {
+            match self.event(run, &found, &part.text[whole.clone()], line) {
                 Ok(event) => self.runs[run].events.push(event),
                 Err(unreadable) => self.runs[run].unreadable.push(unreadable),
             }
-            line += newlines(&part.text[found.range()]);
-            at = found.end();
+            line += newlines(&part.text[whole.clone()]);
+            at = whole.end;
+            if patience.is_over(at) {
+                return Err(line);
+            }
         }
         self.others(run, Part { text: &part.text[at..], line });
+        Ok(())
     }
 
     /// Takes lines in that belong to no event. One that has a clock should.
@@ -196,7 +247,8 @@ impl Reading {
         let lines = (part.line..).zip(part.text.lines()).filter(|(_, text)| !text.trim().is_empty());
         for (line, text) in lines {
             if has_clock(text) {
-                let found = format!("'{}'", text.trim().chars().take(80).collect::<String>());
+                let found = text.trim().chars().take(80).collect::<String>();
+                let found = format!("'{}'", printable(&found));
                 let expected = "an event, as the expression has it".to_owned();
                 self.runs[run].unreadable.push(Unreadable { file, line, found, expected });
             } else {
@@ -205,13 +257,19 @@ impl Reading {
         }
     }
 
-    fn event(&mut self, found: &Match, text: &str, line: u64) -> Result<TraceEvent, Unreadable> {
+    fn event(
+        &mut self,
+        run: usize,
+        found: &Captures<'_>,
+        text: &str,
+        line: u64,
+    ) -> Result<TraceEvent, Unreadable> {
         let file = self.sources.len();
-        let group = |name| found.named_group(name).map_or("", |range| &text[range]);
+        let group = |name| found.name(name).map_or("", |group| group.as_str());
         let wrong = |found: &str, expected: &str| Unreadable {
             file,
             line,
-            found: format!("'{found}'"),
+            found: format!("'{}'", printable(found)),
             expected: expected.to_owned(),
         };
         let (host, clock) = (group("host"), group("clock"));
@@ -219,13 +277,18 @@ impl Reading {
             return Err(wrong(clock, "a vector clock such as {\"a\":1,\"b\":2}"));
         };
         let Some(&number) = entries.get(host).filter(|number| **number > 0) else {
+            let host = printable(host);
             return Err(wrong(clock, &format!("an entry of 1 or more for the event's own host '{host}'")));
         };
         let sender = self.number(host);
         let clock = entries.iter().map(|(host, entry)| (self.number(host), *entry)).collect();
-        let time = ["date", "timestamp", "time"].iter().find_map(|name| when::parse(group(name)));
-        let text = text[found.range()].to_owned();
-        Ok(TraceEvent { id: MessageId { sender, event: number }, clock, file, line, text, time })
+        let times = ["date", "timestamp", "time"].map(group);
+        let time = times.iter().find_map(|time| when::parse(time));
+        self.runs[run].unread_times +=
+            u64::from(time.is_none() && times.iter().any(|time| !time.trim().is_empty()));
+        let said = group("event").trim().to_owned();
+        let id = MessageId { sender, event: number };
+        Ok(TraceEvent { id, clock, file, line, text: text.to_owned(), said, time })
     }
 
     /// The number of a host, that of a new one where it was not seen yet.
@@ -235,29 +298,36 @@ impl Reading {
         }
         let number = VmId(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
         // What is printed is not to steer a terminal.
-        let is_plain = !host.chars().any(char::is_control);
-        self.hosts.push(if is_plain { host.to_owned() } else { host.escape_debug().to_string() });
+        self.hosts.push(printable(host).into_owned());
         self.numbers.insert(host.to_owned(), number);
         number
     }
 }
 
-/// The runs in a text, each with its name: those that the delimiter gives, or their numbers.
-fn parts<'a>(body: Part<'a>, pattern: &Pattern) -> Vec<(String, Part<'a>)> {
-    let Some(delimiter) = &pattern.delimiter else { return vec![(String::new(), body)] };
+/// The runs in a text, each with its name: those that the delimiter gives, or their numbers. Where the delimiter takes
+/// too long, the delimiter.
+fn parts<'a>(body: Part<'a>, pattern: &Pattern) -> Result<Vec<(String, Part<'a>)>, String> {
+    let Some((written, delimiter)) = &pattern.delimiter else { return Ok(vec![(String::new(), body)]) };
     let mut parts = Vec::new();
     let (mut at, mut line, mut label) = (0, body.line, "0".to_owned());
-    for (index, found) in delimiter.find_iter(body.text).enumerate() {
-        parts.push((label, Part { text: &body.text[at..found.start()], line }));
-        line += newlines(&body.text[at..found.end()]);
-        at = found.end();
-        label = match found.named_group("trace") {
-            Some(range) => body.text[range].to_owned(),
+    let mut patience = Patience::new();
+    for (index, found) in delimiter.find_in(body.text).enumerate() {
+        let slow = || written.clone();
+        let found = found.map_err(|_steps| slow())?;
+        let Some(whole) = found.get(0).map(|whole| whole.range()) else { continue };
+        parts.push((label, Part { text: &body.text[at..whole.start], line }));
+        line += newlines(&body.text[at..whole.end]);
+        at = whole.end;
+        label = match found.name("trace") {
+            Some(trace) => printable(trace.as_str()).into_owned(),
             None => (index + 1).to_string(),
         };
+        if patience.is_over(at) {
+            return Err(slow());
+        }
     }
     parts.push((label, Part { text: &body.text[at..], line }));
-    parts
+    Ok(parts)
 }
 
 fn newlines(text: &str) -> u64 {

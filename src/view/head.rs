@@ -8,7 +8,7 @@ use super::keys::KEYS;
 use super::layout::Plan;
 use super::look::Look;
 use super::shown::Shown;
-use crate::text::grouped;
+use crate::text::{grouped, printable};
 
 /// The two lines at the top.
 pub(super) fn draw(
@@ -88,13 +88,13 @@ fn sums(shown: &Shown) -> [String; 3] {
 /// Before the run's machines are there.
 pub(super) fn draw_waiting(plan: &Plan, buffer: &mut Buffer, look: &Look, notice: Option<&str>) {
     put(buffer, plan.title, 0, "clocklab", look.strong());
-    put(buffer, plan.course, 0, notice.unwrap_or("the machines are being made"), look.quiet());
+    put(buffer, plan.course, 0, &printable(notice.unwrap_or("the machines are being made")), look.quiet());
 }
 
 /// What people should know, in the place of the keys.
 pub(super) fn draw_notice(area: Rect, buffer: &mut Buffer, notice: &str, look: &Look) {
     let line = notice.lines().next().unwrap_or_default();
-    put(buffer, area, 0, line, look.strong());
+    put(buffer, area, 0, &printable(line), look.strong());
 }
 
 /// As many of the keys as fit.
