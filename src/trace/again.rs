@@ -171,8 +171,11 @@ mod tests {
         read::texts(&files.iter().enumerate().map(file).collect::<Vec<_>>()).unwrap().remove(0)
     }
 
-    /// The names of the events, and why others were set aside: from where on, and how many.
-    fn sorted(files: &[&str]) -> (Vec<String>, Vec<(Why, String, u64, u64)>) {
+    /// Why events were set aside, from which one and which line on, and how many.
+    type Aside = (Why, String, u64, u64);
+
+    /// The names of the events, and what was set aside.
+    fn sorted(files: &[&str]) -> (Vec<String>, Vec<Aside>) {
         let trace = trace(files);
         let names = trace.events.iter().map(|event| trace.name(event.id)).collect();
         let again = trace.again.iter();

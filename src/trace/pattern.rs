@@ -12,6 +12,11 @@ const CLOCK_FIRST: &str = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)";
 /// The groups that an expression must have.
 const GROUPS: [&str; 3] = ["(?<event>", "(?<host>", "(?<clock>"];
 
+/// The name of the group that has what the log says of an event.
+pub(super) fn said() -> &'static str {
+    GROUPS[0].trim_start_matches("(?<").trim_end_matches('>')
+}
+
 /// How a file is cut, and where its events begin.
 #[derive(Debug)]
 pub(super) struct Pattern {

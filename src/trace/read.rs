@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::expression::Captures;
 use super::files::{LONGEST_LINE, MOST_BYTES, MOST_FILES};
 use super::patience::Patience;
-use super::pattern::Pattern;
+use super::pattern::{self, Pattern};
 use super::{SourceFile, Trace, TraceEvent, Unreadable, clock, files, when};
 use crate::event::MessageId;
 use crate::id::VmId;
@@ -286,7 +286,7 @@ impl Reading {
         let time = times.iter().find_map(|time| when::parse(time));
         self.runs[run].unread_times +=
             u64::from(time.is_none() && times.iter().any(|time| !time.trim().is_empty()));
-        let said = group("event").trim().to_owned();
+        let said = group(pattern::said()).trim().to_owned();
         let id = MessageId { sender, event: number };
         Ok(TraceEvent { id, clock, file, line, text: text.to_owned(), said, time })
     }
