@@ -5,6 +5,7 @@ mod end_report;
 mod export;
 mod flags;
 mod folders;
+mod hints;
 mod keys;
 mod order;
 mod progress;
@@ -53,8 +54,10 @@ const USAGE: u8 = 2;
 
 /// Does what the process's arguments ask for.
 pub fn main() -> ExitCode {
-    // Clap prints its own errors and help, and exits with 2 or 0.
-    let mut flags = Flags::parse();
+    let mut flags = match Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(error) => return misunderstood(&error),
+    };
     let done = match flags.command.take() {
         Some(command) => after::run(command),
         None => run(flags),
@@ -69,6 +72,18 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.code)
         }
     }
+}
+
+/// Prints what clap says of the arguments, or something better; help and the version, too, come as errors.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(message) = hints::instead_of(error, &arguments) {
+        complain(&format_args!("error: {message}\n\nFor more information, try '--help'."));
+        return ExitCode::from(USAGE);
+    }
+    // Where nobody reads it any more, that is no failure.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
 }
 
 /// An error that ends the program, with its exit code, and whether the arguments are at fault.

@@ -29,7 +29,7 @@ pub use summary::{write_runs, write_summary};
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use crate::id::VmId;
@@ -66,14 +66,7 @@ pub fn combined_log_name(first: VmId, last: VmId) -> String {
 
 /// The logs in a folder of those machines, by their first.
 pub fn logs_of(folder: &Path, machines: Range<u32>) -> Vec<PathBuf> {
-    let first = |name: &str| -> Option<u32> {
-        let numbers = name.strip_suffix(".csv")?;
-        let (first, _) = match numbers.strip_prefix("vm_") {
-            Some(one) => one.split_once('_')?,
-            None => numbers.strip_prefix("vms_")?.split_once('-')?,
-        };
-        first.parse().ok()
-    };
+    let first = |name: &str| machines_of(name).map(|machines| machines.start().0);
     let names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     let logs = names.filter_map(|name| Some((first(&name)?, name)));
@@ -121,11 +114,7 @@ fn is_run_folder(name: &str) -> bool {
 
 /// Whether a file of that name is a log.
 fn is_log(name: &str) -> bool {
-    let numbered = |prefix, separator| {
-        let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".csv"));
-        middle.and_then(|text| text.split_once(separator)).is_some_and(|(a, b)| is_digits(a) && is_digits(b))
-    };
-    numbered("vm_", '_') || numbered("vms_", '-')
+    machines_of(name).is_some()
 }
 
 /// The node of whose bridge a file of that name is the log.
@@ -144,6 +133,19 @@ pub fn is_report(path: &Path) -> io::Result<bool> {
     let mut beginning = Vec::new();
     File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
     Ok(memchr::memmem::find(&beginning, REPORT_MARK.as_bytes()).is_some())
+}
+
+/// The machines that a log has by its name, where clocklab named it.
+fn machines_of(name: &str) -> Option<RangeInclusive<VmId>> {
+    let name = name.strip_suffix(".csv")?;
+    let number = |text: &str| if is_digits(text) { text.parse().ok().map(VmId) } else { None };
+    if let Some((vm, rate)) = name.strip_prefix("vm_").and_then(|rest| rest.split_once('_')) {
+        let vm = number(vm)?;
+        let (whole, decimals) = rate.split_once('.').unwrap_or((rate, "0"));
+        return (is_digits(whole) && is_digits(decimals)).then_some(vm..=vm);
+    }
+    let (first, last) = name.strip_prefix("vms_")?.split_once('-')?;
+    Some(number(first)?..=number(last)?)
 }
 
 fn is_digits(text: &str) -> bool {
@@ -167,11 +169,13 @@ mod tests {
 
     #[test]
     fn a_runs_files_are_told_from_other_peoples() {
-        let rate = Rate::new(6).unwrap();
-        for name in [SUMMARY, MANIFEST, &vm_log_name(VmId(12), rate), &combined_log_name(VmId(0), VmId(499))]
-        {
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        let (whole, half) = (vm_log_name(VmId(12), rate("6")), vm_log_name(VmId(0), rate("0.5")));
+        assert_eq!((whole.as_str(), half.as_str()), ("vm_12_6.csv", "vm_0_0.5.csv"));
+        for name in [SUMMARY, MANIFEST, &whole, &half, &combined_log_name(VmId(0), VmId(499))] {
             assert!(is_run_file(name), "{name}");
         }
+        assert_eq!(machines_of(&half), Some(VmId(0)..=VmId(0)));
         assert!(is_run_file("bridge_0.csv") && is_run_file(".run.toml.20260101T000000Z-1f"));
         assert!(is_run_file(".report.html.new"));
         assert!(is_run_file(REPORT) && is_run_file(NOTEBOOK) && is_run_file(&picture_name("clock")));
@@ -182,6 +186,10 @@ mod tests {
             "bridge_x.csv",
             "vm_notes.csv",
             "vm_1_.csv",
+            "vm_1_0..csv",
+            "vm_1_.5.csv",
+            "vm_1_0.5.csv.csv",
+            "vm_1_1.2.3.csv",
             "vm_1_2.csv.bak",
             "summary.csv.torn",
             ".torn",

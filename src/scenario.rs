@@ -268,7 +268,7 @@ mod tests {
     fn the_defaults_are_the_exercise() {
         let exercise = scenario(&Settings::default()).unwrap();
         assert_eq!((exercise.vms(), exercise.duration(), exercise.sides()), (3, Nanos::from_secs(60), 10));
-        assert!(exercise.ids().all(|vm| (1..=6).contains(&exercise.schedule(vm).rate().get())));
+        assert!(exercise.ids().all(|vm| (1..=6).contains(&exercise.schedule(vm).rate().whole().unwrap())));
         assert!(exercise.ids().all(|vm| exercise.skew(vm) == 0));
         assert_eq!(exercise.seed(), Seed(9));
     }
@@ -357,8 +357,13 @@ mod tests {
         let settings =
             Settings { skew: Some(Nanos::new(1_000_000)), seed: Some(SeedNumber(42)), ..Settings::default() };
         let scenario = scenario(&settings).unwrap();
-        let drawn =
-            |vm| (scenario.schedule(vm).rate().get(), scenario.schedule(vm).phase().get(), scenario.skew(vm));
+        let drawn = |vm| {
+            (
+                scenario.schedule(vm).rate().whole().unwrap(),
+                scenario.schedule(vm).phase().get(),
+                scenario.skew(vm),
+            )
+        };
         assert_eq!(scenario.ids().map(drawn).collect::<Vec<_>>(), GOLDEN_MACHINES);
     }
 

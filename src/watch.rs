@@ -429,7 +429,7 @@ mod tests {
         );
         assert_eq!(seen.glances.iter().map(|glance| glance.vm.0).collect::<Vec<_>>(), [2, 3]);
         let three = &seen.glances[1];
-        assert_eq!((three.lamport, three.queue, three.longest_queue, three.rate.get()), (8, 1, 3, 2));
+        assert_eq!((three.lamport, three.queue, three.longest_queue, three.rate.whole()), (8, 1, 3, Some(2)));
         assert_eq!((three.internal, three.sends, three.receives), (1, 0, 1));
         let steps: Vec<_> =
             seen.sightings.iter().map(|seen| (seen.vm.0, seen.before, seen.lamport)).collect();

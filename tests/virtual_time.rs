@@ -95,7 +95,19 @@ fn workload() -> impl Strategy<Value = Choice> {
 
 /// Settings of all kinds, as a scenario file: workloads, machines, clocks, latencies and faults.
 fn settings() -> impl Strategy<Value = String> {
-    let machines = (1u32..24, 1u32..9, prop_oneof![Just(1u32), Just(3), Just(10)], 1u32..4);
+    let rates = prop_oneof![
+        (1u32..9).prop_map(|rate| format!("{rate}-{}", rate + 6)),
+        (1u32..30, 0u32..40).prop_map(|(low, more)| format!(
+            "{}.{}-{}.{}",
+            low / 10,
+            low % 10,
+            (low + more) / 10,
+            (low + more) % 10
+        )),
+        Just("0.05-4.00".to_owned()),
+        Just("2.125".to_owned()),
+    ];
+    let machines = (1u32..24, rates, prop_oneof![Just(1u32), Just(3), Just(10)], 1u32..4);
     let latency = prop_oneof![
         Just("1ms".to_owned()),
         (1u32..2000, 0u32..2000).prop_map(|(low, more)| format!("{low}us-{}us", low + more)),
@@ -105,11 +117,10 @@ fn settings() -> impl Strategy<Value = String> {
     let clocks = prop_oneof![Just("lamport"), Just("hlc"), Just("vector"), Just("vector,hlc")];
     let faults = (0u32..3, 0u32..3, any::<bool>(), any::<bool>());
     (workload(), machines, latency, clocks, faults).prop_map(
-        |(workload, (vms, rate, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted))| {
+        |(workload, (vms, rates, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted))| {
             let mut text = format!(
-                "virtual-time = true\nworkload = \"{workload}\"\nvms = {vms}\nrates = \"{rate}-{}\"\ndraw = {draw}\nduration = {seconds}\n\
+                "virtual-time = true\nworkload = \"{workload}\"\nvms = {vms}\nrates = \"{rates}\"\ndraw = {draw}\nduration = {seconds}\n\
                  latency = \"{latency}\"\nclocks = \"{clocks}\"\nloss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"{loss}s\"\n",
-                rate + 6,
                 f64::from(loss) / 8.0,
                 f64::from(duplicate) / 8.0,
             );
@@ -156,9 +167,10 @@ proptest! {
         prop_assert_eq!(events, scenario.events());
         let phases = run.drawn("phases_ns");
         for (vm, rows) in &run.vms {
-            let rate = run.drawn("rates")[*vm as usize].unsigned_abs();
+            let thousandths = u128::from(run.thousandths()[*vm as usize]);
             for row in rows {
-                let due = phases[*vm as usize].unsigned_abs() + (row.event - 1) * 1_000_000_000 / rate;
+                let offset = u128::from(row.event - 1) * 1_000_000_000_000 / thousandths;
+                let due = phases[*vm as usize].unsigned_abs() + u64::try_from(offset).unwrap();
                 prop_assert_eq!(row.elapsed(), due, "an event happens when it is due");
             }
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clocklab::scenario::Scenario;
 use clocklab::seed::Purpose;
+use clocklab::time::Nanos;
 use nexosim::model::{Context, Model, schedulable};
 use nexosim::ports::Output;
 use nexosim::simulation::{Mailbox, SimInit};
@@ -109,6 +110,7 @@ pub fn tick(scenario: &Scenario, seconds: u64) -> f64 {
     simulation.step_until(at(seconds)).expect("a sound simulation");
     let begun = Instant::now();
     simulation.step_until(at(2 * seconds)).expect("a sound simulation");
-    let ticks: u64 = scenario.ids().map(|vm| seconds * u64::from(scenario.schedule(vm).rate().get())).sum();
+    let ticks: u64 =
+        scenario.ids().map(|vm| scenario.schedule(vm).ticks_until(Nanos::from_secs(seconds))).sum();
     begun.elapsed().as_nanos() as f64 / ticks as f64
 }

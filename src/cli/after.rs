@@ -12,6 +12,7 @@ use super::stats::{Format, Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
 use crate::check;
 use crate::stats;
+use crate::text::Whole;
 
 /// What to do with runs that are over.
 #[derive(Debug, Subcommand)]
@@ -37,15 +38,20 @@ where the run kept it; queues; times; and the manifest's counts and checksums.
 The first fault is the cause: faults come in the order of causality. A torn last row is told and left out.
 Exit code: 0 where nothing is wrong, 1 where something is, 2 where there is no run to read.";
 
+/// How many faults are told in words.
+type Most = Whole<0, 1000>;
+
+const MOST: Most = Most::new(10).expect("in range");
+
 /// The flags of `check`.
 #[derive(Debug, Args)]
-#[command(after_help = CHECKED)]
+#[command(after_long_help = CHECKED)]
 pub(super) struct CheckFlags {
     #[command(flatten)]
     source: Source,
     /// How many faults are told in words, at most 1000
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1000))]
-    most: u16,
+    #[arg(long, value_name = "N", default_value_t = MOST, allow_hyphen_values = true)]
+    most: Most,
 }
 
 /// Does what is asked for.
@@ -69,7 +75,7 @@ fn check(flags: &CheckFlags) -> Result<ExitCode, Fatal> {
             Logs::Trace(trace) => check::check_trace(&trace),
         };
         is_sound &= report.is_sound();
-        let words = report.with_most(flags.most.into());
+        let words = report.with_most(flags.most.get() as usize);
         say(&format_args!("{name}: {words}")).map_err(|error| failed("cannot print the report", &error))?;
     }
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })

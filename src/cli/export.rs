@@ -33,7 +33,7 @@ const MOST_FOR_DOT: u64 = 2000;
 
 /// The flags of `export`.
 #[derive(Debug, Args)]
-#[command(after_help = EXPORTED)]
+#[command(after_long_help = EXPORTED)]
 pub(super) struct ExportFlags {
     #[command(flatten)]
     folders: Folders,

@@ -12,8 +12,18 @@ use crate::nodes::{NodeChoice, NodeList};
 use crate::scenario::{
     ClockList, Draw, LogChoice, Phase, Processes, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
 };
-use crate::time::Nanos;
+use crate::time::{Nanos, WithUnit};
 use crate::workload::Choice;
+
+/// What the short help ends with.
+const MORE: &str = "\
+Examples:
+  clocklab                                three machines for a minute, as in the exercise
+  clocklab -n 5 -d 30s --virtual-time     five machines for half a minute, in no time
+  clocklab --tui                          watch the machines while they run
+  clocklab check                          is the log in output/ right?
+
+clocklab --help has all flags, with more words and examples, and clocklab help COMMAND those of a command.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,8 +51,8 @@ Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a 
 /// A laboratory for logical clocks: virtual machines tick at different rates, exchange messages, keep Lamport,
 /// vector and hybrid clocks, and log every event to CSV.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 110, styles = Styles::plain())]
-#[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
+#[command(version, after_help = MORE, after_long_help = EXAMPLES, max_term_width = 110, styles = Styles::plain())]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 #[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "After a run")]
 pub(super) struct Flags {
     /// What to do instead of a run
@@ -53,65 +63,126 @@ pub(super) struct Flags {
     #[arg(long, help_heading = "The machines")]
     virtual_time: bool,
     /// Number of machines [default: 3]
-    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "The machines")]
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true, help_heading = "The machines")]
     vms: Option<VmCount>,
-    /// How long they tick: 60, 60s, 2m, 500ms [default: 60s]
-    #[arg(long, value_name = "D", allow_hyphen_values = true, help_heading = "The machines")]
+    /// How long they tick: 60, 60s, 2m, 500ms, 1h30m [default: 60s]
+    ///
+    /// A number alone means seconds. Units are h, m (or min), s, ms, us, ns and d, or their names: 90 seconds.
+    #[arg(short = 'd', long, value_name = "D", allow_hyphen_values = true, help_heading = "The machines")]
     duration: Option<Nanos>,
     /// Ticks a second: 1-6 draws each machine's, 6,2,1 gives one each [default: 1-6]
+    ///
+    /// Fractions too: 0.5 is a tick in two seconds, 0.5,2,3 gives one each, and of 3-3.5 a machine draws tenths, as
+    /// many digits after the point as the range has, up to three.
     #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The machines")]
     rates: Option<Rates>,
     /// When the first tick is due: random, aligned [default: random]
-    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The machines")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "P",
+        allow_hyphen_values = true,
+        help_heading = "The machines"
+    )]
     phase: Option<Phase>,
     /// What a tick does: scale-model, client-server [default: scale-model]
     #[arg(long, value_name = "W", allow_hyphen_values = true, help_heading = "The machines")]
     workload: Option<Choice>,
     /// Sides of the scale model's die: 1, 2 and 3 send, the rest are internal events [default: 10]
-    #[arg(long, value_name = "K", allow_hyphen_values = true, help_heading = "The machines")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "K",
+        allow_hyphen_values = true,
+        help_heading = "The machines"
+    )]
     draw: Option<Draw>,
     /// Seed of all random draws [default: drawn, printed and recorded]
-    #[arg(long, value_name = "S", allow_hyphen_values = true, help_heading = "The machines")]
+    #[arg(short = 's', long, value_name = "S", allow_hyphen_values = true, help_heading = "The machines")]
     seed: Option<SeedNumber>,
 
     /// Clocks to keep, of lamport,vector,hlc; Lamport's is always kept [default: all]
     #[arg(long, value_name = "LIST", allow_hyphen_values = true, help_heading = "Clocks")]
     clocks: Option<ClockList>,
-    /// Largest error of a machine's physical clock, either way [default: 0]
-    #[arg(long, value_name = "S", allow_hyphen_values = true, help_heading = "Clocks")]
-    skew: Option<Nanos>,
+    /// Largest error of a machine's physical clock, either way: 50ms [default: 0]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "S",
+        allow_hyphen_values = true,
+        help_heading = "Clocks"
+    )]
+    skew: Option<WithUnit>,
 
     /// How long messages travel: 5ms, 1ms-9ms (uniform), exp:5ms [default: the real network; virtual 1ms]
+    ///
+    /// Times have their unit, since 5 could be milliseconds as well as seconds; only 0 needs none.
     #[arg(long, value_name = "L", allow_hyphen_values = true, help_heading = "The network")]
     latency: Option<Latency>,
     /// Probability that a message is lost [default: 0]
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
     loss: Option<Probability>,
     /// Probability that a message is delivered twice [default: 0]
-    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "P",
+        allow_hyphen_values = true,
+        help_heading = "The network"
+    )]
     duplicate: Option<Probability>,
     /// Whether messages from one machine to another stay in order: on, off [default: on]
-    #[arg(long, value_name = "ON|OFF", allow_hyphen_values = true, help_heading = "The network")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "ON|OFF",
+        allow_hyphen_values = true,
+        help_heading = "The network"
+    )]
     fifo: Option<Switch>,
     /// Lose what groups send each other in a window of time: 10s-20s:0,1/2-4 (repeatable)
-    #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = "The network")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "P",
+        allow_hyphen_values = true,
+        help_heading = "The network"
+    )]
     partition: Vec<Partition>,
 
     /// Folder of the run; an earlier run there is moved to previous/ [default: output; with --node auto
     /// output/node_K]
-    #[arg(long, value_name = "DIR", help_heading = "The run")]
+    #[arg(short = 'o', long, value_name = "DIR", help_heading = "The run")]
     pub(super) output: Option<PathBuf>,
     /// Where events go: per-vm, combined, none [default: per-vm up to 256 machines]
-    #[arg(long, value_name = "WHERE", allow_hyphen_values = true, help_heading = "The run")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "WHERE",
+        allow_hyphen_values = true,
+        help_heading = "The run"
+    )]
     log: Option<LogChoice>,
     /// Settings from a TOML file, such as an earlier run's run.toml; flags win
     #[arg(long, value_name = "FILE", help_heading = "The run")]
     pub(super) scenario: Option<PathBuf>,
     /// Number of runs with seeds derived from the seed, each in a folder run_1, run_2, …
-    #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = "The run")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "R",
+        allow_hyphen_values = true,
+        help_heading = "The run"
+    )]
     runs: Option<Runs>,
     /// Worker threads [default: the cores; in virtual time fewer where there is little to share]
-    #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "The run")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "T",
+        allow_hyphen_values = true,
+        help_heading = "The run"
+    )]
     threads: Option<Threads>,
     /// Processes of this machine that share the machines, bridged over TCP [default: one process]
     #[arg(long, value_name = "P", allow_hyphen_values = true, conflicts_with = "nodes")]
@@ -122,10 +193,16 @@ pub(super) struct Flags {
     pub(super) tui: bool,
     /// Whether report.html, a page that shows the run, is made at its end: on, off; auto: up to 25,000 events and
     /// 20 MB of logs, a matter of milliseconds [default: auto]
-    #[arg(long, value_name = "ON|OFF|AUTO", allow_hyphen_values = true, help_heading = "The run")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "ON|OFF|AUTO",
+        allow_hyphen_values = true,
+        help_heading = "The run"
+    )]
     pub(super) report: Option<ReportChoice>,
     /// No progress bar, no summary
-    #[arg(long, help_heading = "The run")]
+    #[arg(short = 'q', long, help_heading = "The run")]
     pub(super) quiet: bool,
 
     /// This process is one of several: the addresses of all, host:port,host:port,… in the order of their numbers
@@ -141,6 +218,7 @@ pub(super) struct Flags {
     /// Which of them it is, from 0; auto: as mpirun, srun or Kubernetes tell
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "K",
         allow_hyphen_values = true,
         requires = "nodes",
@@ -148,11 +226,18 @@ pub(super) struct Flags {
     )]
     pub(super) node: Option<NodeChoice>,
     /// Where it listens, if not at its own address: 0.0.0.0:7000
-    #[arg(long, value_name = "ADDR", requires = "nodes", help_heading = "Several processes and hosts")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "ADDR",
+        requires = "nodes",
+        help_heading = "Several processes and hosts"
+    )]
     pub(super) listen: Option<String>,
     /// How long the start waits for all of them [default: 60s]
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "D",
         allow_hyphen_values = true,
         requires = "nodes",
@@ -160,23 +245,29 @@ pub(super) struct Flags {
     )]
     pub(super) join_timeout: Option<Nanos>,
     /// File with a key that all of them share: the links are then authenticated and encrypted
-    #[arg(long, value_name = "F", requires = "nodes", conflicts_with = "no_cluster_key")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "F",
+        requires = "nodes",
+        conflicts_with = "no_cluster_key"
+    )]
     #[arg(help_heading = "Several processes and hosts")]
     pub(super) cluster_key_file: Option<PathBuf>,
     /// Go without a key over a network: whoever reaches the ports may read and forge messages
-    #[arg(long, requires = "nodes", help_heading = "Several processes and hosts")]
+    #[arg(long, hide_short_help = true, requires = "nodes", help_heading = "Several processes and hosts")]
     pub(super) no_cluster_key: bool,
     /// With --node: go on with the run in the output folder where its logs end. With --processes: start a process
     /// that dies again, to do so
-    #[arg(long, help_heading = "Several processes and hosts")]
+    #[arg(long, hide_short_help = true, help_heading = "Several processes and hosts")]
     pub(super) resume: bool,
 
     /// What a process of a run in several is started with
     #[arg(long, hide = true)]
     pub(super) worker: bool,
 
-    /// Print this help
-    #[arg(short, long, global = true, action = ArgAction::HelpShort, help_heading = "Help")]
+    /// Print help: -h in short, --help in full
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = "Help")]
     help: Option<bool>,
     /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
@@ -196,7 +287,7 @@ impl Flags {
             draw: self.draw,
             phase: self.phase,
             clocks: self.clocks,
-            skew: self.skew,
+            skew: self.skew.map(|WithUnit(skew)| skew),
             latency: self.latency,
             loss: self.loss,
             duplicate: self.duplicate,
@@ -223,7 +314,7 @@ mod tests {
 
     #[test]
     fn help_tells_the_defaults_that_hold() {
-        let help = Flags::command().term_width(0).render_help().to_string();
+        let help = Flags::command().term_width(0).render_long_help().to_string();
         for default in [
             format!("[default: {}]", Settings::VMS),
             format!("[default: {}]", Settings::DURATION),
@@ -232,6 +323,28 @@ mod tests {
         ] {
             assert!(help.contains(&default), "{default}");
         }
+    }
+
+    #[test]
+    fn the_short_help_fits_a_screen_and_the_long_one_has_every_flag() {
+        let (short, long) = (Flags::command().render_help(), Flags::command().render_long_help());
+        let (short, long) = (short.to_string(), long.to_string());
+        assert!(short.lines().count() <= 60, "{}", short.lines().count());
+        for flag in Flags::command().get_arguments().filter(|flag| !flag.is_hide_set()) {
+            let name = format!("--{}", flag.get_long().unwrap());
+            assert!(long.contains(&name), "{name}");
+            assert_eq!(short.contains(&format!("{name} ")), !flag.is_hide_short_help_set(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_flags_of_every_day_have_a_letter() {
+        let flags =
+            Flags::parse_from(["clocklab", "-n", "5", "-d", "90 seconds", "-s", "7", "-o", "here", "-q"]);
+        let words = "clocklab --vms 5 --duration 90s --seed 7 --output here --quiet";
+        let others = Flags::parse_from(words.split(' '));
+        assert_eq!(flags.settings(), others.settings());
+        assert_eq!((&flags.output, flags.quiet), (&Some(PathBuf::from("here")), others.quiet));
     }
 
     #[test]

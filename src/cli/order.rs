@@ -29,7 +29,7 @@ error, since an answer without it could be wrong; a torn last row is left out.";
 
 /// The flags of `order`.
 #[derive(Debug, Args)]
-#[command(after_help = ORDERED, override_usage = "clocklab order [DIR]... EVENT EVENT\n       clocklab order [DIR]... <--past EVENT|--future EVENT|--cut EVENT,EVENT,...>")]
+#[command(after_long_help = ORDERED, override_usage = "clocklab order [DIR]... EVENT EVENT\n       clocklab order [DIR]... <--past EVENT|--future EVENT|--cut EVENT,EVENT,...>")]
 pub(super) struct OrderFlags {
     /// Folders of a run as for check [default: output], and two events
     #[arg(value_name = "DIR|EVENT")]

@@ -29,7 +29,7 @@ In the page's address, #event=0-17 chooses an event, #order=0-17,2-9 asks for th
 
 /// The flags of `report`.
 #[derive(Debug, Args)]
-#[command(after_help = REPORTED)]
+#[command(after_long_help = REPORTED)]
 pub(super) struct ReportFlags {
     #[command(flatten)]
     folders: Folders,

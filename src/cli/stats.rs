@@ -18,7 +18,7 @@ const FIRST_ROWS: usize = 20;
 
 /// The flags of `stats`.
 #[derive(Debug, Args)]
-#[command(after_help = definitions())]
+#[command(after_long_help = definitions())]
 pub(super) struct StatsFlags {
     #[command(flatten)]
     pub(super) source: Source,

@@ -164,7 +164,7 @@ impl fmt::Display for SeriesSummary<'_> {
 fn measures(account: &Account, largest_lamport: u64) -> [f64; 12] {
     let tally = &account.tally;
     [
-        f64::from(account.rate.get()),
+        account.rate.as_f64(),
         tally.events as f64,
         tally.internal() as f64,
         tally.sends as f64,
@@ -189,7 +189,9 @@ fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
     let mean = values.clone().sum::<f64>() / count;
     let squares = values.map(|value| (value - mean).powi(2)).sum::<f64>();
     let deviation = if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { 0.0 };
-    format!("{mean:.1} ±{deviation:.1}")
+    // Rates of less than one a second would be nothing.
+    let decimals = if 0.0 < mean && mean < 1.0 { 3 } else { 1 };
+    format!("{mean:.decimals$} ±{deviation:.decimals$}")
 }
 
 fn messages(accounts: &[Account]) -> String {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::text::as_text;
-use crate::time::{Nanos, ParseTimeError};
+use crate::time::{Nanos, ParseTimeError, WithUnit};
 
 /// A part of a run, by time or by place in the causal order. An end that is not given is the run's.
 ///
@@ -58,7 +58,10 @@ impl FromStr for Window {
             let is_empty = from.zip(to).is_some_and(|(from, to)| from > to);
             return if is_empty { Err(ParseWindowError::Empty) } else { Ok(Self::Events(from, to)) };
         }
-        let time = |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<Nanos>().map(Some) };
+        let time = |text: &str| match text {
+            "" => Ok(None),
+            text => text.parse().map(|WithUnit(time)| Some(time)),
+        };
         let (from, to) = halves(text)?;
         let (from, to) = (time(&from)?, time(&to)?);
         let is_empty = from.unwrap_or(Nanos::ZERO) >= to.unwrap_or(Nanos::new(u64::MAX));
@@ -131,7 +134,7 @@ mod tests {
         for text in ["10s-20s", "500ms-", "-20s", "events:1-500", "events:7-7", "events:-9", "events:9-"] {
             assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
         }
-        assert_eq!("0-1.5".parse(), Ok(Window::Time(Some(Nanos::ZERO), Some(Nanos::new(1_500_000_000)))));
+        assert_eq!("0-1.5s".parse(), Ok(Window::Time(Some(Nanos::ZERO), Some(Nanos::new(1_500_000_000)))));
     }
 
     #[test]
@@ -150,6 +153,7 @@ mod tests {
             ("2s-2s", Empty),
             ("-0s", Empty),
             ("1s-2x", Time(ParseTimeError::Form)),
+            ("10-20", Time(ParseTimeError::NoUnit { number: "10".into() })),
         ] {
             assert_eq!(text.parse::<Window>(), Err(error), "{text}");
         }

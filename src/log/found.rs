@@ -6,9 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{SavedManifest, read_manifest};
-use super::{
-    MANIFEST, ManifestError, PREVIOUS, bridge, is_digits, is_node_folder, is_run_folder, node_of_bridge_log,
-};
+use super::{MANIFEST, ManifestError, PREVIOUS, bridge, is_node_folder, is_run_folder, node_of_bridge_log};
 use crate::id::VmId;
 use crate::time::Nanos;
 
@@ -165,14 +163,7 @@ fn nothing(path: &Path, has_manifest: bool) -> FindError {
 
 /// The machines that a log has by its name, where clocklab named it.
 fn machines_of(path: &Path) -> Option<RangeInclusive<VmId>> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".csv")?;
-    let number = |text: &str| if is_digits(text) { text.parse().ok().map(VmId) } else { None };
-    if let Some((vm, rate)) = name.strip_prefix("vm_").and_then(|rest| rest.split_once('_')) {
-        let vm = number(vm)?;
-        return is_digits(rate).then_some(vm..=vm);
-    }
-    let (first, last) = name.strip_prefix("vms_")?.split_once('-')?;
-    Some(number(first)?..=number(last)?)
+    super::machines_of(path.file_name()?.to_str()?)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{FileEntry, MANIFEST, Traffic};
 use crate::id::VmId;
 use crate::scenario::{Scenario, Settings};
+use crate::time::Rate;
 
 /// What became of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +114,18 @@ impl Drawn {
 
 impl Serialize for Drawn {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// A number as people write it: a whole one where it is one.
+        struct Written(Rate);
+
+        impl Serialize for Written {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self.0.whole() {
+                    Some(rate) => serializer.serialize_u32(rate),
+                    None => serializer.serialize_f64(self.0.as_f64()),
+                }
+            }
+        }
+
         /// One value for each machine.
         struct Each<'a, F>(Option<&'a Scenario>, F);
 
@@ -128,7 +141,7 @@ impl Serialize for Drawn {
         let scenario = self.0.as_ref();
         let mut drawn = serializer.serialize_struct("Drawn", 3)?;
         // Ticks a second.
-        drawn.serialize_field("rates", &Each(scenario, |s: &Scenario, vm| s.schedule(vm).rate().get()))?;
+        drawn.serialize_field("rates", &Each(scenario, |s: &Scenario, vm| Written(s.schedule(vm).rate())))?;
         // When the first tick is due.
         drawn
             .serialize_field("phases_ns", &Each(scenario, |s: &Scenario, vm| s.schedule(vm).phase().get()))?;

@@ -92,7 +92,7 @@ fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
         account.lateness.as_ref().map(|lateness| format!("{:.6}", ms(lateness))).unwrap_or_default()
     };
     (
-        (account.vm.0, account.rate.get()),
+        (account.vm.0, account.rate.to_string()),
         (tally.events, tally.internal(), tally.sends, tally.receives),
         (tally.sent, tally.receives, account.lost, account.duplicated),
         (account.waiting, account.in_flight),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::seed::Stream;
 use crate::text::as_text;
-use crate::time::{Nanos, ParseTimeError};
+use crate::time::{Nanos, ParseTimeError, WithUnit};
 
 /// The distribution of the time that a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +74,15 @@ impl FromStr for Latency {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(mean) = text.strip_prefix("exp:") {
-            return Ok(Self::Exponential { mean: mean.parse()? });
+            let WithUnit(mean) = mean.parse()?;
+            return Ok(Self::Exponential { mean });
         }
         match text.split_once('-') {
             Some((low, high)) if !low.is_empty() => {
-                let (low, high) = (low.parse()?, high.parse()?);
+                let (WithUnit(low), WithUnit(high)) = (low.parse()?, high.parse()?);
                 if low <= high { Ok(Self::Uniform { low, high }) } else { Err(ParseLatencyError::Reversed) }
             }
-            _ => Ok(Self::Fixed(text.parse()?)),
+            _ => text.parse().map(|WithUnit(latency)| Self::Fixed(latency)).map_err(Into::into),
         }
     }
 }
@@ -97,6 +98,8 @@ mod tests {
         for text in ["5ms", "1ms-9ms", "exp:5ms", "0s"] {
             assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
         }
+        assert_eq!("0".parse(), Ok(Latency::Fixed(Nanos::ZERO)));
+        assert_eq!("0-9 ms".parse(), "0s-9ms".parse::<Latency>());
     }
 
     #[test]
@@ -108,5 +111,10 @@ mod tests {
         check("exp:-1ms", ParseTimeError::Negative.into());
         check("1ms-", ParseTimeError::Form.into());
         check("NaN", ParseTimeError::Form.into());
+        let no_unit = |number: &str| ParseTimeError::NoUnit { number: number.into() }.into();
+        check("5", no_unit("5"));
+        check("1-9ms", no_unit("1"));
+        check("1ms-9", no_unit("9"));
+        check("exp:0.5", no_unit("0.5"));
     }
 }

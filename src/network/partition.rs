@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::id::VmId;
 use crate::text::as_text;
-use crate::time::{Nanos, ParseTimeError};
+use crate::time::{Nanos, ParseTimeError, WithUnit};
 
 /// From `start` up to, not including, `end`, a message sent from one group to another is lost.
 /// Machines that no group names are together one more group.
@@ -89,7 +89,7 @@ impl FromStr for Partition {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (window, groups) = text.split_once(':').ok_or(ParsePartitionError::Form)?;
         let (start, end) = window.split_once('-').ok_or(ParsePartitionError::Form)?;
-        let (start, end) = (start.parse()?, end.parse()?);
+        let (WithUnit(start), WithUnit(end)) = (start.parse()?, end.parse()?);
         if start >= end {
             return Err(ParsePartitionError::Window);
         }
@@ -142,6 +142,8 @@ mod tests {
         check("20s-10s:0/1", ParsePartitionError::Window);
         check("1s-1s:0/1", ParsePartitionError::Window);
         check("x-2s:0/1", ParseTimeError::Form.into());
+        check("1-2s:0/1", ParseTimeError::NoUnit { number: "1".into() }.into());
+        check("0-20:0/1", ParseTimeError::NoUnit { number: "20".into() }.into());
         check("1s-2s:0,1/1", ParsePartitionError::Twice(VmId(1)));
         check("1s-2s:4-2", ParsePartitionError::Form);
         assert!(matches!("1s-2s:0/a".parse::<Partition>(), Err(ParsePartitionError::Id(_))));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::escape::json_text;
 use crate::id::VmId;
 use crate::log::{EventKind, Row};
-use crate::time::{Nanos, ParseTimeError};
+use crate::time::{Nanos, ParseTimeError, WithUnit};
 
 /// The most machines that have a line in the space-time diagram.
 pub(super) const MOST_LINES: usize = 200;
@@ -45,7 +45,8 @@ impl FromStr for TimeWindow {
 
     fn from_str(text: &str) -> Result<Self, ParseWindowError> {
         let (from, to) = text.split_once('-').ok_or(ParseWindowError::Ends)?;
-        let window = Self { from: from.parse()?, to: to.parse()? };
+        let (WithUnit(from), WithUnit(to)) = (from.parse()?, to.parse()?);
+        let window = Self { from, to };
         if window.from < window.to { Ok(window) } else { Err(ParseWindowError::Ends) }
     }
 }

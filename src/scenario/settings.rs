@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ClockList, LogChoice, Phase, Rates, Switch};
 use crate::network::{Latency, Partition, Probability};
 use crate::text::{self, Whole};
-use crate::time::Nanos;
+use crate::time::{Nanos, WithUnit};
 use crate::workload::Choice;
 
 /// A number of machines.
@@ -46,6 +46,7 @@ pub struct Settings {
     /// The clocks that they keep.
     pub clocks: Option<ClockList>,
     /// The largest error of a machine's physical clock, either way.
+    #[serde(deserialize_with = "with_unit")]
     pub skew: Option<Nanos>,
     /// How long messages travel.
     pub latency: Option<Latency>,
@@ -105,6 +106,11 @@ impl Settings {
             log: self.log.or(others.log),
         }
     }
+}
+
+/// Reads a time that is written with its unit.
+fn with_unit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>, D::Error> {
+    WithUnit::deserialize(deserializer).map(|WithUnit(time)| Some(time))
 }
 
 /// A seed as people write it: any `u64`. In TOML, whose integers are signed, a large one is a text.

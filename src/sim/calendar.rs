@@ -1,9 +1,11 @@
 //! The calendar: which machines tick in which window.
 
+use std::collections::BTreeMap;
+
 /// Machines by the window of their next tick, on a wheel of slots.
 ///
-/// The wheel is longer than the longest time between two ticks, so a slot never holds machines of two
-/// turns. Vectors are kept when they are emptied, so that in the long run nothing is allocated, and a
+/// Ticks that are further ahead than the wheel is long, those of machines that tick less than once in its time,
+/// wait beside it, so a slot never holds machines of two turns. Vectors are kept when they are emptied, so that in the long run nothing is allocated, and a
 /// bit a slot finds the next one that is not empty.
 #[derive(Debug)]
 pub(super) struct Calendar {
@@ -11,23 +13,30 @@ pub(super) struct Calendar {
     slots: Vec<Vec<u32>>,
     /// A bit for each slot that is not empty.
     filled: Vec<u64>,
+    /// How many machines are on the wheel.
     machines: usize,
+    /// The machines beyond it, by window.
+    far: BTreeMap<u64, Vec<u32>>,
     /// No machine is in an earlier window.
     from: u64,
 }
 
 impl Calendar {
-    /// A calendar for machines whose next tick is at most so many windows ahead.
+    /// A calendar for machines whose next tick is seldom more than so many windows ahead.
     pub(super) fn new(horizon: usize) -> Self {
         let slots = (horizon + 1).next_power_of_two();
         let filled = vec![0; slots.div_ceil(64)];
-        Self { slots: vec![Vec::new(); slots], filled, machines: 0, from: 0 }
+        Self { slots: vec![Vec::new(); slots], filled, machines: 0, far: BTreeMap::new(), from: 0 }
     }
 
     /// Notes a machine's next tick, in a window not earlier than any that was taken.
     #[inline]
     pub(super) fn put(&mut self, machine: u32, window: u64) {
-        debug_assert!(window >= self.from && window - self.from < self.slots.len() as u64);
+        debug_assert!(window >= self.from);
+        if window - self.from >= self.slots.len() as u64 {
+            self.far.entry(window).or_default().push(machine);
+            return;
+        }
         let slot = self.slot(window);
         self.slots[slot].push(machine);
         self.filled[slot / 64] |= 1 << (slot % 64);
@@ -36,13 +45,15 @@ impl Calendar {
 
     /// The next window in which a machine ticks.
     pub(super) fn next(&self) -> Option<u64> {
+        let far = self.far.keys().next().copied();
         if self.machines == 0 {
-            return None;
+            return far;
         }
         let start = self.slot(self.from);
         let slot = self.filled_from(start).or_else(|| self.filled_from(0))?;
         let ahead = if slot >= start { slot - start } else { slot + self.slots.len() - start };
-        Some(self.from + ahead as u64)
+        let near = self.from + ahead as u64;
+        Some(far.map_or(near, |far| far.min(near)))
     }
 
     /// Takes the machines of a window, not later than the next one, out; `into` gives its memory in
@@ -53,6 +64,11 @@ impl Calendar {
         std::mem::swap(&mut self.slots[slot], into);
         self.filled[slot / 64] &= !(1 << (slot % 64));
         self.machines -= into.len();
+        if let Some(mut far) = self.far.remove(&window) {
+            // Put earlier than those on the wheel, they come before them.
+            far.append(into);
+            *into = far;
+        }
         self.from = window + 1;
     }
 
@@ -85,13 +101,13 @@ mod tests {
     proptest! {
         #[test]
         fn windows_come_in_order_with_their_machines(
-            horizon in 1usize..200, steps in proptest::collection::vec(1u64..200, 1..100),
+            horizon in 1usize..200, ahead in 1u64..600, steps in proptest::collection::vec(1u64..600, 1..100),
         ) {
             let mut calendar = Calendar::new(horizon);
             let mut expected = BTreeMap::<u64, Vec<u32>>::new();
             let mut into = Vec::new();
             for (machine, step) in (0u32..).zip(&steps).take(8) {
-                let window = step % (horizon as u64 + 1);
+                let window = step % (ahead + 1);
                 calendar.put(machine, window);
                 expected.entry(window).or_default().push(machine);
             }
@@ -101,7 +117,7 @@ mod tests {
                 calendar.take(window, &mut into);
                 prop_assert_eq!(&into, &machines);
                 for machine in machines {
-                    let next = window + 1 + (step + u64::from(machine)) % horizon as u64;
+                    let next = window + 1 + (step + u64::from(machine)) % ahead;
                     calendar.put(machine, next);
                     expected.entry(next).or_default().push(machine);
                 }

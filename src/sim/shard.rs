@@ -97,7 +97,7 @@ impl<W: Workload> Shard<W> {
                 ticks: scenario.schedule(vm).ticks(),
             })
             .collect();
-        // A tick is at most a second after the one before it, and the first at most one after the start.
+        // A tick is seldom more than a second after the one before it, and the first after the start.
         let horizon = usize::try_from(windows.of(Nanos::from_secs(1))).unwrap_or(0) + 2;
         let mut shard = Self {
             index,

@@ -33,7 +33,7 @@ macro_rules! measures {
 
 /// The measures of each machine, in their order.
 pub const MEASURES: &[Measure] = measures! { Measure:
-    "rate", "ticks a second that were asked for", |m, c| Some(f64::from(c.model.schedule(m.vm)?.rate().get()));
+    "rate", "ticks a second that were asked for", |m, c| Some(c.model.schedule(m.vm)?.rate().as_f64());
     "rate_kept", "events a second, by the times of the first and the last and without pauses until its process was resumed", |m, _| {
         let seconds = m.last.minus(m.first).minus(m.pauses.time).as_secs_f64();
         (seconds > 0.0).then(|| as_f64((m.tally.events - 1).saturating_sub(m.pauses.count)) / seconds)

@@ -38,7 +38,7 @@ three machines one";
         }
         let arrives = (1.0 - settings.loss.unwrap_or_default().get())
             * (1.0 + settings.duplicate.unwrap_or_default().get());
-        let rates = scenario.ids().map(|vm| f64::from(scenario.schedule(vm).rate().get())).collect();
+        let rates = scenario.ids().map(|vm| scenario.schedule(vm).rate().as_f64()).collect();
         Self::new(rates, scenario.sides(), arrives)
     }
 

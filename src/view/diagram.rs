@@ -15,7 +15,7 @@ use super::look::Look;
 use super::shown::Shown;
 use crate::event::MessageId;
 use crate::id::VmId;
-use crate::time::Nanos;
+use crate::time::{Nanos, Rate};
 use crate::watch::{Glance, Seen, Sighting};
 
 /// Columns for the machines' numbers.
@@ -73,6 +73,8 @@ struct Field {
     times: Rect,
     first: VmId,
     lanes: u16,
+    /// The rates of the machines, from the first lane on.
+    rates: Vec<Rate>,
     /// What a column stands for.
     step: Nanos,
     /// The column of the present, counted from the run's start.
@@ -83,14 +85,15 @@ impl Field {
     fn new(inner: Rect, now: Nanos, glances: &[Glance], zoom: i32) -> Self {
         let lanes = u16::try_from(glances.len()).unwrap_or(u16::MAX).min(inner.height - 1);
         let area = Rect { x: inner.x + NAMES, width: inner.width - NAMES, height: inner.height - 1, ..inner };
-        let fastest = glances.iter().map(|glance| glance.rate.get()).max().unwrap_or(1);
-        let step = Nanos::new(step(fastest, zoom) * 1_000_000);
+        let shortest = glances.iter().map(|glance| glance.rate.period()).min().unwrap_or(Nanos::from_secs(1));
+        let step = Nanos::new(step(shortest, zoom) * 1_000_000);
         Self {
             area,
             names: Rect { width: NAMES, height: area.height, ..inner },
             times: Rect { y: area.bottom(), height: 1, ..area },
             first: glances[0].vm,
             lanes,
+            rates: glances.iter().map(|glance| glance.rate).collect(),
             step,
             present: now.get() / step.get(),
         }
@@ -226,8 +229,9 @@ impl Field {
         }
     }
 
-    /// The clock after an event, above it, where there is room. Which events have one depends on their
-    /// neighbours alone, so that none appears or goes as time passes. Jumps have it first.
+    /// The clock after an event, above it, where there is room; where events stand closer than their clocks are
+    /// wide, every so many have it. Which ones depends on their neighbours alone, so that none appears or goes as
+    /// time passes, but for the latest, which always has it, and those that it covers. Jumps have it first.
     fn draw_values(&self, buffer: &mut Buffer, events: &[&Sighting], look: &Look) {
         if self.area.height < 3 * self.lanes {
             return;
@@ -235,11 +239,15 @@ impl Field {
         for vm in (0..self.lanes).map(|lane| VmId(self.first.0 + u32::from(lane))) {
             let own: Vec<&&Sighting> = events.iter().filter(|seen| seen.vm == vm).collect();
             let Some(line) = self.lane(vm).and_then(|line| line.checked_sub(1)) else { continue };
+            let every = own.last().map_or(1, |latest| self.every(vm, latest));
             for (index, seen) in own.iter().enumerate() {
-                let (before, after) = (index.checked_sub(1).map(|index| own[index]), own.get(index + 1));
                 let Some(column) = self.visible_column(seen.elapsed) else { continue };
                 let text = seen.lamport.to_string();
-                if !self.has_room(seen, before.copied(), after.map(|after| **after)) {
+                let is_covered = own.last().is_some_and(|latest| self.gap(seen, latest) < needs(latest));
+                let is_latest = index + 1 == own.len();
+                if !is_latest
+                    && (is_covered || !(self.has_room(&own, index) || self.is_turn(&own, index, every)))
+                {
                     continue;
                 }
                 let style = if jumps(seen) { look.machine(vm).patch(look.strong()) } else { look.quiet() };
@@ -250,13 +258,38 @@ impl Field {
         }
     }
 
-    /// Whether a value has room between its neighbours'.
-    fn has_room(&self, seen: &Sighting, before: Option<&Sighting>, after: Option<&Sighting>) -> bool {
-        let gap = |a: &Sighting, b: &Sighting| self.column(b.elapsed) - self.column(a.elapsed);
-        let needs = |seen: &Sighting| i64::from(width(&seen.lamport.to_string())) + 1;
-        let is_free_behind = after.is_none_or(|after| !jumps(after) || gap(seen, after) >= needs(after));
-        let is_free_before = jumps(seen) || before.is_some_and(|before| gap(before, seen) >= needs(seen));
+    /// Whether an event's value has room between its neighbours'.
+    fn has_room(&self, own: &[&&Sighting], index: usize) -> bool {
+        let (seen, before) = (own[index], index.checked_sub(1).map(|before| own[before]));
+        let is_free_behind =
+            own.get(index + 1).is_none_or(|after| !jumps(after) || self.gap(seen, after) >= needs(after));
+        let is_free_before =
+            jumps(seen) || before.is_some_and(|before| self.gap(before, seen) >= needs(seen));
         is_free_behind && is_free_before
+    }
+
+    /// Whether an event's value is one of every so many that are shown where not all have room, and none that has it
+    /// by itself is in the way.
+    fn is_turn(&self, own: &[&&Sighting], index: usize, every: u64) -> bool {
+        let seen = own[index];
+        let is_near = |first: usize, second: usize| self.gap(own[first], own[second]) < needs(own[second]);
+        let mut before = (0..index).rev().take_while(|other| is_near(*other, index));
+        let mut after = (index + 1..own.len()).take_while(|other| is_near(index, *other));
+        seen.event.is_multiple_of(every)
+            && before.all(|other| !self.has_room(own, other) && !own[other].event.is_multiple_of(every))
+            && after.all(|other| !self.has_room(own, other))
+    }
+
+    /// Of how many events of a machine one has room for its value, where they come as its rate says.
+    fn every(&self, vm: VmId, latest: &Sighting) -> u64 {
+        let rate = self.rates.get((vm.0 - self.first.0) as usize);
+        let period = rate.map_or(1, |rate| rate.period().get().max(1));
+        u64::try_from(needs(latest)).unwrap_or(1).saturating_mul(self.step.get()).div_ceil(period).max(1)
+    }
+
+    /// The columns between two events.
+    fn gap(&self, from: &Sighting, to: &Sighting) -> i64 {
+        self.column(to.elapsed) - self.column(from.elapsed)
     }
 
     /// Whole seconds below the lanes, which move along with the events.
@@ -282,13 +315,18 @@ impl Field {
     }
 }
 
+/// The columns that an event's value needs up to the one before it.
+fn needs(seen: &Sighting) -> i64 {
+    i64::from(width(&seen.lamport.to_string())) + 1
+}
+
 const fn jumps(seen: &Sighting) -> bool {
     seen.lamport > seen.before + 1
 }
 
 /// What a column stands for, so that the events of the fastest machine stand a column apart.
-fn step(fastest: u32, zoom: i32) -> u64 {
-    let wanted = (500 / u64::from(fastest)).clamp(50, 200);
+fn step(shortest_period: Nanos, zoom: i32) -> u64 {
+    let wanted = (shortest_period.get() / 2_000_000).clamp(50, 200);
     let own = STEPS.iter().rposition(|step| *step <= wanted).unwrap_or(0);
     let index = own.saturating_add_signed(zoom as isize).min(STEPS.len() - 1);
     STEPS[index]

@@ -164,7 +164,7 @@ fn draw_value(
     let behind = shown.largest().saturating_sub(glance.lamport);
     let (text, style) = match column {
         Vm => (glance.vm.to_string(), style.patch(look.strong())),
-        Rate => (glance.rate.get().to_string(), Style::new()),
+        Rate => (rate(glance.rate, place.width), Style::new()),
         Clock => (grouped(glance.lamport), look.strong()),
         Drift => (if behind == 0 { "0".into() } else { format!("-{}", grouped(behind)) }, Style::new()),
         DriftCourse => (course(|sample| sample.behind, scale.behind), style),
@@ -183,6 +183,12 @@ fn draw_value(
 fn draw_text(buffer: &mut Buffer, place: Rect, column: Column, text: &str, style: Style) {
     let x = if column == QueueBar { 0 } else { place.width.saturating_sub(width(text)) };
     put(buffer, place, x, text, style);
+}
+
+/// A rate, rounded where there is no room for its decimals.
+fn rate(rate: crate::time::Rate, room: u16) -> String {
+    let exact = rate.to_string();
+    if width(&exact) <= room { exact } else { format!("{:.0}", rate.as_f64()) }
 }
 
 /// A bar in eighths of cells; nothing is nothing, and a little is seen.

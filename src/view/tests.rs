@@ -85,6 +85,44 @@ fn assert_screen(view: &mut View, width: u16, height: u16, expected: &str) {
     assert!(drawn == expected.trim_start_matches('\n'), "{drawn}");
 }
 
+/// The values above a machine's lane.
+fn values(screen: &str, lane: &str) -> Vec<u64> {
+    let lines: Vec<&str> = screen.lines().collect();
+    let is_lane = |line: &&str| line.starts_with(lane) && line.contains('─');
+    let line = lines.iter().rposition(is_lane).unwrap() - 1;
+    lines[line].split_whitespace().map(|value| value.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_so_many_events_have_their_value_where_not_all_have_room_and_the_latest_always() {
+    for rates in ["6,3,1", "60,3,1", "1,3,0.5"] {
+        let rate: f64 = rates.split(',').next().unwrap().parse().unwrap();
+        let mut view = View::new(None, true);
+        let run = Run::new(&format!("rates = \"{rates}\"\nduration = \"100s\""));
+        run.pass(&mut view, 0);
+        draw(&mut view, 120, 30);
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 1..=60u64 {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a time between two ticks"
+            )]
+            run.pass(&mut view, (1000.0 / rate) as u64);
+            run.internal((0, event), 100 + event);
+            run.pass(&mut view, 0);
+            let shown = values(&screen(&mut view, 120, 30), "     0 ");
+            assert_eq!(shown.last(), Some(&(100 + event)), "the latest has its value: {rates} {shown:?}");
+            // Digits of two values that ran together would be a larger number.
+            assert!(shown.is_sorted(), "{rates} {shown:?}");
+            seen = shown.into_iter().collect();
+        }
+        // Four columns a value, of some hundred that the lane has.
+        let fitting = if rate > 50.0 { 2 } else { 15 };
+        assert!(seen.len() >= fitting, "{rates} {seen:?}");
+    }
+}
+
 /// A second and a half of the exercise: a message that makes a clock jump, one that is lost, one under way.
 fn exercise(view: &mut View) -> Run {
     let run = Run::new("rates = \"6,3,1\"\nloss = 0.1\nduration = \"10s\"");
@@ -120,14 +158,14 @@ clocklab  3 machines · scale-model · seed 7
      1       3       7       0         ▄▁▁      0               0     1       1
      2       1       1      -6         ▄▅▆      3 █▊            1     0       0
 ── the last 5 seconds ───────────────── · internal  ○ send  ● receive  × lost ──
-                                                             2 3 4 5
+                                                           1 2 3 4 5
      0 ────────────────────────────────────────────────────·─·─·─·─○────────────
                                                                    ⠘⡌⢆
                                                                     ⢱6⠑×   7
      1 ──────────────────────────────────────────────────────────────●─────○────
                                                                              ⠈⠒⠄
 
-
+                                                                     1
      2 ──────────────────────────────────────────────────────────────·──────────
                                                          ╵0 s         ╵1 s
 ── messages ──────────────────────────────────── how the Lamport clocks go on ──

@@ -212,6 +212,15 @@ impl Run {
             .collect()
     }
 
+    /// Each machine's rate, in thousandths of a tick a second.
+    pub fn thousandths(&self) -> Vec<u64> {
+        let rate = |value: &toml::Value| match value.as_integer() {
+            Some(whole) => whole.unsigned_abs() * 1000,
+            None => (value.as_float().unwrap() * 1000.0).round() as u64,
+        };
+        self.manifest["drawn"]["rates"].as_array().unwrap().iter().map(rate).collect()
+    }
+
     /// Demands all that the model says of a log: numbers, clocks, messages, order, queues.
     pub fn assert_sound(&self) {
         let sends: BTreeMap<&str, &Row> =

@@ -1,0 +1,112 @@
+//! What people write for times, rates and commands, and what is said where it cannot be understood.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use common::program::{assert_code, clocklab, empty_folder};
+use common::{Run, is_log, names};
+use tempfile::TempDir;
+
+/// Runs the program with these words, and gives what it printed.
+fn run(folder: &TempDir, line: &str, code: i32) -> (String, String) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_code(&clocklab(folder, &words).output().unwrap(), code)
+}
+
+fn logs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let logs = names(folder).into_iter().filter(|name| is_log(name));
+    logs.map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn machines_may_tick_once_in_two_seconds() {
+    let folder = empty_folder();
+    let line = "--virtual-time --rates 0.5,2.5,3 --duration 20 --seed 1";
+    let (out, _) = run(&folder, line, 0);
+    let path = folder.path().join("output");
+    assert_eq!(logs(&path).keys().collect::<Vec<_>>(), ["vm_0_0.5.csv", "vm_1_2.5.csv", "vm_2_3.csv"]);
+    let made = Run::read(&path);
+    assert_eq!(made.vms.values().map(Vec::len).collect::<Vec<_>>(), [10, 50, 60]);
+    made.assert_sound();
+    made.assert_summary();
+    made.assert_manifest(&path);
+    assert_eq!(made.thousandths(), [500, 2500, 3000]);
+    assert_eq!(made.manifest["rates"].as_str(), Some("0.5,2.5,3"));
+    let rates: Vec<&str> =
+        out.lines().skip(4).take(3).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(rates, ["0.5", "2.5", "3"], "{out}");
+    let summary = fs::read_to_string(path.join("summary.csv")).unwrap();
+    assert!(summary.lines().nth(1).unwrap().starts_with("0,0.5,10,"), "{summary}");
+
+    // All that reads a run knows its rates and the names of its files.
+    run(&folder, "check", 0);
+    let (stats, _) = run(&folder, "stats --format csv", 0);
+    assert!(stats.contains(",0.5") && stats.contains(",2.5"), "{stats}");
+    run(&folder, "report", 0);
+    assert!(fs::read_to_string(path.join("report.html")).unwrap().contains("\"0\":0.5"));
+    run(&folder, "export --format jsonl --out run.jsonl", 0);
+    let first = logs(&path);
+    run(&folder, "--scenario output/run.toml --threads 3 --output again --quiet", 0);
+    assert_eq!(logs(&folder.path().join("again")), first);
+    // Processes tell each other their settings as texts, and their machines' rates as they are.
+    run(&folder, "--processes 2 --rates 20.5,40,30.25 --duration 2 --output shared --quiet", 0);
+    let shared = Run::read(&folder.path().join("shared"));
+    assert_eq!(shared.vms.values().map(Vec::len).collect::<Vec<_>>(), [41, 80, 60]);
+    assert_eq!(shared.thousandths(), [20_500, 40_000, 30_250]);
+    shared.assert_sound();
+    shared.assert_summary();
+    // The run is moved aside whole by the next one.
+    run(&folder, "--virtual-time --duration 1 --quiet", 0);
+    assert!(!names(&path).contains("vm_0_0.5.csv"), "{:?}", names(&path));
+}
+
+#[test]
+fn ranges_with_a_point_draw_tenths_and_live_machines_keep_them() {
+    let folder = empty_folder();
+    run(&folder, "--rates 30-30.5 --vms 6 --duration 1 --seed 4 --quiet", 0);
+    let path = folder.path().join("output");
+    let made = Run::read(&path);
+    made.assert_sound();
+    made.assert_summary();
+    made.assert_manifest(&path);
+    let rates = made.thousandths();
+    assert!(rates.iter().all(|rate| (30_000..=30_500).contains(rate) && rate % 100 == 0), "{rates:?}");
+    assert!(rates.iter().any(|rate| rate % 1000 != 0), "{rates:?}");
+    run(&folder, "check", 0);
+    // Very slow machines are no matter of memory or of time.
+    run(&folder, "--virtual-time --rates 0.001-0.003 --latency 1us --duration 3h --seed 4 --quiet", 0);
+    assert!(Run::read(&path).vms.values().all(|rows| (10..=33).contains(&rows.len())));
+}
+
+#[test]
+fn durations_are_written_as_people_write_them() {
+    let folder = empty_folder();
+    for (text, written) in [("1min", "60s"), ("90 seconds", "90s"), ("1h30m", "5400s"), ("60", "60s")] {
+        let mut made = clocklab(&folder, &["--virtual-time", "--quiet", "--log", "none", "--duration", text]);
+        assert_code(&made.output().unwrap(), 0);
+        let manifest = fs::read_to_string(folder.path().join("output/run.toml")).unwrap();
+        assert!(manifest.contains(&format!("duration = \"{written}\"")), "{text}: {manifest}");
+    }
+}
+
+#[test]
+fn a_scenario_file_names_the_unit_as_a_flag_does() {
+    let folder = empty_folder();
+    let with = |text: &str| fs::write(folder.path().join("scenario.toml"), text).unwrap();
+    for (text, parts) in [
+        ("skew = 50", ["skew", "50 has no unit", "50ms or 50s"]),
+        ("latency = 0.5", ["latency", "0.5 has no unit", "0.5ms or 0.5s"]),
+        ("partition = [\"1-2s:0/1\"]", ["partition", "1 has no unit", "1ms or 1s"]),
+    ] {
+        with(text);
+        let (_, err) = run(&folder, "--scenario scenario.toml", 2);
+        assert!(parts.iter().all(|part| err.contains(part)), "{text}: {err}");
+    }
+    with("skew = 0\nlatency = 0\nduration = 0.2\nrates = [0.5, 20, 30]\n");
+    run(&folder, "--scenario scenario.toml --quiet", 0);
+}
