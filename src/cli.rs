@@ -132,8 +132,12 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
         return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
     }
     let mut settings = flags.settings();
+    let asked = settings.clone();
     if let Some(path) = &flags.scenario {
         settings = settings.or(log::read_settings(path).map_err(usage)?);
+    }
+    if !flags.quiet {
+        hints::without_effect(&asked, &settings).for_each(|note| complain(&format_args!("note: {note}")));
     }
     // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]

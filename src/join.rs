@@ -2,7 +2,6 @@
 //! and seed, which are node 0's to decide.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::{Observer, Stop};
+use crate::input;
 use crate::link::greeting::{Identity, scenario_lines, scenario_value};
 use crate::link::seal::{Key, KeyError};
 use crate::live::bridge::{self, Asked, JoinError, Membership};
@@ -269,7 +269,9 @@ fn is_loopback(listen: &str) -> bool {
 
 /// Reads no more of a file than a key could have.
 fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    /// What a pipe may bring, so that a key that is too long is told to be.
+    const LONGEST_PIPE: u64 = 64 * 1024;
     let mut content = Vec::new();
-    File::open(path)?.take(Key::LONGEST as u64 + 1).read_to_end(&mut content)?;
+    input::source(path, LONGEST_PIPE)?.take(Key::LONGEST as u64 + 1).read_to_end(&mut content)?;
     Ok(content)
 }

@@ -13,7 +13,7 @@
 //!   [`event`] the messages and calls and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
-//! - **The edge**: [`log`] is all that a run leaves in files, [`trace`] what other programs leave, [`link`] the protocol between the processes of a
+//! - **The edge**: `input` opens what people name, so that nothing endless keeps the program waiting, [`log`] is all that a run leaves in files, [`trace`] what other programs leave, [`link`] the protocol between the processes of a
 //!   distributed run, without its sockets, [`nodes`] where these processes are and which machines each of
 //!   them holds, [`driver`] what a driver takes and gives, [`control`] what passes between a run and those
 //!   who watch it, and [`watch`] what they see of its machines.
@@ -90,6 +90,7 @@ pub mod fit;
 pub mod fleet;
 pub mod history;
 pub mod id;
+mod input;
 pub mod join;
 pub mod link;
 pub mod live;

@@ -27,12 +27,13 @@ pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
 pub use summary::{write_runs, write_summary};
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use crate::id::VmId;
+use crate::input;
 use crate::time::Rate;
 
 /// The name of the summary, one row a machine.
@@ -131,7 +132,7 @@ fn node_of_bridge_log(name: &str) -> Option<u32> {
 pub fn is_report(path: &Path) -> io::Result<bool> {
     const BEGINNING: u64 = 1024;
     let mut beginning = Vec::new();
-    File::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
+    input::open(path)?.take(BEGINNING).read_to_end(&mut beginning)?;
     Ok(memchr::memmem::find(&beginning, REPORT_MARK.as_bytes()).is_some())
 }
 

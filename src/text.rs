@@ -199,6 +199,9 @@ pub(crate) use list;
 pub struct Whole<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// The largest number of the range.
+    pub const LARGEST: u32 = MAX;
+
     /// The number, where it is in the range.
     pub const fn new(number: u32) -> Option<Self> {
         if MIN <= number && number <= MAX { Some(Self(number)) } else { None }

@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("after a run", &["check", "stats", "order", "history"]),
     ("one run", &["series", "worker", "join", "run", "fleet", "fit"]),
     ("the drivers", &["live", "sim"]),
-    ("the edge", &["driver", "panics", "log", "trace", "link", "nodes", "control", "watch"]),
+    ("the edge", &["driver", "panics", "log", "trace", "link", "nodes", "control", "watch", "input"]),
     (
         "the core",
         &["scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text"],

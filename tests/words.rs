@@ -110,3 +110,75 @@ fn a_scenario_file_names_the_unit_as_a_flag_does() {
     with("skew = 0\nlatency = 0\nduration = 0.2\nrates = [0.5, 20, 30]\n");
     run(&folder, "--scenario scenario.toml --quiet", 0);
 }
+
+#[test]
+fn help_comes_in_short_in_full_and_for_commands() {
+    let folder = empty_folder();
+    let text = |line: &str| run(&folder, line, 0).0;
+    let (short, full) = (text("-h"), text("--help"));
+    assert!(2 * short.len() < full.len() && !short.contains("--partition") && full.contains("--partition"));
+    assert_eq!(text("help"), full);
+    assert_eq!(text("help check"), text("check --help"));
+    for command in ["check", "stats", "order", "report", "export"] {
+        let (short, full) = (text(&format!("{command} -h")), text(&format!("help {command}")));
+        assert!(
+            short.len() < full.len() && full.contains(&format!("Usage: clocklab {command}")),
+            "{command}"
+        );
+    }
+    let (_, err) = run(&folder, "help chek", 2);
+    assert!(err.contains("chek"), "{err}");
+}
+
+#[test]
+fn the_letters_of_everyday_flags_make_a_run() {
+    let folder = empty_folder();
+    let (out, err) = run(&folder, "-n 2 -d 300ms -s 5 -o here -q --rates 20", 0);
+    assert_eq!((out.as_str(), err.as_str()), ("", ""));
+    let made = Run::read(&folder.path().join("here"));
+    assert_eq!((made.manifest["seed"].as_integer(), made.manifest["vms"].as_integer()), (Some(5), Some(2)));
+}
+
+#[test]
+fn what_is_no_command_or_no_number_is_told_in_words() {
+    let folder = empty_folder();
+    run(&folder, "--virtual-time -d 5 -s 1 -q", 0);
+    for (line, parts) in [
+        ("run --vms 5 --tui", &["'run' is no command", "a run needs no command: clocklab --vms 5 --tui"][..]),
+        ("verify", &["'verify' is no command", "clocklab check"]),
+        ("output", &["'output' is no command", "clocklab check output"]),
+        ("chek", &["'chek'", "'check'"]),
+        ("check --most 5000", &["'5000'", "--most", "must be a whole number from 0 to 1000"]),
+        ("check --most -1", &["'-1'", "--most", "must be a whole number from 0 to 1000"]),
+        ("check --most many", &["'many'", "--most", "must be a whole number from 0 to 1000"]),
+        ("report --window 1-2s", &["'1-2s'", "--window", "1 has no unit", "1ms or 1s"]),
+        ("export --format csv --window 10-20", &["'10-20'", "--window", "10 has no unit"]),
+        (
+            "--nodes 127.0.0.1:1,127.0.0.1:2 --node 0 --join-timeout 1:30",
+            &["'1:30'", "--join-timeout", "1h30m"],
+        ),
+        ("--vms 3 check", &["check", "--vms"]),
+        ("--tui --quiet", &["--tui", "--quiet"]),
+    ] {
+        let (out, err) = run(&folder, line, 2);
+        assert!(out.is_empty() && err.starts_with("error: "), "{line}: {out}{err}");
+        assert!(parts.iter().all(|part| err.contains(part)), "{line}: {err}");
+    }
+}
+
+#[test]
+fn flags_that_do_nothing_are_told() {
+    let folder = empty_folder();
+    for (line, told) in [
+        ("--draw 5 --workload client-server", "--draw does nothing"),
+        ("--skew 5ms --clocks lamport,vector", "--skew does nothing"),
+    ] {
+        let line = format!("--virtual-time -d 1 {line}");
+        let (_, err) = run(&folder, &line, 0);
+        assert!(err.contains(told), "{line}: {err}");
+        // What a manifest says of all settings is no wish.
+        let (_, err) = run(&folder, "--scenario output/run.toml -o again", 0);
+        assert!(!err.contains("does nothing"), "{err}");
+        assert_eq!(run(&folder, &format!("{line} -q"), 0).1, "");
+    }
+}

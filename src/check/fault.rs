@@ -103,6 +103,12 @@ impl Fault {
             ReadError::Header { path, found, missing } => {
                 fault(path, Some(1), format!("'{found}'"), format!("a header with a column {missing}"))
             }
+            ReadError::Long { path, line, longest } => fault(
+                path,
+                Some(line),
+                "a line without an end".to_owned(),
+                format!("one of at most {longest} bytes"),
+            ),
             ReadError::Quote { path, line } => fault(
                 path,
                 Some(line),

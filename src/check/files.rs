@@ -1,11 +1,11 @@
 //! The files of a run against its manifest: rows, bytes and checksums.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::fault::{Fault, FaultKind, Faults};
 use crate::history::{LogSummary, Replay};
+use crate::input;
 use crate::log::{FileEntry, LogFolder, Status};
 
 /// Holds the files of each folder that has a manifest against it. They come last: what is wrong in them is
@@ -99,7 +99,7 @@ fn wrong_file(entry: &FileEntry, path: &Path) -> Option<(String, String)> {
 }
 
 fn content_of(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let mut file = input::open(path)?;
     let (mut bytes, mut checksum, mut buffer) = (0, 0, vec![0; 64 * 1024]);
     loop {
         match file.read(&mut buffer)? {

@@ -5,6 +5,10 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::scenario::Settings;
+use crate::time::Nanos;
+use crate::workload::Choice;
+
 /// What people call a run that is to be made.
 const RUN: &[&str] = &[
     "begin",
@@ -62,6 +66,19 @@ pub(super) fn instead_of(error: &clap::Error, arguments: &[OsString]) -> Option<
     let is_first = arguments.first().is_some_and(|first| first == OsStr::new(word));
     let tip = meant(word, arguments).filter(|_| is_first)?;
     Some(format!("'{word}' is no command of clocklab\n\n  tip: {tip}"))
+}
+
+/// What is said of flags that change nothing in a run with these settings. A file's settings are no wishes: a
+/// manifest names all of them.
+pub(super) fn without_effect(asked: &Settings, settings: &Settings) -> impl Iterator<Item = &'static str> {
+    let rolls = settings.workload.is_none_or(|workload| workload == Choice::ScaleModel);
+    let draw = (asked.draw.is_some() && !rolls)
+        .then_some("--draw does nothing here: only the workload scale-model rolls a die");
+    let has_hybrid = settings.clocks.is_none_or(|clocks| clocks.hybrid);
+    let skew = (asked.skew.is_some_and(|skew| skew > Nanos::ZERO) && !has_hybrid).then_some(
+        "--skew does nothing here: a machine's physical clock shows in its hybrid one alone, which --clocks leaves out",
+    );
+    draw.into_iter().chain(skew)
 }
 
 fn meant(word: &str, arguments: &[OsString]) -> Option<String> {

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::folders::{Folders, Run};
 use super::{Fatal, failed, say, unreadable, usage};
+use crate::input;
 use crate::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
 use crate::report::{self, MOST_EVENTS, RunView, TimeWindow};
 use crate::scenario::Settings;
@@ -152,7 +153,10 @@ fn link(folder: &Path, run: Option<&Run>, picture: &str) -> String {
 
 /// A file that is no page of ours is not replaced.
 fn refuse_others(path: &Path) -> Result<(), Fatal> {
-    let is_empty = |path: &Path| fs::metadata(path).map(|file| file.len() == 0);
+    let is_empty = |path: &Path| {
+        let file = fs::metadata(path)?;
+        input::refuse_others(&file).map(|()| file.len() == 0)
+    };
     match is_empty(path).and_then(|is_empty| Ok(is_empty || log::is_report(path)?)) {
         Ok(true) => Ok(()),
         Ok(false) => Err(unreadable(format_args!(

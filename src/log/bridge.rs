@@ -1,14 +1,16 @@
 //! `bridge_<node>.csv`: what the links of one process of a distributed run did, one row a happening.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::fs::OpenOptions;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use memchr::{memchr_iter, memrchr};
 use serde::{Deserialize, Serialize};
 
-use super::reader::seconds;
+use super::reader::{Cells, Chunks, Line, seconds};
 use super::{FileEntry, LogError, LogFile};
+use crate::input;
 use crate::text::words;
 use crate::time::Nanos;
 
@@ -154,22 +156,25 @@ impl BridgeLog {
     ///
     /// Where it cannot be read or written.
     pub fn resume(path: PathBuf) -> Result<Self, LogError> {
-        let content = match fs::read(&path) {
-            Ok(content) => content,
+        let Lines { count: lines, bytes: whole, crc32c } = match input::open(&path).and_then(whole_lines) {
+            Ok(lines) => lines,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create(path),
             Err(source) => return Err(LogError::Create { path, source }),
         };
-        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let lines = content[..whole].iter().filter(|byte| **byte == b'\n').count() as u64;
         let opened = OpenOptions::new().write(true).open(&path).and_then(|mut file| {
-            file.set_len(whole as u64)?;
+            file.set_len(whole)?;
             file.seek(SeekFrom::End(0))?;
             Ok(file)
         });
-        let end = (whole as u64, crc32c::crc32c(&content[..whole]));
         match opened {
-            Ok(file) => LogFile::reopened(path, file, |out| put(&COLUMNS, out), lines.saturating_sub(1), end)
-                .map(Self),
+            Ok(file) => LogFile::reopened(
+                path,
+                file,
+                |out| put(&COLUMNS, out),
+                lines.saturating_sub(1),
+                (whole, crc32c),
+            )
+            .map(Self),
             Err(source) => Err(LogError::Create { path, source }),
         }
     }
@@ -215,15 +220,54 @@ impl BridgeLog {
     }
 }
 
+/// The whole lines of a file.
+struct Lines {
+    count: u64,
+    bytes: u64,
+    crc32c: u32,
+}
+
+/// Goes through a file without keeping it.
+fn whole_lines(mut file: impl Read) -> io::Result<Lines> {
+    let mut whole = Lines { count: 0, bytes: 0, crc32c: 0 };
+    let (mut read, mut checksum, mut buffer) = (0, 0, vec![0; 64 * 1024]);
+    loop {
+        let piece = match file.read(&mut buffer) {
+            Ok(0) => return Ok(whole),
+            Ok(length) => &buffer[..length],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = memrchr(b'\n', piece).map_or(0, |last| last + 1);
+        checksum = crc32c::crc32c_append(checksum, &piece[..end]);
+        if end > 0 {
+            let count = whole.count + memchr_iter(b'\n', piece).count() as u64;
+            whole = Lines { count, bytes: read + end as u64, crc32c: checksum };
+        }
+        checksum = crc32c::crc32c_append(checksum, &piece[end..]);
+        read += piece.len() as u64;
+    }
+}
+
 /// When the run went on in a process that had died, by the log of its bridge: its later starts. What cannot be read
 /// of it is left out.
 pub(super) fn resumes(path: &Path) -> Vec<Nanos> {
-    let rows = csv::ReaderBuilder::new().flexible(true).from_path(path);
-    let rows = rows.into_iter().flat_map(csv::Reader::into_records).filter_map(Result::ok);
+    let Ok(file) = input::open(path) else { return Vec::new() };
     let place = |name| COLUMNS.iter().position(|column| *column == name).unwrap_or(COLUMNS.len());
     let (elapsed, what) = (place("elapsed_s"), place("what"));
-    let starts = rows.filter(|row| row.get(what).is_some_and(|what| what.parse() == Ok(Happening::Start)));
-    starts.skip(1).filter_map(|row| seconds(row.get(elapsed)?.as_bytes())).collect()
+    let (mut lines, mut cells, mut starts) = (Chunks::new(file), Cells::default(), Vec::new());
+    while let Ok(Line::Whole(range)) = lines.next_line() {
+        let line = &lines.buffer[range];
+        if cells.split(line).is_err() {
+            break;
+        }
+        let text = cells.text(line);
+        let cell = |place| (place < cells.count()).then(|| cells.cell(place, text));
+        if cell(what).and_then(|what| str::from_utf8(what).ok()?.parse().ok()) == Some(Happening::Start) {
+            starts.push(cell(elapsed).and_then(seconds));
+        }
+    }
+    starts.into_iter().skip(1).flatten().collect()
 }
 
 /// Appends a row of CSV.
@@ -234,6 +278,7 @@ fn put<T: AsRef<[u8]>>(fields: &[T], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;

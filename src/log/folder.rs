@@ -130,7 +130,7 @@ fn run_files(folder: &Path) -> io::Result<Vec<String>> {
         let entry = entry?;
         if let Ok(name) = entry.file_name().into_string()
             && if entry.file_type()?.is_dir() { is_run_folder(&name) } else { is_run_file(&name) }
-            && (name != REPORT || is_report(&entry.path()).unwrap_or(true))
+            && (name != REPORT || (entry.path().is_file() && is_report(&entry.path()).unwrap_or(true)))
         {
             names.push(name);
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::{SavedManifest, read_manifest};
 use super::{MANIFEST, ManifestError, PREVIOUS, bridge, is_node_folder, is_run_folder, node_of_bridge_log};
 use crate::id::VmId;
+use crate::input;
 use crate::time::Nanos;
 
 /// The logs of one run in one folder.
@@ -90,7 +91,9 @@ pub enum FindError {
 /// Where there is none.
 pub fn find(path: &Path) -> Result<Found, FindError> {
     let read = |source| FindError::Read { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(read)?.is_file() {
+    let what = fs::metadata(path).map_err(read)?;
+    if !what.is_dir() {
+        input::refuse_others(&what).map_err(read)?;
         let logs = vec![LogPath { path: path.to_owned(), machines: machines_of(path) }];
         return Ok(Found::Run(Box::new(LogFolder {
             path: path.to_owned(),
@@ -112,7 +115,11 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
             runs.push(entry.path());
         } else if is_folder && is_node_folder(&name) {
             nodes.push(entry.path());
-        } else if !is_folder && machines.is_some() {
+        } else if machines.is_some() {
+            // Left out, it would be missing without a word.
+            let what = fs::metadata(entry.path());
+            let is_file = what.and_then(|what| input::refuse_others(&what));
+            is_file.map_err(|source| FindError::Read { path: entry.path(), source })?;
             own.push(LogPath { path: entry.path(), machines });
         } else if !is_folder && name.ends_with(".csv") && !super::is_run_file(&name) {
             others.push(LogPath { path: entry.path(), machines });

@@ -3,15 +3,18 @@
 //! Its settings stand at the top level under the names of the flags, so that the manifest is itself
 //! a scenario file.
 
+mod text;
+
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
+use self::text::Part;
 use super::{FileEntry, MANIFEST, Traffic};
 use crate::id::VmId;
 use crate::scenario::{Scenario, Settings};
@@ -191,7 +194,7 @@ pub enum ManifestError {
         path: PathBuf,
     },
     /// It is no TOML, or a setting in it is wrong.
-    #[error("{}: {}", path.display(), source.to_string().trim_end())]
+    #[error("{}: {}", path.display(), shortened(source))]
     Content {
         /// The file.
         path: PathBuf,
@@ -230,7 +233,8 @@ impl Manifest {
 ///
 /// Where the file cannot be read, or has a key or a value that is no setting's.
 pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
-    let (table, _) = read_tables(path)?;
+    let text = text::read_scenario(path).map_err(unreadable(path))?;
+    let (table, _) = tables(path, &text)?;
     table.try_into().map_err(|source| wrong(path, source))
 }
 
@@ -269,22 +273,35 @@ struct OwnRun {
 ///
 /// Where the file cannot be read, or is no manifest.
 pub fn read_manifest(path: &Path) -> Result<SavedManifest, ManifestError> {
-    let (settings, own) = read_tables(path)?;
+    let (settings, own) = tables(path, &read_text(path)?)?;
     let settings = settings.try_into().map_err(|source| wrong(path, source))?;
     let Own { status, run, files } = own.try_into().map_err(|source| wrong(path, source))?;
     Ok(SavedManifest { status, settings, started: run.started.parse().ok(), files })
 }
 
 /// A scenario file's settings, and where it is a manifest, what it has beside them.
-fn read_tables(path: &Path) -> Result<(toml::Table, toml::Table), ManifestError> {
-    let text =
-        fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
+fn tables(path: &Path, text: &str) -> Result<(toml::Table, toml::Table), ManifestError> {
     let mut settings: toml::Table = text.parse().map_err(|source| wrong(path, source))?;
     let mut own = toml::Table::new();
     if settings.contains_key(OWN_KEYS[0]) {
         own.extend(OWN_KEYS.into_iter().filter_map(|key| settings.remove_entry(key)));
     }
     Ok((settings, own))
+}
+
+fn read_text(path: &Path) -> Result<String, ManifestError> {
+    text::read(path, Part::All).map_err(unreadable(path))
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> ManifestError {
+    move |source| ManifestError::Read { path: path.to_owned(), source }
+}
+
+/// What is wrong in it, with the line; one may be as long as there are machines.
+fn shortened(error: &toml::de::Error) -> String {
+    let lines = error.to_string();
+    let lines = lines.trim_end().lines().map(|line| line.chars().take(400).collect::<String>());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn wrong(path: &Path, source: toml::de::Error) -> ManifestError {
@@ -299,8 +316,7 @@ fn wrong(path: &Path, source: toml::de::Error) -> ManifestError {
 pub fn read_unfinished(folder: &Path) -> Result<Unfinished, ManifestError> {
     let path = folder.join(MANIFEST);
     let settings = read_settings(&path)?;
-    let text =
-        fs::read_to_string(&path).map_err(|source| ManifestError::Read { path: path.clone(), source })?;
+    let text = read_text(&path)?;
     let table: toml::Table = text.parse().unwrap_or_default();
     let is_complete = table.get("status").and_then(toml::Value::as_str) == Some("complete");
     let number = |key| u32::try_from(table.get("run")?.get(key)?.as_integer()?).ok();
@@ -313,10 +329,7 @@ pub fn read_unfinished(folder: &Path) -> Result<Unfinished, ManifestError> {
 
 /// The id of the run whose manifest this is, where it names one that can name a folder.
 pub(super) fn read_run_id(path: &Path) -> Option<String> {
-    // What was drawn for each machine comes last, and may be long: it is not read.
-    let lines = io::BufReader::new(File::open(path).ok()?).lines().map_while(Result::ok);
-    let text: Vec<String> = lines.take_while(|line| line.trim() != "[drawn]").collect();
-    let table: toml::Table = text.join("\n").parse().ok()?;
+    let table: toml::Table = text::read(path, Part::Head).ok()?.parse().ok()?;
     let id = table.get("run")?.get("id")?.as_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     (!id.is_empty() && id.len() <= 64 && id.chars().all(plain)).then(|| id.to_owned())

@@ -19,13 +19,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use self::careful::{Parser, Wrong};
-use self::cells::Cells;
-use self::chunks::{Chunks, Line};
+pub(super) use self::cells::Cells;
+use self::chunks::LONGEST_ROW;
+pub(super) use self::chunks::{Chunks, Line};
 pub use self::row::{EventKind, Row};
 use self::time_of_day::TimeOfDay;
 pub(super) use self::values::seconds;
 use super::file::{FileEntry, entry};
 use super::row::{COLUMNS, Column};
+use crate::input;
 
 /// Why a log cannot be read, or a row of it.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +76,16 @@ pub enum ReadError {
         /// What may stand there.
         expected: String,
     },
+    /// A line is longer than any of a log can be.
+    #[error("{}:{line}: found a line of more than {longest} bytes, which {}", path.display(), too_long(*line))]
+    Long {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// How many it could have.
+        longest: usize,
+    },
     /// A text in quotes does not end.
     #[error("{}:{line}: found a quote that is opened and never closed", path.display())]
     Quote {
@@ -82,6 +94,10 @@ pub enum ReadError {
         /// The line at which its row begins.
         line: u64,
     },
+}
+
+fn too_long(line: u64) -> &'static str {
+    if line == 1 { "no header of a log has" } else { "no row of a log has, of however many machines" }
 }
 
 /// Columns that a log must have. Where another one is missing, every row reads as if it were empty there.
@@ -126,6 +142,17 @@ pub struct RowReader<R> {
     time: TimeOfDay,
 }
 
+/// A cell as it can be told: one may have millions of entries.
+fn shortened(cell: &[u8]) -> String {
+    const MOST: usize = 200;
+    let text = String::from_utf8_lossy(&cell[..cell.len().min(4 * MOST)]);
+    let mut told: String = text.chars().take(MOST).collect();
+    if told.len() < cell.len() {
+        told.push('…');
+    }
+    told
+}
+
 impl RowReader<File> {
     /// Opens a log and reads its header.
     ///
@@ -133,7 +160,7 @@ impl RowReader<File> {
     ///
     /// Where it cannot be read, or has another header.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        match File::open(path) {
+        match input::open(path) {
             Ok(file) => Self::new(file, path),
             Err(source) => Err(ReadError::Read { path: path.to_owned(), source }),
         }
@@ -236,10 +263,13 @@ impl<R: Read> RowReader<R> {
     }
 
     fn read_header(&mut self) -> Result<(), ReadError> {
-        let Some((range, _)) = self.next_line()? else { return Ok(()) };
+        let first = self.next_line();
+        self.source.longest = LONGEST_ROW;
+        let Some((range, _)) = first? else { return Ok(()) };
         let line = &self.source.buffer[range];
         let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
-        self.cells.split(line);
+        let unreadable = |source| ReadError::Read { path: self.path.clone(), source };
+        self.cells.split(line).map_err(unreadable)?;
         let text = self.cells.text(line);
         let names: Vec<&[u8]> = (0..self.cells.count()).map(|cell| self.cells.cell(cell, text)).collect();
         for (place, column) in self.places.iter_mut().zip(COLUMNS) {
@@ -268,6 +298,10 @@ impl<R: Read> RowReader<R> {
                 Ok(Some((range, line)))
             }
             Ok(Line::End) => Ok(None),
+            Ok(Line::TooLong) => {
+                let (path, line, longest) = (self.path.clone(), self.line, self.source.longest);
+                Err(ReadError::Long { path, line, longest })
+            }
             Ok(Line::NeverClosed) => Err(ReadError::Quote { path: self.path.clone(), line: self.line }),
             Err(source) => Err(ReadError::Read { path: self.path.clone(), source }),
         }
@@ -276,14 +310,15 @@ impl<R: Read> RowReader<R> {
     #[inline]
     fn parse(&mut self, range: Range<usize>) -> Result<(), ReadError> {
         let line = &self.source.buffer[range];
-        self.cells.split(line);
+        let unreadable = |source| ReadError::Read { path: self.path.clone(), source };
+        self.cells.split(line).map_err(unreadable)?;
         let parser = Parser { cells: &self.cells, places: &self.places, text: self.cells.text(line) };
         if self.cells.count() != self.columns {
             let (found, expected) = (self.cells.count(), self.columns);
             return Err(ReadError::Columns { path: self.path.clone(), line: self.row.line, found, expected });
         }
         parser.fill(&mut self.row, &mut self.time).map_err(|Wrong { column, expected }| {
-            let found = String::from_utf8_lossy(parser.cell(column)).into_owned();
+            let found = shortened(parser.cell(column));
             let (path, line) = (self.path.clone(), self.row.line);
             ReadError::Cell { path, line, column, found, expected: expected.to_owned() }
         })

@@ -173,7 +173,7 @@ fn split_at(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 /// The nanoseconds of a unit. Words may begin with a capital; of shorter names the case may be a meaning.
 fn size_of(unit: &str) -> Option<u64> {
     let is_it = |name: &&str| *name == unit || (name.len() > 2 && name.eq_ignore_ascii_case(unit));
-    UNITS.iter().find(|(_, names)| names.iter().any(|name| is_it(&name))).map(|(size, _)| *size)
+    UNITS.iter().find(|(_, names)| names.iter().any(is_it)).map(|(size, _)| *size)
 }
 
 /// Whether it is a number at all; an error where it is one of no use.

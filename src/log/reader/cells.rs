@@ -1,22 +1,17 @@
 //! The cells of a line, some of which may be in quotes (RFC 4180).
 
+use std::io;
+
 use memchr::{memchr, memchr_iter};
 
 use super::NEEDED;
-
-/// Whether the text ends within quotes.
-pub(super) fn is_in_quotes(line: &[u8]) -> bool {
-    let mut quotes = Quotes::default();
-    for &byte in line {
-        quotes.next(byte);
-    }
-    quotes.is_in
-}
+use super::chunks::LONGEST_HEADER;
+use crate::input::too_large;
 
 /// Where in a line quotes are open. They are opened at the beginning of a cell, and doubled where they
 /// are part of it (RFC 4180).
 #[derive(Debug, Default)]
-struct Quotes {
+pub(in crate::log) struct Quotes {
     is_in: bool,
     /// The previous byte began the cell's text: it was no separator, and there was one.
     is_within_cell: bool,
@@ -32,6 +27,18 @@ enum Role {
 }
 
 impl Quotes {
+    /// Goes on over a text.
+    pub(in crate::log) fn pass(&mut self, text: &[u8]) {
+        for &byte in text {
+            self.next(byte);
+        }
+    }
+
+    /// Whether the text so far ends within quotes.
+    pub(in crate::log) const fn is_open(&self) -> bool {
+        self.is_in
+    }
+
     fn next(&mut self, byte: u8) -> Role {
         let has_closed = std::mem::take(&mut self.has_closed);
         let is_within_cell = std::mem::replace(&mut self.is_within_cell, true);
@@ -58,46 +65,65 @@ impl Quotes {
 }
 
 /// Whether lines after the first one begin as rows of a log do.
-pub(super) fn looks_like_rows(text: &[u8]) -> bool {
+pub(in crate::log) fn looks_like_rows(text: &[u8]) -> bool {
     let commas = |line: &[u8]| memchr_iter(b',', line).count();
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.next();
     lines.any(|line| line.first().is_some_and(u8::is_ascii_digit) && commas(line) + 1 >= NEEDED.len())
 }
 
+/// The cells of a line whose places are kept: more than a header can name.
+const MOST_CELLS: usize = LONGEST_HEADER;
+
 /// The cells of one line.
 #[derive(Debug, Default)]
-pub(super) struct Cells {
+pub(in crate::log) struct Cells {
     /// Where each ends.
     ends: Vec<usize>,
+    /// How many more there are.
+    more: usize,
     /// The line without quotes, where it had any.
     unquoted: Vec<u8>,
     had_quotes: bool,
 }
 
 impl Cells {
+    /// Finds the cells of a line.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no memory for a line in quotes.
     #[inline]
-    pub(super) fn split(&mut self, line: &[u8]) {
+    pub(in crate::log) fn split(&mut self, line: &[u8]) -> io::Result<()> {
         self.ends.clear();
+        self.more = 0;
         self.had_quotes = memchr(b'"', line).is_some();
         if self.had_quotes {
+            self.unquoted.clear();
+            self.unquoted.try_reserve(line.len()).map_err(|_error| too_large(line.len() as u64))?;
             self.split_quoted(line);
         } else {
-            self.ends.extend(memchr_iter(b',', line));
+            let mut commas = memchr_iter(b',', line);
+            self.ends.extend(commas.by_ref().take(MOST_CELLS));
+            self.more = commas.count();
             self.ends.push(line.len());
         }
+        Ok(())
     }
 
     #[cold]
     fn split_quoted(&mut self, line: &[u8]) {
-        self.unquoted.clear();
         let mut quotes = Quotes::default();
         for &byte in line {
             match quotes.next(byte) {
                 Role::Quote => {}
                 Role::Text => self.unquoted.push(byte),
                 Role::Separator => {
-                    self.ends.push(self.unquoted.len());
+                    if self.ends.len() < MOST_CELLS {
+                        self.ends.push(self.unquoted.len());
+                    } else {
+                        self.more += 1;
+                    }
                     self.unquoted.push(byte);
                 }
             }
@@ -105,16 +131,16 @@ impl Cells {
         self.ends.push(self.unquoted.len());
     }
 
-    pub(super) fn text<'a>(&'a self, line: &'a [u8]) -> &'a [u8] {
+    pub(in crate::log) fn text<'a>(&'a self, line: &'a [u8]) -> &'a [u8] {
         if self.had_quotes { &self.unquoted } else { line }
     }
 
-    pub(super) const fn count(&self) -> usize {
-        self.ends.len()
+    pub(in crate::log) const fn count(&self) -> usize {
+        self.ends.len() + self.more
     }
 
     #[inline]
-    pub(super) fn cell<'a>(&self, index: usize, text: &'a [u8]) -> &'a [u8] {
+    pub(in crate::log) fn cell<'a>(&self, index: usize, text: &'a [u8]) -> &'a [u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] + 1 };
         &text[start..self.ends[index]]
     }

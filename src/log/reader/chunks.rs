@@ -5,29 +5,42 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::cells::{is_in_quotes, looks_like_rows};
+use super::cells::{Quotes, looks_like_rows};
+use crate::input::too_large;
+use crate::scenario::VmCount;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
+
+/// Bytes that a log's header can have: names of columns, others than ours too.
+pub(in crate::log) const LONGEST_HEADER: usize = 1024 * 1024;
+
+/// Bytes that a row can have: in a run of as many machines as there can be an entry each in a vector, and a machine
+/// each in the three lists of machines, with a comma; and what is beside them.
+pub(in crate::log) const LONGEST_ROW: usize = VmCount::LARGEST as usize * (21 + 3 * 8) + 1024 * 1024;
 
 /// Bytes of a row with newlines in quotes, beyond which a quote was forgotten. Other rows may be longer.
 const LONGEST_QUOTE: usize = 64 * 1024 * 1024;
 
 /// A line of a source.
-pub(super) enum Line {
+pub(in crate::log) enum Line {
     /// Where it is in the buffer.
     Whole(Range<usize>),
     /// There are no more whole ones.
     End,
     /// A quote is opened in it and never closed, and rows follow.
     NeverClosed,
+    /// It is longer than a line can be; what follows it is not read.
+    TooLong,
 }
 
 /// A source cut into whole lines, with a checksum of what was taken from it.
 #[derive(Debug)]
-pub(super) struct Chunks<R> {
+pub(in crate::log) struct Chunks<R> {
     source: R,
-    pub(super) buffer: Vec<u8>,
+    pub(in crate::log) buffer: Vec<u8>,
+    /// The most bytes of a line.
+    pub(in crate::log) longest: usize,
     /// What is taken out next.
     start: usize,
     /// The end of what was read.
@@ -38,17 +51,18 @@ pub(super) struct Chunks<R> {
     checksum: u32,
     /// Up to where in the buffer the checksum goes.
     summed: usize,
-    pub(super) torn: u64,
+    pub(in crate::log) torn: u64,
     /// Newlines within quotes in the line that was taken last.
-    pub(super) newlines_within: u64,
+    pub(in crate::log) newlines_within: u64,
 }
 
 impl<R: Read> Chunks<R> {
-    pub(super) fn new(source: R) -> Self {
+    pub(in crate::log) fn new(source: R) -> Self {
         let buffer = vec![0; CHUNK];
         Self {
             source,
             buffer,
+            longest: LONGEST_HEADER,
             start: 0,
             end: 0,
             ended: false,
@@ -61,7 +75,7 @@ impl<R: Read> Chunks<R> {
     }
 
     /// How many bytes were taken out as whole lines, and their checksum.
-    pub(super) fn consumed(&mut self) -> (u64, u32) {
+    pub(in crate::log) fn consumed(&mut self) -> (u64, u32) {
         self.checksum = crc32c::crc32c_append(self.checksum, &self.buffer[self.summed..self.start]);
         self.summed = self.start;
         (self.before + self.start as u64, self.checksum)
@@ -69,13 +83,13 @@ impl<R: Read> Chunks<R> {
 
     /// What was read and not taken out.
     #[inline]
-    pub(super) fn rest(&self) -> &[u8] {
+    pub(in crate::log) fn rest(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
     /// Takes a line of that length out, and tells where it is.
     #[inline]
-    pub(super) fn take(&mut self, length: usize) -> Range<usize> {
+    pub(in crate::log) fn take(&mut self, length: usize) -> Range<usize> {
         let start = self.start;
         self.start += length + 1;
         self.newlines_within = 0;
@@ -83,7 +97,7 @@ impl<R: Read> Chunks<R> {
     }
 
     #[inline]
-    pub(super) fn next_line(&mut self) -> io::Result<Line> {
+    pub(in crate::log) fn next_line(&mut self) -> io::Result<Line> {
         // How much of the line is known to have no end.
         let mut searched = 0;
         loop {
@@ -104,7 +118,12 @@ impl<R: Read> Chunks<R> {
                     Line::End
                 });
             }
-            self.ended = self.newlines_within > 0 && self.end - self.start > LONGEST_QUOTE;
+            let length = self.end - self.start;
+            if length > self.longest {
+                (self.start, self.ended) = (self.end, true);
+                return Ok(Line::TooLong);
+            }
+            self.ended = self.newlines_within > 0 && length > LONGEST_QUOTE;
             if !self.ended {
                 self.fill()?;
             }
@@ -125,9 +144,13 @@ impl<R: Read> Chunks<R> {
             return Some(length);
         }
         *searched = length;
-        while is_in_quotes(&rest[..length]) {
+        let mut quotes = Quotes::default();
+        quotes.pass(&rest[..length]);
+        while quotes.is_open() {
             self.newlines_within += 1;
-            length += 1 + memchr(b'\n', &rest[length + 1..])?;
+            let more = 1 + memchr(b'\n', &rest[length + 1..])?;
+            quotes.pass(&rest[length..length + more]);
+            length += more;
         }
         Some(length)
     }
@@ -142,6 +165,7 @@ impl<R: Read> Chunks<R> {
             (self.start, self.summed) = (0, 0);
         }
         if self.end == self.buffer.len() {
+            self.buffer.try_reserve_exact(self.end).map_err(|_error| too_large(self.end as u64))?;
             self.buffer.resize(2 * self.end, 0);
         }
         loop {
