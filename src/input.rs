@@ -72,10 +72,12 @@ fn read_all(source: impl Read, longest: u64) -> io::Result<Vec<u8>> {
 
 /// What is said of something that is longer than it may be.
 pub(crate) fn too_long(longest: u64) -> io::Error {
-    let size = match longest {
-        _ if longest >= 1 << 20 => format!("{} MB", longest >> 20),
-        _ if longest >= 1 << 10 => format!("{} KB", longest >> 10),
-        _ => format!("{longest} bytes"),
+    let size = if longest >= 1 << 20 {
+        format!("{} MB", longest >> 20)
+    } else if longest >= 1 << 10 {
+        format!("{} KB", longest >> 10)
+    } else {
+        format!("{longest} bytes")
     };
     io::Error::new(ErrorKind::FileTooLarge, format!("it is longer than {size}, the most that it can be"))
 }

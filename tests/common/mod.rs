@@ -216,7 +216,7 @@ impl Run {
     pub fn thousandths(&self) -> Vec<u64> {
         let rate = |value: &toml::Value| match value.as_integer() {
             Some(whole) => whole.unsigned_abs() * 1000,
-            None => (value.as_float().unwrap() * 1000.0).round() as u64,
+            None => format!("{:.0}", value.as_float().unwrap() * 1000.0).parse().unwrap(),
         };
         self.manifest["drawn"]["rates"].as_array().unwrap().iter().map(rate).collect()
     }

@@ -120,7 +120,8 @@ impl<R: Read> Chunks<R> {
             }
             let length = self.end - self.start;
             if length > self.longest {
-                (self.start, self.ended) = (self.end, true);
+                // It is none of the whole lines.
+                (self.end, self.ended) = (self.start, true);
                 return Ok(Line::TooLong);
             }
             self.ended = self.newlines_within > 0 && length > LONGEST_QUOTE;
