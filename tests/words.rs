@@ -159,6 +159,11 @@ fn what_is_no_command_or_no_number_is_told_in_words() {
         ),
         ("--vms 3 check", &["check", "--vms"]),
         ("--tui --quiet", &["--tui", "--quiet"]),
+        ("order 0-1", &["two events are asked for"]),
+        ("order 0-1 1-1 2-1", &["'0-1' is no folder", "one of two events", "--cut"]),
+        ("order none 0-1 1-1", &["cannot read none"]),
+        ("order --past 0-1 1-1", &["'1-1' is no folder", "--past"]),
+        ("order --past 0-1 --future 1-1", &["--past", "--future"]),
     ] {
         let (out, err) = run(&folder, line, 2);
         assert!(out.is_empty() && err.starts_with("error: "), "{line}: {out}{err}");

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -141,6 +141,7 @@ impl OrderFlags {
     fn folders_and_events(&self) -> Result<(Folders, &[String]), Fatal> {
         let has_flag = self.past.is_some() || self.future.is_some() || self.cut.is_some();
         let count = if has_flag { 0 } else { 2 };
+        self.refuse_more_events(count)?;
         let (folders, words) = self.words.split_at(self.words.len().saturating_sub(count));
         if words.len() < count {
             return Err(usage("two events are asked for, such as: clocklab order 0-17 2-9"));
@@ -148,6 +149,30 @@ impl OrderFlags {
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
         let folders = if folders.is_empty() { vec![PathBuf::from(OUTPUT)] } else { folders };
         Ok((Folders { folders }, words))
+    }
+
+    /// Makes sure that no event stands among the folders, before so many events.
+    fn refuse_more_events(&self, count: usize) -> Result<(), Fatal> {
+        let folders = &self.words[..self.words.len().saturating_sub(count)];
+        let Some(word) = folders.iter().find(|word| self.is_event(word)) else { return Ok(()) };
+        Err(usage(if count == 0 {
+            format!("'{word}' is no folder, and --past, --future and --cut ask about their own events alone")
+        } else {
+            format!(
+                "'{word}' is no folder, and the order is one of two events: ask for each two of them, or with --cut and \
+                 commas between them whether all can be the last of one state"
+            )
+        }))
+    }
+
+    /// Whether a word looks like an event's name, and is none of a file or a folder.
+    fn is_event(&self, word: &str) -> bool {
+        let number = word.rsplit_once('-').map_or("", |(_, number)| number);
+        let is_name = match self.from {
+            Format::Clocklab => word.parse::<MessageId>().is_ok(),
+            Format::Shiviz => !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()),
+        };
+        is_name && !Path::new(word).exists()
     }
 
     fn question(&self, words: &[String], named: Named<'_>) -> Result<Question, Fatal> {
