@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::control::{Observer, Stop};
 use crate::input;
+use crate::link::bounds::Bounds;
 use crate::link::greeting::{Identity, scenario_lines, scenario_value};
 use crate::link::seal::{Key, KeyError};
 use crate::live::bridge::{self, Asked, JoinError, Membership};
@@ -188,7 +189,7 @@ pub fn join(
     }
     identity.run = name;
     let membership = Membership {
-        vms: scenario.vms(),
+        bounds: Arc::new(Bounds::of(&scenario)),
         log: request.output.join(bridge_log_name(*node)),
         join_timeout: invitation.join_timeout,
         resume: invitation.resume,

@@ -13,11 +13,13 @@
 //! - A [`dialer`] decides when to dial again, and which of two connections stays where both dialled.
 //! - A [`seal`] makes a connection secret and authentic where the processes share a key.
 //! - A [`codec`] puts messages into parcels, vector stamps as differences.
+//! - [`bounds`] are what both ends know that messages of the run can be; what is beyond them is refused.
 //! - A [`word`] is what processes tell each other beside messages.
 //!
 //! Time comes in as an argument, bytes come in and go out as slices. Whoever owns the sockets and the
 //! timers (the bridge of the live driver) feeds these machines and does what they ask for.
 
+pub mod bounds;
 pub mod codec;
 pub mod dialer;
 pub mod frame;

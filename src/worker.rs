@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::control::{Observer, Progress, Stop, Stopper};
 use crate::driver::{Ending, Outcome, Plan};
 use crate::fleet::talk::{Done, Order, Word, Work, hear, say};
 use crate::join::{Invitation, draw_incarnation, lines};
+use crate::link::bounds::Bounds;
 use crate::link::greeting::Identity;
 use crate::live::bridge::{self, Membership};
 use crate::log::{Layout, bridge_log_name};
@@ -46,7 +48,7 @@ pub fn work(mut orders: impl BufRead + Send + 'static, words: &mut dyn Write) ->
             identity,
             addresses,
             listener,
-            vms: scenario.vms(),
+            bounds: Arc::new(Bounds::of(&scenario)),
             key: None,
             join_timeout: Invitation::JOIN_TIMEOUT.into(),
             log: work.folder.join(bridge_log_name(work.node)),

@@ -69,3 +69,21 @@ words! {
         ClientServer = "client-server",
     }
 }
+
+impl Choice {
+    /// The most machines that one of its sends or calls goes to, in a run of so many.
+    pub fn most_recipients(self, vms: u32) -> u32 {
+        match self {
+            Self::ScaleModel => ScaleModel::MOST_RECIPIENTS,
+            Self::ClientServer => vms.saturating_sub(1).max(1),
+        }
+    }
+
+    /// The most bytes that one of its messages carries beside the stamp.
+    pub const fn longest_payload(self) -> usize {
+        match self {
+            Self::ScaleModel => 0,
+            Self::ClientServer => ClientServer::LONGEST_PAYLOAD,
+        }
+    }
+}

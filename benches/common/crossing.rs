@@ -12,6 +12,7 @@ use actix::{Addr, Arbiter, System};
 use clocklab::clock::Stamp;
 use clocklab::event::{Message, MessageId};
 use clocklab::id::VmId;
+use clocklab::link::bounds::Bounds;
 use clocklab::link::greeting::Identity;
 use clocklab::link::seal::Key;
 use clocklab::live::bridge::{Bridge, Closing, Finish, Membership, News, Open, Outbound, Prepared};
@@ -58,7 +59,7 @@ impl End {
             identity,
             addresses,
             listener,
-            vms,
+            bounds: Arc::new(Bounds::open(vms)),
             key: is_secret.then(|| Arc::new(Key::new(b"a secret of the bench").expect("a key"))),
             join_timeout: Duration::from_secs(20),
             log: PathBuf::from(folder.path()).join("bridge.csv"),

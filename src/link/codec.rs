@@ -5,9 +5,14 @@
 //! (Singhal and Kshemkalyani, "An Efficient Implementation of Vector Clocks", Information Processing
 //! Letters 43, 1992). Both ends remember each machine's latest stamp; both forget it when one of the
 //! processes is started again.
+//!
+//! A parcel is taken whole or not at all: where something in it is wrong, nothing of it has happened, and the stamps
+//! that are remembered are what they were.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::bounds::{Bounds, LONGEST_PAYLOAD};
 use super::session;
 use super::wire::{Reader, put_number, put_text};
 use crate::clock::{HybridStamp, Stamp, VectorStamp};
@@ -22,9 +27,6 @@ const PAYLOAD: u8 = 4;
 /// It is a call.
 const CALL: u8 = 8;
 
-/// The longest payload of a message, in bytes.
-const LONGEST_PAYLOAD: usize = 1 << 16;
-
 /// Puts messages into parcels.
 #[derive(Debug, Default)]
 pub struct Encoder {
@@ -35,18 +37,75 @@ pub struct Encoder {
 #[derive(Debug)]
 pub struct Decoder {
     latest: Latest,
-    /// The number of machines in the run.
-    vms: u32,
+    bounds: Arc<Bounds>,
+    /// The machines of this process.
+    here: Range<u32>,
+    /// The machines of the other one.
+    there: Range<u32>,
+    /// How far each of those has come, as far as its messages tell.
+    progress: Vec<Progress>,
+    /// What the parcel under way has changed.
+    changes: Vec<Change>,
+}
+
+/// The latest event of a machine at which it sent something here, and how many messages came of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    event: u64,
+    copies: u32,
+}
+
+/// What a message has changed.
+#[derive(Debug)]
+struct Change {
+    sender: usize,
+    before: Progress,
+    /// Where in the parcel the differences begin that were added to the sender's latest stamp.
+    differences: Option<usize>,
 }
 
 /// The latest vector stamp of each machine, by number; empty where it has sent none.
 #[derive(Debug, Default)]
 struct Latest(Vec<Vec<u64>>);
 
-/// A parcel is not what an encoder makes.
+/// A parcel is not what an encoder makes of messages of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a parcel whose messages make no sense")]
-pub struct CodecError;
+pub enum CodecError {
+    /// Something in it is no message, or not as many messages as it says.
+    #[error("a parcel whose messages make no sense")]
+    Malformed,
+    /// It goes from or to a machine that is not at this link's ends.
+    #[error("a message that is none of this link's")]
+    Astray,
+    /// It was sent at an event that never happens.
+    #[error("a message of event {event} of machine {sender}, which makes {most} events in this run")]
+    Beyond {
+        /// Who is said to have sent it.
+        sender: VmId,
+        /// At which event.
+        event: u64,
+        /// How many there are.
+        most: u64,
+    },
+    /// It was sent at an event before one that is known already, or more often than a send goes out.
+    #[error("a message of event {event} of machine {sender} came again, or after one of event {latest}")]
+    Again {
+        /// Who is said to have sent it.
+        sender: VmId,
+        /// At which event.
+        event: u64,
+        /// The event of that machine's latest message.
+        latest: u64,
+    },
+    /// Its clocks are not those of the run, or say what cannot be.
+    #[error("a message of event {event} of machine {sender} whose clocks say what cannot be in this run")]
+    Clocks {
+        /// Who is said to have sent it.
+        sender: VmId,
+        /// At which event.
+        event: u64,
+    },
+}
 
 /// Whether a message can travel: neither what it carries nor its stamp is too long for a parcel.
 pub fn fits(message: &Message) -> bool {
@@ -96,46 +155,136 @@ impl Encoder {
 }
 
 impl Decoder {
-    /// A decoder for parcels of a run of so many machines.
-    pub fn new(vms: u32) -> Self {
-        Self { latest: Latest::default(), vms }
+    /// A decoder for parcels from the process of the machines `there` to that of the machines `here`.
+    pub fn new(bounds: Arc<Bounds>, here: Range<u32>, there: Range<u32>) -> Self {
+        let progress = there.clone().map(|_| Progress::default()).collect();
+        Self { latest: Latest::default(), bounds, here, there, progress, changes: Vec::new() }
     }
 
-    /// Takes the messages out of a parcel.
+    /// A session begins. Its parcels tell stamps from the beginning on; and where the other process is another one
+    /// than before, it sends nothing at events at which that one has.
+    pub fn begin(&mut self, is_another: bool) {
+        self.latest = Latest::default();
+        if is_another {
+            self.progress.iter_mut().for_each(|progress| progress.copies = u32::MAX);
+        }
+    }
+
+    /// A message of that event has come to this process before, as its logs tell.
+    pub fn heard(&mut self, MessageId { sender, event }: MessageId) {
+        if let Some(progress) =
+            sender.0.checked_sub(self.there.start).and_then(|at| self.progress.get_mut(at as usize))
+            && progress.event < event
+        {
+            *progress = Progress { event, copies: 0 };
+        }
+    }
+
+    /// The latest event of each machine of the other process that is known here, where there is any.
+    pub fn known(&self) -> impl Iterator<Item = MessageId> + '_ {
+        let all = self.there.clone().map(VmId).zip(&self.progress);
+        all.filter(|(_, progress)| progress.event > 0)
+            .map(|(sender, progress)| MessageId { sender, event: progress.event })
+    }
+
+    /// Takes the messages out of a parcel of so many, behind those that are there already.
     ///
     /// # Errors
     ///
-    /// Where there is something else in it; messages before that were handed over.
-    pub fn read(&mut self, parcel: &[u8], mut each: impl FnMut(Message)) -> Result<(), CodecError> {
-        let mut reader = Reader(parcel);
-        while !reader.is_empty() {
-            each(self.message(&mut reader).ok_or(CodecError)?);
+    /// Where there is something else in it; then no message is taken, and nothing has changed.
+    pub fn read(&mut self, parcel: &[u8], messages: u32, into: &mut Vec<Message>) -> Result<(), CodecError> {
+        let before = into.len();
+        self.changes.clear();
+        let taken = self.take(parcel, messages, into);
+        if taken.is_err() {
+            into.truncate(before);
+            self.take_back(parcel);
         }
-        Ok(())
+        taken
     }
 
-    fn message(&mut self, reader: &mut Reader<'_>) -> Option<Message> {
-        let has = reader.byte().filter(|flags| *flags <= HYBRID | VECTOR | PAYLOAD | CALL)?;
-        let id = MessageId { sender: self.machine(reader)?, event: reader.number()? };
-        let (to, arrives, lamport) = (self.machine(reader)?, Nanos::new(reader.number()?), reader.number()?);
+    fn take(&mut self, parcel: &[u8], messages: u32, into: &mut Vec<Message>) -> Result<(), CodecError> {
+        let (mut reader, mut count) = (Reader(parcel), 0);
+        while !reader.is_empty() {
+            let message = self.message(&mut reader, parcel.len())?;
+            count += u32::from(!message.is_call);
+            into.push(message);
+        }
+        if count == messages { Ok(()) } else { Err(CodecError::Malformed) }
+    }
+
+    /// Leaves everything as it was before the parcel.
+    fn take_back(&mut self, parcel: &[u8]) {
+        for change in self.changes.drain(..).rev() {
+            self.progress[change.sender] = change.before;
+            if let Some(start) = change.differences {
+                let sender = VmId(self.there.start + u32::try_from(change.sender).unwrap_or(u32::MAX));
+                let latest = self.latest.of(sender, self.bounds.vms());
+                take_back_differences(latest, Reader(&parcel[start..]), u64::MAX);
+            }
+        }
+    }
+
+    fn message(&mut self, reader: &mut Reader<'_>, length: usize) -> Result<Message, CodecError> {
+        let malformed = CodecError::Malformed;
+        let has =
+            reader.byte().filter(|flags| *flags <= HYBRID | VECTOR | PAYLOAD | CALL).ok_or(malformed)?;
+        let head = (reader.small(), reader.number(), reader.small(), reader.number(), reader.number());
+        let (Some(sender), Some(event), Some(to), Some(arrives), Some(lamport)) = head else {
+            return Err(malformed);
+        };
+        if !self.there.contains(&sender) || !self.here.contains(&to) {
+            return Err(CodecError::Astray);
+        }
+        let id = MessageId { sender: VmId(sender), event };
+        self.follow(id)?;
         let mut stamp = Stamp::lamport_only(lamport);
         if has & HYBRID != 0 {
-            stamp = stamp.with_hybrid(HybridStamp { l: Nanos::new(reader.number()?), c: reader.number()? });
+            let (l, c) = reader.number().zip(reader.number()).ok_or(malformed)?;
+            stamp = stamp.with_hybrid(HybridStamp { l: Nanos::new(l), c });
         }
         if has & VECTOR != 0 {
-            let latest = self.latest.of(id.sender, self.vms as usize);
-            take_differences(latest, reader)?;
+            let start = length - reader.0.len();
+            let latest = self.latest.of(id.sender, self.bounds.vms());
+            take_differences(latest, self.bounds.events(), reader).ok_or(malformed)?;
             stamp = stamp.with_vector(VectorStamp::new(&*latest));
+            if let Some(change) = self.changes.last_mut() {
+                change.differences = Some(start);
+            }
+        }
+        let is_call = has & CALL != 0;
+        if !is_call && !self.bounds.allow(id.sender, event, &stamp) {
+            return Err(CodecError::Clocks { sender: id.sender, event });
         }
         let payload = match has & PAYLOAD {
             0 => None,
-            _ => Some(Arc::new(reader.text(LONGEST_PAYLOAD)?.to_owned())),
+            _ => {
+                let text = reader.text(self.bounds.longest_payload()).ok_or(malformed)?;
+                Some(Arc::new(text.to_owned()))
+            }
         };
-        Some(Message { id, to, is_call: has & CALL != 0, arrives, stamp, payload })
+        let (to, arrives) = (VmId(to), Nanos::new(arrives));
+        Ok(Message { id, to, is_call, arrives, stamp, payload })
     }
 
-    fn machine(&self, reader: &mut Reader<'_>) -> Option<VmId> {
-        reader.small().filter(|vm| *vm < self.vms).map(VmId)
+    /// Goes on to that event of a machine, at which it may send so many messages and no more.
+    fn follow(&mut self, MessageId { sender, event }: MessageId) -> Result<(), CodecError> {
+        let most = self.bounds.events()[sender.index()];
+        if !(1..=most).contains(&event) {
+            return Err(CodecError::Beyond { sender, event, most });
+        }
+        let index = (sender.0 - self.there.start) as usize;
+        let before = self.progress[index];
+        let copies = if event == before.event { before.copies.saturating_add(1) } else { 1 };
+        if event < before.event
+            || copies > self.bounds.most_copies()
+            || before.copies == u32::MAX && event == before.event
+        {
+            return Err(CodecError::Again { sender, event, latest: before.event });
+        }
+        self.changes.push(Change { sender: index, before, differences: None });
+        self.progress[index] = Progress { event, copies };
+        Ok(())
     }
 }
 
@@ -167,14 +316,37 @@ fn put_differences(latest: &mut [u64], entries: &[u64], out: &mut Vec<u8>) {
     }
 }
 
-fn take_differences(latest: &mut [u64], reader: &mut Reader<'_>) -> Option<()> {
+/// Adds differences to a stamp, none of whose entries may come to more than `most`. Where they are none, nothing has
+/// changed.
+fn take_differences(latest: &mut [u64], most: &[u64], reader: &mut Reader<'_>) -> Option<()> {
+    let start = *reader;
     let changed = reader.number()?;
+    let mut rest = latest.iter_mut().zip(most);
+    let mut take = || {
+        let (entry, most) = rest.nth(usize::try_from(reader.number()?).ok()?)?;
+        let sum = entry.wrapping_add(reader.number()?);
+        *entry = if sum <= *most { sum } else { return None };
+        Some(())
+    };
+    let taken = (0..changed).take_while(|_| take().is_some()).count() as u64;
+    if taken == changed {
+        return Some(());
+    }
+    take_back_differences(latest, start, taken);
+    None
+}
+
+/// Subtracts the first differences that were added, as many as that at most.
+fn take_back_differences(latest: &mut [u64], mut reader: Reader<'_>, most: u64) {
+    let changed = reader.number().unwrap_or(0).min(most);
     let mut rest = latest.iter_mut();
     for _ in 0..changed {
-        let entry = rest.nth(usize::try_from(reader.number()?).ok()?)?;
-        *entry = entry.wrapping_add(reader.number()?);
+        let gap = reader.number().and_then(|gap| usize::try_from(gap).ok());
+        let (Some(entry), Some(difference)) = (gap.and_then(|gap| rest.nth(gap)), reader.number()) else {
+            return;
+        };
+        *entry = entry.wrapping_sub(difference);
     }
-    Some(())
 }
 
 #[cfg(test)]
@@ -187,7 +359,7 @@ mod tests {
 
     prop_compose! {
         fn messages()(
-            sender in 0..VMS, to in 0..VMS, event: u64, arrives: u64, lamport: u64,
+            sender in 0..VMS, to in 0..VMS, event in 1..=u64::MAX, arrives: u64, lamport: u64,
             hybrid in proptest::option::of((0..u64::MAX, any::<u64>())),
             vector in proptest::option::of(proptest::collection::vec(0u64..400, VMS as usize)),
             payload in proptest::option::of(".{0,10}"), is_call: bool,
@@ -205,24 +377,68 @@ mod tests {
         }
     }
 
+    fn decoder() -> Decoder {
+        Decoder::new(Arc::new(Bounds::open(VMS)), 0..VMS, 0..VMS)
+    }
+
+    /// As a machine sends them.
+    fn in_order(mut messages: Vec<Message>) -> Vec<Message> {
+        messages.sort_by_key(|message| message.id.event);
+        messages
+    }
+
+    fn count(messages: &[Message]) -> u32 {
+        u32::try_from(messages.iter().filter(|message| !message.is_call).count()).unwrap()
+    }
+
     proptest! {
         #[test]
         fn messages_come_back_from_parcels_of_any_size(
             messages in proptest::collection::vec(messages(), 0..30), size in 1usize..10,
         ) {
-            let (mut encoder, mut decoder) = (Encoder::default(), Decoder::new(VMS));
-            let mut found = Vec::new();
+            let (mut encoder, mut decoder) = (Encoder::default(), decoder());
+            let (messages, mut found) = (in_order(messages), Vec::new());
             for together in messages.chunks(size) {
                 let mut parcel = Vec::new();
                 together.iter().for_each(|message| encoder.put(message, &mut parcel));
-                decoder.read(&parcel, |message| found.push(message)).unwrap();
+                decoder.read(&parcel, count(together), &mut found).unwrap();
+            }
+            prop_assert_eq!(found, messages);
+        }
+
+        /// A parcel that is cut off, or has a byte changed, is refused whole or is another one; and after a refusal
+        /// the decoder takes the right one as if nothing had been.
+        #[test]
+        fn what_is_refused_has_changed_nothing(
+            messages in proptest::collection::vec(messages(), 1..20),
+            (cut, at, byte) in (any::<usize>(), any::<usize>(), any::<u8>()), splits in 1usize..5,
+        ) {
+            let (mut encoder, mut decoder) = (Encoder::default(), decoder());
+            let (messages, mut found) = (in_order(messages), Vec::new());
+            for together in messages.chunks(splits) {
+                let mut parcel = Vec::new();
+                together.iter().for_each(|message| encoder.put(message, &mut parcel));
+                let before = (decoder.latest.0.clone(), format!("{:?}", decoder.progress), found.len());
+                let mut wrong = parcel[..cut % parcel.len()].to_vec();
+                wrong.extend_from_slice(&parcel);
+                wrong[at % parcel.len()] ^= byte;
+                if decoder.read(&wrong, count(together), &mut found).is_ok() {
+                    return Ok(());
+                }
+                let stamps = |latest: &Vec<Vec<u64>>| -> Vec<Vec<u64>> {
+                    let sent = |stamp: &&Vec<u64>| stamp.iter().any(|entry| *entry > 0);
+                    latest.iter().filter(sent).cloned().collect()
+                };
+                prop_assert_eq!(stamps(&decoder.latest.0), stamps(&before.0));
+                prop_assert_eq!((format!("{:?}", decoder.progress), found.len()), (before.1, before.2));
+                decoder.read(&parcel, count(together), &mut found).unwrap();
             }
             prop_assert_eq!(found, messages);
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = Decoder::new(VMS).read(&bytes, drop);
+            let _ = decoder().read(&bytes, 1, &mut Vec::new());
         }
     }
 
@@ -247,5 +463,54 @@ mod tests {
         assert_eq!(size(&message(1, vector.clone())), 6 + 1, "the same send to another machine");
         (vector[1], vector[700]) = (5, 9);
         assert_eq!(size(&message(2, vector)), 6 + 1 + 2 + 3);
+    }
+
+    #[test]
+    fn what_no_machine_of_the_run_can_have_sent_is_refused_and_named() {
+        let settings: crate::scenario::Settings =
+            toml::from_str("vms = 4\nrates = 10\nduration = 1\nclocks = \"lamport\"").unwrap();
+        let scenario = crate::scenario::Scenario::new(&settings, crate::seed::Seed(1)).unwrap();
+        let mut decoder = Decoder::new(Arc::new(Bounds::of(&scenario)), 0..2, 2..4);
+        let parcel = |sender, event, to, lamport| {
+            let id = MessageId { sender: VmId(sender), event };
+            let stamp = Stamp::lamport_only(lamport);
+            let message =
+                Message { id, to: VmId(to), is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
+            let mut parcel = Vec::new();
+            Encoder::default().put(&message, &mut parcel);
+            parcel
+        };
+        let mut read = |(sender, event, to, lamport), messages| {
+            let mut found = Vec::new();
+            let read = decoder.read(&parcel(sender, event, to, lamport), messages, &mut found);
+            assert_eq!(found.len(), usize::from(read.is_ok()));
+            read.map_err(|error| error.to_string())
+        };
+        let refused = |said: &str| Err(said.to_owned());
+        assert_eq!(read((2, 5, 0, 9), 1), Ok(()));
+        assert_eq!(read((2, 5, 1, 9), 1), Ok(()), "the second recipient");
+        assert_eq!(
+            read((2, 5, 1, 9), 1),
+            refused("a message of event 5 of machine 2 came again, or after one of event 5")
+        );
+        assert_eq!(
+            read((2, 4, 1, 9), 1),
+            refused("a message of event 4 of machine 2 came again, or after one of event 5")
+        );
+        let beyond = "a message of event 11 of machine 3, which makes 10 events in this run";
+        assert_eq!(read((3, 11, 1, 9), 1), refused(beyond));
+        assert!(read((3, 0, 1, 9), 1).is_err());
+        let clocks = "a message of event 6 of machine 3 whose clocks say what cannot be in this run";
+        assert_eq!(read((3, 6, 1, 41), 1), refused(clocks));
+        assert_eq!(read((3, 6, 2, 9), 1), refused("a message that is none of this link's"));
+        assert_eq!(read((1, 6, 0, 9), 1), refused("a message that is none of this link's"));
+        assert_eq!(read((3, 6, 1, 9), 2), refused("a parcel whose messages make no sense"));
+        assert_eq!(read((3, 6, 1, 9), 1), Ok(()), "what was refused has left no trace");
+        let known: Vec<_> = decoder.known().map(|id| (id.sender.0, id.event)).collect();
+        assert_eq!(known, [(2, 5), (3, 6)]);
+        decoder.begin(true);
+        let mut found = Vec::new();
+        assert!(decoder.read(&parcel(3, 6, 0, 9), 1, &mut found).is_err(), "another process's event");
+        assert!(decoder.read(&parcel(3, 7, 0, 9), 1, &mut found).is_ok());
     }
 }

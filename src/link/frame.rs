@@ -1,7 +1,12 @@
 //! What a connection carries: frames, each with its length, a checksum, and a body.
 //!
-//! A frame is the length of its body and the CRC-32C of its body, each in four bytes with the lowest
-//! first, and the body. The body's first byte is its kind.
+//! A frame is the length of its body and a CRC-32C, each in four bytes with the lowest first, and the body. The
+//! body's first byte is its kind.
+//!
+//! While a connection opens the checksum is that of the body alone, so that every version can read a greeting.
+//! Behind the greeting it covers the frame's [`Lane`] and its place there as well: bytes that were recorded, from
+//! this connection or another, fit nowhere else. That keeps out what was mixed up; whoever makes checksums of their
+//! own is kept out by a [`seal`](super::seal).
 
 /// The longest body of a frame, 1 MiB. A longer length is refused before anything is kept for it.
 pub const LONGEST: usize = 1 << 20;
@@ -20,21 +25,60 @@ pub enum FrameError {
         /// The longest that is taken at that point.
         longest: usize,
     },
-    /// The body is not what was sent.
-    #[error("a frame whose checksum is wrong")]
+    /// The body is not what was sent, or was not sent here: on another connection, in the other direction, or in
+    /// another place.
+    #[error("a frame whose checksum is wrong, or that belongs elsewhere")]
     Checksum,
 }
 
-/// Appends a frame whose body `write` appends. A body is not to be longer than [`LONGEST`].
+/// One direction of one connection, and how many frames have passed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// What the two hellos of the connection come to.
+    connection: u32,
+    /// Counts by two from 0, and the other direction's from 1: no place is one of both.
+    place: u64,
+}
+
+impl Lane {
+    /// The lanes of the end that dialled and of the other one, on the connection of that fingerprint.
+    pub const fn both(connection: u32) -> [Self; 2] {
+        [Self { connection, place: 0 }, Self { connection, place: 1 }]
+    }
+
+    /// The checksum of a body in the next place.
+    ///
+    /// A checksum of 32 bits that begins with different places differs for certain where no more than the lowest
+    /// 32 bits of them do, so within four thousand million frames.
+    fn checksum(self, body: &[u8]) -> u32 {
+        crc32c::crc32c_append(crc32c::crc32c_append(self.connection, &self.place.to_le_bytes()), body)
+    }
+
+    /// Goes on to the next place.
+    const fn pass(&mut self) {
+        self.place = self.place.wrapping_add(2);
+    }
+}
+
+/// Appends a frame of a greeting, whose body `write` appends. A body is not to be longer than [`LONGEST`].
 pub fn put(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    out.extend_from_slice(&[0; HEAD]);
-    write(out);
-    let body = &out[start + HEAD..];
+    let mut body = Vec::new();
+    write(&mut body);
+    put_with(crc32c::crc32c(&body), &body, out);
+}
+
+/// Appends a frame in the next place of a lane. A body is not to be longer than [`LONGEST`].
+pub fn put_on(lane: &mut Lane, body: &[u8], out: &mut Vec<u8>) {
+    put_with(lane.checksum(body), body, out);
+    lane.pass();
+}
+
+fn put_with(checksum: u32, body: &[u8], out: &mut Vec<u8>) {
     debug_assert!((1..=LONGEST).contains(&body.len()), "a body of {} bytes", body.len());
-    let (length, checksum) = (u32::try_from(body.len()).unwrap_or(u32::MAX), crc32c::crc32c(body));
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    out[start + 4..start + HEAD].copy_from_slice(&checksum.to_le_bytes());
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&checksum.to_le_bytes());
+    out.extend_from_slice(body);
 }
 
 /// Finds frames in the bytes of a connection, in whatever pieces they come.
@@ -42,6 +86,8 @@ pub fn put(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 pub struct Frames {
     /// The longest body that is taken.
     longest: usize,
+    /// The lane that they come on; none while the connection opens.
+    lane: Option<Lane>,
     bytes: Vec<u8>,
     /// Bytes at the front that have been handed out.
     used: usize,
@@ -49,7 +95,7 @@ pub struct Frames {
 
 impl Default for Frames {
     fn default() -> Self {
-        Self { longest: LONGEST, bytes: Vec::new(), used: 0 }
+        Self { longest: LONGEST, lane: None, bytes: Vec::new(), used: 0 }
     }
 }
 
@@ -57,6 +103,11 @@ impl Frames {
     /// Takes bodies of so many bytes from now on, and none that is longer.
     pub const fn limit(&mut self, longest: usize) {
         self.longest = longest;
+    }
+
+    /// The greeting is over: what follows comes on that lane.
+    pub const fn follow(&mut self, lane: Lane) {
+        self.lane = Some(lane);
     }
 
     /// Takes in bytes.
@@ -84,8 +135,11 @@ impl Frames {
         let Some(body) = rest.get(..size) else {
             return Ok(None);
         };
-        if crc32c::crc32c(body) != checksum {
+        if self.lane.map_or_else(|| crc32c::crc32c(body), |lane| lane.checksum(body)) != checksum {
             return Err(FrameError::Checksum);
+        }
+        if let Some(lane) = &mut self.lane {
+            lane.pass();
         }
         self.used += HEAD + size;
         Ok(Some(body))
@@ -125,6 +179,28 @@ mod tests {
             let mut frames = Frames::default();
             frames.push(&bytes);
             prop_assert!(!matches!(frames.pop(), Ok(Some(_))));
+        }
+
+        /// Any frame of two connections, in any place of a lane but its own, is refused.
+        #[test]
+        fn a_frame_fits_its_own_place_alone(
+            body in proptest::collection::vec(any::<u8>(), 1..20),
+            (connections, ours, theirs) in ((any::<u32>(), any::<u32>()), (0usize..2, 0u64..50), (0usize..2, 0u64..50)),
+            other: bool,
+        ) {
+            let lane = |connection, (direction, place): (usize, u64)| {
+                let mut lane = Lane::both(connection)[direction];
+                (0..place).for_each(|_| lane.pass());
+                lane
+            };
+            let there = if other { connections.1 } else { connections.0 };
+            let is_its_own = (connections.0, ours) == (there, theirs);
+            let mut bytes = Vec::new();
+            put_on(&mut lane(connections.0, ours), &body, &mut bytes);
+            let mut frames = Frames::default();
+            frames.follow(lane(there, theirs));
+            frames.push(&bytes);
+            prop_assert_eq!(frames.pop().is_ok(), is_its_own);
         }
 
         #[test]

@@ -6,12 +6,18 @@
 
 use std::sync::Arc;
 
+use ring::digest;
+
+use super::frame::Lane;
 use super::wire::{Reader, put_number, put_text};
 
 /// The first bytes of a hello.
 const MAGIC: &[u8; 8] = b"clocklab";
-/// The version of this protocol. Processes of different versions refuse each other.
-pub const PROTOCOL: u32 = 1;
+/// The version of this protocol. Processes of different versions refuse each other; a hello has the same beginning
+/// in all of them, so that both can say which versions met.
+///
+/// Version 2 binds frames to their connection, direction and place.
+pub const PROTOCOL: u32 = 2;
 
 /// Kinds of a frame's body while a connection opens; a session's kinds are others.
 const HELLO: u8 = 1;
@@ -189,6 +195,22 @@ pub fn put_hello(hello: &Hello, out: &mut Vec<u8>) {
     put_number(*knows, out);
     put_number(*received, out);
     put_number(*turn, out);
+}
+
+/// The lanes of the end that dialled and of the end that answered, on the connection that these two hellos opened.
+/// No other connection has both: an incarnation says each turn once.
+pub fn lanes(dialled: &Hello, answered: &Hello) -> [Lane; 2] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut body = Vec::new();
+    for hello in [dialled, answered] {
+        body.clear();
+        put_hello(hello, &mut body);
+        context.update(&(body.len() as u64).to_le_bytes());
+        context.update(&body);
+    }
+    let digest = context.finish();
+    let first = digest.as_ref().first_chunk().copied().unwrap_or_default();
+    Lane::both(u32::from_le_bytes(first))
 }
 
 /// Appends the body of a refusal.
@@ -379,10 +401,31 @@ mod tests {
     #[test]
     fn another_version_is_told_from_another_program() {
         let mut other = body(&hello());
-        other[9] = 2;
-        assert_eq!(read(&other), Err(GreetingError::Protocol { theirs: 2, ours: PROTOCOL }));
+        other[9] = 1;
+        let error = read(&other).unwrap_err();
+        assert_eq!(error.to_string(), "it speaks version 1 of the protocol, and this process version 2");
+        let mut refusal = Vec::new();
+        put_refusal(&error, &mut refusal);
+        let told = read(&refusal).unwrap_err();
+        assert_eq!(
+            told.to_string(),
+            "it refused: it speaks version 2 of the protocol, and this process version 1"
+        );
+        assert!(error.is_final() && told.is_final());
         other[1] = b'C';
         assert_eq!(read(&other), Err(GreetingError::NotClocklab));
+    }
+
+    #[test]
+    fn no_two_connections_have_the_same_lanes() {
+        let (dialled, answered) = (hello(), Hello { from: identity(0), to: 1, ..hello() });
+        let lanes = lanes(&dialled, &answered);
+        assert_eq!(super::lanes(&dialled, &answered), lanes);
+        assert_ne!(super::lanes(&answered, &dialled), lanes);
+        assert_ne!(super::lanes(&Hello { turn: 3, ..dialled.clone() }, &answered), lanes);
+        let mut again = answered.clone();
+        again.from.incarnation += 1;
+        assert_ne!(super::lanes(&dialled, &again), lanes);
     }
 
     #[test]

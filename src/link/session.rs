@@ -6,10 +6,13 @@
 //! live. A process that was started again is another *incarnation*: it knows nothing of what its
 //! predecessor got, and what the predecessor had not acknowledged may or may not have arrived. It is not
 //! sent again, since that could make a message happen twice: it is counted as lost.
+//!
+//! A parcel counts as received when its content was taken, and not before: one that nobody can read closes the
+//! connection and comes again over the next one.
 
 use std::collections::VecDeque;
 
-use super::frame;
+use super::frame::{self, Lane};
 use super::greeting::{Hello, Identity};
 use super::wire::{Reader, put_number};
 use super::word::Word;
@@ -41,7 +44,7 @@ pub struct Session {
     peer: u32,
     /// The other end's incarnation; 0 until it has spoken.
     known: u64,
-    /// Frames that are not acknowledged, in order.
+    /// Bodies of frames that are not acknowledged, in order.
     kept: VecDeque<Kept>,
     kept_bytes: usize,
     /// How many bytes it may keep.
@@ -56,12 +59,14 @@ pub struct Session {
     peer_ended: bool,
     line: Option<Line>,
     counts: Counts,
+    /// The body that is being made; kept for its memory.
+    body: Vec<u8>,
 }
 
-/// A numbered frame, ready for the wire, until it is acknowledged.
+/// The body of a numbered frame, until it is acknowledged.
 #[derive(Debug)]
 struct Kept {
-    frame: Box<[u8]>,
+    body: Box<[u8]>,
     messages: u32,
     /// Whether it was written to any connection.
     was_written: bool,
@@ -129,19 +134,24 @@ pub enum Attached {
 /// What a frame brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival<'a> {
-    /// The next parcel.
-    Parcel {
-        /// Messages in it.
-        messages: u32,
-        /// Its content.
-        payload: &'a [u8],
-    },
+    /// The next parcel, which has not been received before it is [accepted](Session::accept).
+    Parcel(Parcel<'a>),
     /// What the other process has to say beside messages.
     Word(Word),
     /// The other end will send no more parcels.
     End,
     /// Nothing for anybody but the session.
     Nothing,
+}
+
+/// A parcel that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parcel<'a> {
+    number: u64,
+    /// Messages in it.
+    pub messages: u32,
+    /// Its content.
+    pub payload: &'a [u8],
 }
 
 /// Why a connection is of no use any more. The session goes on with the next one.
@@ -191,6 +201,7 @@ impl Session {
             peer_ended: false,
             line: None,
             counts: Counts::default(),
+            body: Vec::new(),
         }
     }
 
@@ -286,6 +297,11 @@ impl Session {
         self.kept_bytes + bytes <= self.most_bytes
     }
 
+    /// Whether this end was told to [`end`](Self::end).
+    pub const fn has_ended(&self) -> bool {
+        self.ends
+    }
+
     /// Whether the other end has said that it sends no more parcels.
     pub const fn peer_has_ended(&self) -> bool {
         self.peer_ended
@@ -319,7 +335,7 @@ impl Session {
         self.kept_bytes
     }
 
-    /// Takes in the body of a frame.
+    /// Takes in the body of a frame. A parcel is still to be [accepted](Self::accept).
     ///
     /// # Errors
     ///
@@ -327,6 +343,7 @@ impl Session {
     pub fn read<'a>(&mut self, body: &'a [u8], now: Nanos) -> Result<Arrival<'a>, SessionError> {
         if let Some(line) = &mut self.line {
             line.heard = now;
+            line.unacknowledged += body.len();
         }
         self.counts.frames_read += 1;
         let mut reader = Reader(body);
@@ -335,26 +352,25 @@ impl Session {
         match kind {
             PARCEL => {
                 let messages = reader.small().ok_or(SessionError::Malformed)?;
-                let arrival = Arrival::Parcel { messages, payload: reader.0 };
-                if !self.is_next(number, body.len(), now)? {
-                    self.counts.repeated.add(messages);
-                    return Ok(Arrival::Nothing);
+                if self.is_next(number, now)? {
+                    return Ok(Arrival::Parcel(Parcel { number, messages, payload: reader.0 }));
                 }
-                self.counts.received.add(messages);
-                Ok(arrival)
+                self.counts.repeated.add(messages);
+                Ok(Arrival::Nothing)
             }
             WORD => {
                 let word = Word::read(reader.0).ok_or(SessionError::Malformed)?;
-                Ok(if self.is_next(number, body.len(), now)? {
-                    Arrival::Word(word)
-                } else {
-                    Arrival::Nothing
-                })
-            }
-            END if reader.is_empty() => {
-                if !self.is_next(number, body.len(), now)? {
+                if !self.is_next(number, now)? {
                     return Ok(Arrival::Nothing);
                 }
+                self.receive(number, now);
+                Ok(Arrival::Word(word))
+            }
+            END if reader.is_empty() => {
+                if !self.is_next(number, now)? {
+                    return Ok(Arrival::Nothing);
+                }
+                self.receive(number, now);
                 // Its process waits for nothing else.
                 self.owe(now);
                 self.peer_ended = true;
@@ -365,8 +381,20 @@ impl Session {
         }
     }
 
-    /// Appends what is to be written to the connection now, until `out` has about `most` bytes.
-    pub fn write(&mut self, now: Nanos, most: usize, out: &mut Vec<u8>) {
+    /// The content of a parcel was taken, all of it: now it is received, and is acknowledged.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not the one that came last.
+    pub fn accept(&mut self, parcel: Parcel<'_>, now: Nanos) {
+        assert_eq!(parcel.number, self.received + 1, "a parcel is accepted once");
+        self.receive(parcel.number, now);
+        self.counts.received.add(parcel.messages);
+    }
+
+    /// Appends what is to be written to the connection now, until `out` has about `most` bytes; `lane` is this end's
+    /// on that connection.
+    pub fn write(&mut self, now: Nanos, most: usize, lane: &mut Lane, out: &mut Vec<u8>) {
         let Some(line) = &mut self.line else { return };
         let start = out.len();
         let goes_along = line.owes_by.is_some() && self.written < self.kept.len();
@@ -374,16 +402,16 @@ impl Session {
             let received = self.received;
             (line.owes_by, line.unacknowledged) = (None, 0);
             self.counts.frames_written += 1;
-            frame::put(out, |body| {
-                body.push(ACKNOWLEDGEMENT);
-                put_number(received, body);
-            });
+            self.body.clear();
+            self.body.push(ACKNOWLEDGEMENT);
+            put_number(received, &mut self.body);
+            frame::put_on(lane, &self.body, out);
         }
         for kept in self.kept.range_mut(self.written..) {
             if out.len() >= most {
                 break;
             }
-            out.extend_from_slice(&kept.frame);
+            frame::put_on(lane, &kept.body, out);
             if kept.was_written {
                 self.counts.resent.add(kept.messages);
             }
@@ -434,36 +462,35 @@ impl Session {
     }
 
     fn keep(&mut self, kind: u8, messages: u32, payload: &[u8]) {
-        let mut frame = Vec::with_capacity(payload.len() + OVERHEAD);
-        let number = self.sent() + 1;
-        frame::put(&mut frame, |body| {
-            body.push(kind);
-            put_number(number, body);
-            if kind == PARCEL {
-                put_number(u64::from(messages), body);
-            }
-            body.extend_from_slice(payload);
-        });
-        self.kept_bytes += frame.len();
-        self.kept.push_back(Kept { frame: frame.into(), messages, was_written: false });
+        self.body.clear();
+        self.body.push(kind);
+        put_number(self.sent() + 1, &mut self.body);
+        if kind == PARCEL {
+            put_number(u64::from(messages), &mut self.body);
+        }
+        self.body.extend_from_slice(payload);
+        self.kept_bytes += self.body.len();
+        self.kept.push_back(Kept { body: self.body.as_slice().into(), messages, was_written: false });
     }
 
-    /// Whether that number is the next one; counts it, and owes an acknowledgement in any case.
-    fn is_next(&mut self, number: u64, bytes: usize, now: Nanos) -> Result<bool, SessionError> {
+    /// Whether that number is the next one. Of one that came before, another acknowledgement is owed at once: who
+    /// sends something again does not know that it has arrived.
+    fn is_next(&mut self, number: u64, now: Nanos) -> Result<bool, SessionError> {
         let expected = self.received + 1;
         if number > expected || number == 0 {
             return Err(SessionError::Gap { expected, found: number });
         }
-        let is_next = number == expected;
-        let unacknowledged = self.line.as_mut().map_or(0, |line| {
-            line.unacknowledged += bytes;
-            line.unacknowledged
-        });
-        // Who sends something again does not know that it has arrived.
-        let is_urgent = !is_next || unacknowledged >= MANY_BYTES;
-        self.owe(if is_urgent { now } else { now.plus(PATIENCE) });
-        self.received = self.received.max(number);
-        Ok(is_next)
+        if number < expected {
+            self.owe(now);
+        }
+        Ok(number == expected)
+    }
+
+    /// Counts the next number, and owes an acknowledgement.
+    fn receive(&mut self, number: u64, now: Nanos) {
+        let is_much = self.line.is_some_and(|line| line.unacknowledged >= MANY_BYTES);
+        self.owe(if is_much { now } else { now.plus(PATIENCE) });
+        self.received = number;
     }
 
     /// Acknowledges what came by then at the latest.
@@ -480,7 +507,7 @@ impl Session {
         }
         for _ in acknowledged..number {
             if let Some(kept) = self.kept.pop_front() {
-                self.kept_bytes -= kept.frame.len();
+                self.kept_bytes -= kept.body.len();
             }
             self.written = self.written.saturating_sub(1);
         }
@@ -517,5 +544,7 @@ impl Amount {
     }
 }
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod tests;

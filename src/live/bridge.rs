@@ -45,6 +45,7 @@ use self::outbound::Wake;
 use super::Timebase;
 use crate::driver::LinkReport;
 use crate::event::Message;
+use crate::link::bounds::Bounds;
 use crate::link::greeting::Identity;
 use crate::link::seal::Key;
 use crate::log::{BridgeLog, FileEntry, Happening, LogError, Passed};
@@ -64,8 +65,8 @@ pub struct Membership {
     pub addresses: Vec<String>,
     /// Where the others reach this one.
     pub listener: TcpListener,
-    /// The number of machines of the whole run.
-    pub vms: u32,
+    /// What the messages of the run can be.
+    pub bounds: Arc<Bounds>,
     /// The key that all processes share, where the links are to be secret.
     pub key: Option<Arc<Key>>,
     /// How long the start waits for all processes.
@@ -81,7 +82,12 @@ pub struct Membership {
 impl Membership {
     /// The machines of this process, by number.
     pub fn share(&self) -> Range<u32> {
-        nodes::share(self.identity.nodes, self.identity.node, self.vms)
+        nodes::share(self.identity.nodes, self.identity.node, self.vms())
+    }
+
+    /// The number of machines of the whole run.
+    pub fn vms(&self) -> u32 {
+        u32::try_from(self.bounds.vms()).unwrap_or(u32::MAX)
     }
 
     /// How many they are.

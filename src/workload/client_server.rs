@@ -35,6 +35,9 @@ const SERVER: VmId = VmId(0);
 const CODES: u64 = 1_000_000;
 
 impl ClientServer {
+    /// The bytes of a code.
+    pub const LONGEST_PAYLOAD: usize = 6;
+
     /// The workload of one machine.
     pub fn new(vm: VmId) -> Self {
         Self(if vm == SERVER { Role::Server(Box::default()) } else { Role::Client })

@@ -17,6 +17,9 @@ pub struct ScaleModel {
 }
 
 impl ScaleModel {
+    /// The machines that one send goes to, at most: two others.
+    pub const MOST_RECIPIENTS: u32 = 2;
+
     /// The workload of one machine of `vms`, with a die of that many sides.
     pub const fn new(vm: VmId, vms: u32, sides: u32) -> Self {
         Self { vm, vms, sides }

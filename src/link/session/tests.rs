@@ -14,6 +14,9 @@ use crate::seed::{Purpose, Seed, Stream};
 struct End {
     session: Session,
     frames: Frames,
+    /// The lanes of this connection: what it writes, and what it reads.
+    lane: Lane,
+    own: Option<Hello>,
     has_dialled: bool,
     /// Whether the hello of this connection has come.
     greeted: bool,
@@ -29,6 +32,7 @@ struct Pair {
     ends: [End; 2],
     now: Nanos,
     incarnations: u64,
+    turns: u64,
 }
 
 const ROOM: usize = 1 << 16;
@@ -43,13 +47,15 @@ impl Pair {
         let end = |node| End {
             session: session(node, u64::from(node) + 1),
             frames: Frames::default(),
+            lane: Lane::both(0)[0],
+            own: None,
             has_dialled: false,
             greeted: false,
             inbound: Vec::new(),
             got: Vec::new(),
             next: 0,
         };
-        Self { ends: [end(0), end(1)], now: Nanos::ZERO, incarnations: 2 }
+        Self { ends: [end(0), end(1)], now: Nanos::ZERO, incarnations: 2, turns: 0 }
     }
 
     /// Sends the next messages as one parcel, where there is room.
@@ -73,8 +79,10 @@ impl Pair {
         self.cut();
         self.ends[from].has_dialled = true;
         self.ends[1 - from].has_dialled = false;
-        let hello = self.ends[from].session.hello(1);
+        self.turns += 1;
+        let hello = self.ends[from].session.hello(self.turns);
         frame::put(&mut self.ends[1 - from].inbound, |body| greeting::put_hello(&hello, body));
+        self.ends[from].own = Some(hello);
     }
 
     fn restart(&mut self, node: usize) {
@@ -91,21 +99,28 @@ impl Pair {
         end.frames.push(&arrived);
         while let Some(body) = end.frames.pop().unwrap() {
             if end.greeted {
-                if let Arrival::Parcel { messages, payload } = end.session.read(body, now).unwrap() {
-                    let first = u64::from_le_bytes(payload.try_into().unwrap());
-                    end.got.extend((first..).take(messages as usize));
+                if let Arrival::Parcel(parcel) = end.session.read(body, now).unwrap() {
+                    let first = u64::from_le_bytes(parcel.payload.try_into().unwrap());
+                    end.got.extend((first..).take(parcel.messages as usize));
+                    end.session.accept(parcel, now);
                 }
                 continue;
             }
             let hello = greeting::read(body).unwrap();
             end.session.attach(&hello, now).unwrap();
             end.greeted = true;
-            if !end.has_dialled {
+            let lanes = if end.has_dialled {
+                greeting::lanes(end.own.as_ref().unwrap(), &hello)
+            } else {
                 let answer = end.session.hello(1);
                 frame::put(&mut other.inbound, |body| greeting::put_hello(&answer, body));
-            }
+                let [theirs, ours] = greeting::lanes(&hello, &answer);
+                [ours, theirs]
+            };
+            end.lane = lanes[0];
+            end.frames.follow(lanes[1]);
         }
-        end.session.write(now, 1 << 14, &mut other.inbound);
+        end.session.write(now, 1 << 14, &mut end.lane, &mut other.inbound);
         true
     }
 
@@ -277,12 +292,12 @@ fn attached() -> (Session, Hello) {
 fn an_end_speaks_every_second_and_is_dead_after_five_of_silence() {
     let (mut session, _) = attached();
     assert_eq!(session.timeout(), Some(HEARTBEAT));
-    let mut out = Vec::new();
-    session.write(Nanos::new(999_999_999), 1000, &mut out);
+    let (mut out, mut lane) = (Vec::new(), Lane::both(0)[0]);
+    session.write(Nanos::new(999_999_999), 1000, &mut lane, &mut out);
     assert!(out.is_empty());
     for second in 1..5 {
         assert_eq!(session.check(Nanos::from_secs(second)), Ok(()));
-        session.write(Nanos::from_secs(second), 1000, &mut out);
+        session.write(Nanos::from_secs(second), 1000, &mut lane, &mut out);
         assert_eq!(out.len(), 10, "an acknowledgement of nothing");
         out.clear();
     }
@@ -329,8 +344,13 @@ fn what_cannot_be_true_breaks_the_connection_and_not_the_session() {
 fn a_parcel_that_comes_again_is_left_out_and_acknowledged_again() {
     let (mut session, _) = attached();
     let parcel = [PARCEL, 1, 3, b'x'];
-    let arrival = Arrival::Parcel { messages: 3, payload: b"x" };
-    assert_eq!(session.read(&parcel, Nanos::ZERO), Ok(arrival));
+    let next = Parcel { number: 1, messages: 3, payload: b"x" };
+    for _ in 0..2 {
+        assert_eq!(session.read(&parcel, Nanos::ZERO), Ok(Arrival::Parcel(next)));
+        assert_eq!(session.counts().received, Amount::default(), "nobody has taken it yet");
+        assert!(session.timeout() > Some(PATIENCE), "and it is not acknowledged");
+    }
+    session.accept(next, Nanos::ZERO);
     assert_eq!(session.read(&parcel, Nanos::ZERO), Ok(Arrival::Nothing));
     assert!(session.has_to_write(Nanos::ZERO), "at once");
     let amount = Amount { parcels: 1, messages: 3 };
@@ -350,9 +370,10 @@ fn a_process_given_up_leaves_a_count() {
 fn an_acknowledgement_goes_with_a_parcel_or_alone_after_a_while_or_at_once_for_many_bytes() {
     let (mut session, _) = attached();
     let written = |session: &mut Session, now| {
-        let mut out = Vec::new();
-        session.write(now, 1 << 20, &mut out);
+        let (mut out, mut lane) = (Vec::new(), Lane::both(0)[0]);
+        session.write(now, 1 << 20, &mut lane, &mut out);
         let mut frames = Frames::default();
+        frames.follow(Lane::both(0)[0]);
         frames.push(&out);
         let mut kinds = Vec::new();
         while let Some(body) = frames.pop().unwrap() {
@@ -360,18 +381,22 @@ fn an_acknowledgement_goes_with_a_parcel_or_alone_after_a_while_or_at_once_for_m
         }
         kinds
     };
-    session.read(&[PARCEL, 1, 1, b'x'], Nanos::ZERO).unwrap();
+    let accept = |session: &mut Session, body: &[u8], now| match session.read(body, now).unwrap() {
+        Arrival::Parcel(parcel) => session.accept(parcel, now),
+        other => panic!("{other:?}"),
+    };
+    accept(&mut session, &[PARCEL, 1, 1, b'x'], Nanos::ZERO);
     assert_eq!((session.has_to_write(Nanos::ZERO), session.timeout()), (false, Some(PATIENCE)));
     assert_eq!(written(&mut session, Nanos::ZERO), [0u8; 0]);
     session.send(1, b"answer").unwrap();
     assert_eq!(written(&mut session, Nanos::ZERO), [ACKNOWLEDGEMENT, PARCEL]);
-    session.read(&[PARCEL, 2, 1, b'x'], Nanos::ZERO).unwrap();
-    session.read(&[PARCEL, 3, 1, b'x'], Nanos::new(4_000_000)).unwrap();
+    accept(&mut session, &[PARCEL, 2, 1, b'x'], Nanos::ZERO);
+    accept(&mut session, &[PARCEL, 3, 1, b'x'], Nanos::new(4_000_000));
     assert_eq!(session.timeout(), Some(PATIENCE), "the first one waits no longer for the second one");
     assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT]);
     let mut long = vec![PARCEL, 4, 1];
     long.resize(MANY_BYTES, b'x');
-    session.read(&long, PATIENCE).unwrap();
+    accept(&mut session, &long, PATIENCE);
     assert_eq!(written(&mut session, PATIENCE), [ACKNOWLEDGEMENT]);
     assert_eq!(written(&mut session, PATIENCE), [0u8; 0]);
     session.read(&[END, 5], PATIENCE).unwrap();

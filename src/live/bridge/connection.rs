@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::link::codec::CodecError;
-use crate::link::frame::{self, FrameError, Frames};
+use crate::link::frame::{self, FrameError, Frames, Lane};
 use crate::link::greeting::{self, GreetingError, Hello};
 use crate::link::seal::{Key, Seal, SealError};
 use crate::link::session::SessionError;
@@ -41,8 +41,6 @@ pub(super) enum Fault {
     Session(#[from] SessionError),
     #[error(transparent)]
     Codec(#[from] CodecError),
-    #[error("a message that is none of this link's")]
-    Astray,
     #[error("another connection took its place")]
     Replaced,
     /// Both ends have said all; no fault at all.
@@ -68,6 +66,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     seal: Seal,
     frames: Frames,
+    /// The lane of what this end writes, once the two have greeted each other.
+    lane: Lane,
     buffer: Box<[u8]>,
     /// What came out of the seal, for the frames.
     plain: Vec<u8>,
@@ -97,11 +97,14 @@ impl Connection {
         // Until the two have greeted each other, little is kept for a connection.
         let buffer = vec![0; 4096].into();
         let (plain, out) = (Vec::new(), Vec::new());
-        Self { stream, seal, frames, buffer, plain, out, written: 0, traffic: (0, 0) }
+        let [lane, _] = Lane::both(0);
+        Self { stream, seal, frames, lane, buffer, plain, out, written: 0, traffic: (0, 0) }
     }
 
-    /// The two have greeted each other: from now on long frames may come.
-    pub(super) fn open_up(&mut self) {
+    /// The two have greeted each other: from now on frames go out and come in on these lanes, and long ones may come.
+    pub(super) fn open_up(&mut self, [out, back]: [Lane; 2]) {
+        self.lane = out;
+        self.frames.follow(back);
         self.frames.limit(frame::LONGEST);
         self.buffer = vec![0; PIECE].into();
     }
@@ -146,6 +149,11 @@ impl Connection {
                 read => read?,
             }
         }
+    }
+
+    /// The lane of what this end writes.
+    pub(super) const fn lane(&mut self) -> &mut Lane {
+        &mut self.lane
     }
 
     /// Seals a piece of plain text for the wire.

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -43,13 +42,14 @@ pub(super) struct Place {
 pub(super) struct Links {
     pub(super) own: Identity,
     vms: u32,
-    share: Range<u32>,
     pub(super) key: Option<Arc<Key>>,
     pub(super) clock: Timebase,
     pub(super) places: Vec<Rc<Place>>,
     pub(super) outbound: Arc<Outbound>,
     /// Empty, and kept for its memory.
     batch: RefCell<Vec<Message>>,
+    /// The same for messages that have arrived and are to be passed on.
+    pub(super) arrived: RefCell<Vec<Message>>,
     pub(super) diary: Diary,
     muster: RefCell<Muster>,
     delivery: RefCell<Delivery>,
@@ -88,22 +88,23 @@ impl Links {
         clock: Timebase,
         diary: Diary,
     ) -> Self {
-        let Membership { identity, addresses, vms, key, .. } = membership;
+        let Membership { identity, addresses, bounds, key, .. } = membership;
+        let vms = membership.vms();
         let others = (0..identity.nodes).zip(addresses).filter(|(node, _)| *node != identity.node);
         let places = others.map(|(node, address)| {
-            let peer = RefCell::new(Peer::new(identity, node, *vms));
+            let peer = RefCell::new(Peer::new(identity, node, Arc::clone(bounds)));
             let (to_write, freed) = (Notify::new(), Notify::new());
             Rc::new(Place { node, address: address.clone(), peer, to_write, freed })
         });
         Self {
             own: identity.clone(),
-            vms: *vms,
-            share: membership.share(),
+            vms,
             key: key.clone(),
             clock,
             places: places.collect(),
             outbound,
             batch: RefCell::default(),
+            arrived: RefCell::default(),
             diary,
             muster: RefCell::default(),
             delivery: RefCell::new(Delivery::Early(Vec::new())),
@@ -331,19 +332,12 @@ impl Links {
         self.diary.warn(format!("{} has left the run", self.name(place)));
     }
 
-    /// A message for a machine of this process. Tells whether it belongs here.
-    pub(super) fn deliver(&self, place: &Place, message: Message) -> bool {
-        let VmId(to) = message.to;
-        if !self.share.contains(&to)
-            || nodes::node_of(message.id.sender.0, self.own.nodes, self.vms) != place.node
-        {
-            return false;
-        }
+    /// Passes messages on to machines of this process.
+    pub(super) fn deliver(&self, arrived: &mut Vec<Message>) {
         match &mut *self.delivery.borrow_mut() {
-            Delivery::Early(messages) => messages.push(message),
-            Delivery::Open(deliver) => deliver(message),
+            Delivery::Early(messages) => messages.append(arrived),
+            Delivery::Open(deliver) => arrived.drain(..).for_each(deliver),
         }
-        true
     }
 
     /// Whether messages that arrive have somewhere to go.

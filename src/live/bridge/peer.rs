@@ -1,13 +1,18 @@
 //! What this process knows of another one: the session with it, its codec, and how it stands. No sockets.
 
+use std::sync::Arc;
+
+use super::connection::Fault;
 use super::reckoning::Reckoning;
 use crate::event::Message;
+use crate::link::bounds::Bounds;
 use crate::link::codec::{self, Decoder, Encoder};
 use crate::link::dialer;
 use crate::link::greeting::{GreetingError, Hello, Identity};
-use crate::link::session::{Amount, Attached, Counts, LONGEST_PAYLOAD, Session, SessionError};
+use crate::link::session::{Amount, Arrival, Attached, Counts, LONGEST_PAYLOAD, Session, SessionError};
 use crate::link::word::Word;
 use crate::log::Traffic;
+use crate::nodes;
 use crate::time::Nanos;
 
 /// The most bytes that a link keeps until they are acknowledged.
@@ -42,10 +47,9 @@ pub(super) struct Away {
 pub(super) struct Peer {
     own: Identity,
     node: u32,
-    vms: u32,
     pub(super) session: Session,
     encoder: Encoder,
-    pub(super) decoder: Decoder,
+    decoder: Decoder,
     parcel: Vec<u8>,
     messages: u32,
     pub(super) standing: Standing,
@@ -70,14 +74,15 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(own: &Identity, node: u32, vms: u32) -> Self {
+    pub(super) fn new(own: &Identity, node: u32, bounds: Arc<Bounds>) -> Self {
+        let vms = u32::try_from(bounds.vms()).unwrap_or(u32::MAX);
+        let share = |node| nodes::share(own.nodes, node, vms);
         Self {
             session: Session::new(own.clone(), node, MOST_KEPT),
             own: own.clone(),
             node,
-            vms,
             encoder: Encoder::default(),
-            decoder: Decoder::new(vms),
+            decoder: Decoder::new(bounds, share(own.node), share(node)),
             parcel: Vec::new(),
             messages: 0,
             standing: Standing::Expected,
@@ -133,7 +138,8 @@ impl Peer {
             let counts = plus(self.past, self.session.counts());
             let (sent, received) = (counts.sent.messages, counts.received.messages);
             self.reckoning.begin(sent, received, counts.lost.messages);
-            (self.encoder, self.decoder) = (Encoder::default(), Decoder::new(self.vms));
+            self.encoder = Encoder::default();
+            self.decoder.begin(is_another && known != 0);
         }
         // One that left, and only has to hear the rest, is still one that left.
         if self.standing != Standing::Left || attached != Attached::Resumed {
@@ -180,6 +186,22 @@ impl Peer {
         }
     }
 
+    /// Takes in the body of a frame, and the messages of a parcel: all of them or, where it does not belong here,
+    /// none, and then it has not been received.
+    pub(super) fn read<'a>(
+        &mut self,
+        body: &'a [u8],
+        now: Nanos,
+        messages: &mut Vec<Message>,
+    ) -> Result<Arrival<'a>, Fault> {
+        let arrival = self.session.read(body, now)?;
+        if let Arrival::Parcel(parcel) = arrival {
+            self.decoder.read(parcel.payload, parcel.messages, messages)?;
+            self.session.accept(parcel, now);
+        }
+        Ok(arrival)
+    }
+
     fn drop_messages(&mut self, count: u64) {
         self.dropped += count;
         self.untold += count;
@@ -199,7 +221,10 @@ impl Peer {
     /// Says a word behind all messages so far.
     pub(super) fn say(&mut self, word: Word) {
         self.flush();
-        self.session.say(word);
+        // One that has left, or that is left, hears nothing more.
+        if !self.session.has_ended() {
+            self.session.say(word);
+        }
     }
 
     /// The process does not come back, or is not waited for: what it has not acknowledged is lost.
@@ -278,6 +303,10 @@ mod tests {
         Identity { run: "r".into(), scenario: "".into(), nodes: 2, node, incarnation }
     }
 
+    fn bounds() -> Arc<Bounds> {
+        Arc::new(Bounds::open(2))
+    }
+
     fn hello(node: u32, incarnation: u64, turn: u64) -> Hello {
         Hello { from: identity(node, incarnation), to: 1 - node, knows: 0, received: 0, turn }
     }
@@ -295,7 +324,8 @@ mod tests {
 
     #[test]
     fn of_two_dials_at_once_both_ends_use_the_lower_nodes() {
-        let (mut low, mut high) = (Peer::new(&identity(0, 7), 1, 2), Peer::new(&identity(1, 8), 0, 2));
+        let (mut low, mut high) =
+            (Peer::new(&identity(0, 7), 1, bounds()), Peer::new(&identity(1, 8), 0, bounds()));
         (low.is_asking, high.is_asking) = (true, true);
         assert_eq!(low.admit(&hello(1, 8, 1), false), Err(GreetingError::Superfluous));
         assert_eq!(high.admit(&hello(0, 7, 1), false), Ok(()));
@@ -304,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_later_hello_of_a_process_counts() {
-        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        let mut peer = Peer::new(&identity(0, 7), 1, bounds());
         peer.attach(&hello(1, 8, 5), 1, Nanos::ZERO).unwrap();
         assert_eq!(peer.admit(&hello(1, 8, 5), false), Ok(()));
         assert_eq!(
@@ -318,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_call_to_a_process_that_is_away_meets_nobody_and_a_message_waits_for_it() {
-        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        let mut peer = Peer::new(&identity(0, 7), 1, bounds());
         peer.attach(&hello(1, 8, 1), 1, Nanos::ZERO).unwrap();
         peer.detach(Away { since: Nanos::ZERO, reason: String::new(), is_refused: false });
         peer.put(&message(true));
@@ -332,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_is_for_a_process_that_is_gone_is_dropped_and_counted() {
-        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        let mut peer = Peer::new(&identity(0, 7), 1, bounds());
         peer.attach(&hello(1, 8, 1), 1, Nanos::ZERO).unwrap();
         peer.put(&message(false));
         assert_eq!(peer.give_up(Standing::Gone).messages, 1);
@@ -345,16 +375,16 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_for_a_process_than_may_be() {
-        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        let mut peer = Peer::new(&identity(0, 7), 1, bounds());
         let mut long = message(false);
-        long.payload = Some(std::sync::Arc::new("x".repeat(60_000)));
+        long.payload = Some(Arc::new("x".repeat(60_000)));
         (0..1000).for_each(|_| peer.put(&long));
         peer.flush();
         assert!(peer.session.kept_bytes() <= MOST_KEPT);
         let traffic = peer.traffic();
         assert!(traffic.dropped > 400 && traffic.messages_sent + traffic.dropped == 1000, "{traffic:?}");
-        long.payload = Some(std::sync::Arc::new("x".repeat(70_000)));
-        let mut peer = Peer::new(&identity(0, 7), 1, 2);
+        long.payload = Some(Arc::new("x".repeat(70_000)));
+        let mut peer = Peer::new(&identity(0, 7), 1, bounds());
         peer.put(&long);
         assert_eq!(peer.traffic().dropped, 1, "no reader would take it");
     }

@@ -118,6 +118,8 @@ async fn answer(
         lose(links, &place, number, from, &fault);
         return Err(fault);
     }
+    let [theirs, ours] = greeting::lanes(&hello, &own);
+    connection.open_up([ours, theirs]);
     Ok(Some((place, number)))
 }
 
@@ -204,6 +206,7 @@ async fn greet(links: &Rc<Links>, place: &Rc<Place>) -> Result<(Connection, u64)
     }
     place.peer.borrow_mut().admit(&hello, true)?;
     let number = attach(links, place, &hello, &place.address, Happening::Connect)?;
+    connection.open_up(greeting::lanes(&own, &hello));
     Ok((connection, number))
 }
 
@@ -244,7 +247,6 @@ async fn converse_to_the_end(
     number: u64,
     address: &str,
 ) {
-    connection.open_up();
     let fault = match converse(links, place, &mut connection, number).await {
         Ok(never) => match never {},
         Err(fault) => fault,
@@ -279,7 +281,7 @@ async fn converse(
             peer.session.check(now)?;
             plain.clear();
             if connection.takes_more() {
-                peer.session.write(now, PIECE, &mut plain);
+                peer.session.write(now, PIECE, connection.lane(), &mut plain);
             }
             peer.session.timeout().unwrap_or(now)
         };
@@ -329,23 +331,16 @@ fn take_in(
 ) -> Result<(), Fault> {
     let now = links.now();
     while let Some(body) = connection.body()? {
-        let mut borrowed = place.peer.borrow_mut();
-        let peer = &mut *borrowed;
+        let mut peer = place.peer.borrow_mut();
         if peer.in_use != Some(number) {
             return Err(Fault::Replaced);
         }
-        match peer.session.read(body, now)? {
-            Arrival::Parcel { payload, .. } => {
-                let mut is_astray = false;
-                peer.decoder.read(payload, |message| is_astray |= !links.deliver(place, message))?;
-                if is_astray {
-                    return Err(Fault::Astray);
-                }
-            }
-            Arrival::Word(word) => {
-                drop(borrowed);
-                links.heard(place, word);
-            }
+        let mut arrived = links.arrived.borrow_mut();
+        let arrival = peer.read(body, now, &mut arrived)?;
+        drop(peer);
+        match arrival {
+            Arrival::Parcel(_) => links.deliver(&mut arrived),
+            Arrival::Word(word) => links.heard(place, word),
             Arrival::End => links.changed.notify_waiters(),
             Arrival::Nothing => {}
         }
