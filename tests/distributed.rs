@@ -7,16 +7,24 @@ mod common;
 #[path = "common/proxy.rs"]
 mod proxy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use clocklab::link::frame;
+use clocklab::clock::Stamp;
+use clocklab::event::{Message, MessageId};
+use clocklab::id::VmId;
+use clocklab::link::codec::Encoder;
+use clocklab::link::frame::{self, Frames, Lane};
 use clocklab::link::greeting::{self, Hello, Identity};
+use clocklab::link::session::{Arrival, Session};
+use clocklab::link::word::Word;
+use clocklab::time::Nanos;
 use common::cluster::{self, Cluster, Node, append, replaced};
 use common::program::wait_until;
 use common::{BridgeRow, Run, bridge_rows, is_log, names};
@@ -49,6 +57,7 @@ side_by_side!(dying:
     the_others_go_on_without_a_killed_node,
     a_killed_node_goes_on_where_its_logs_end,
     a_killed_node_0_goes_on_as_well,
+    a_node_whose_log_lost_its_end_does_not_go_on,
     a_node_killed_before_the_start_may_come_again,
     node_0_killed_before_the_start_may_come_again,
     a_resumed_node_counts_what_it_has_for_one_that_it_never_meets,
@@ -74,7 +83,10 @@ side_by_side!(networks:
 side_by_side!(strangers:
     strangers_at_the_port_are_logged_and_disturb_nothing,
     who_connects_and_says_nothing_is_closed,
+    slow_strangers_keep_nobody_from_joining,
     a_flood_of_bytes_costs_no_memory,
+    what_no_machine_can_have_sent_is_refused_and_never_counted,
+    ever_new_processes_leave_few_rows,
     nodes_with_one_key_say_nothing_that_others_could_read,
     a_wrong_key_or_none_gets_a_closed_connection_and_a_row,
     other_addresses_ask_for_a_key,
@@ -333,6 +345,69 @@ fn a_killed_node_0_goes_on_as_well() {
     let run = cluster.assert_sound();
     assert_eq!(run.unaccounted(), 0);
     assert_eq!(cluster.bridge(0, "start", None).len(), 2);
+}
+
+/// The event of a machine's latest message that a node has received, by its logs, which may still grow.
+fn latest_heard(cluster: &Cluster, node: usize, sender: u32) -> u64 {
+    let folder = cluster.output(node);
+    let mut latest = 0;
+    for name in names(&folder).into_iter().filter(|name| is_log(name)) {
+        let content = fs::read_to_string(folder.join(name)).unwrap();
+        let whole = content.rfind('\n').map_or(0, |last| last + 1);
+        let rows = csv::Reader::from_reader(&content.as_bytes()[..whole]).into_deserialize::<common::Row>();
+        for row in rows.map(Result::unwrap).filter(|row| row.kind == "receive") {
+            let (vm, event) = row.message.split_once('-').unwrap();
+            if vm.trim_start_matches("vm") == sender.to_string() {
+                latest = latest.max(event.parse().unwrap());
+            }
+        }
+    }
+    latest
+}
+
+/// As after a power cut: rows that were with the operating system have not come to the disk.
+fn a_node_whose_log_lost_its_end_does_not_go_on() {
+    for all_die in [false, true] {
+        let cluster = Cluster::new(2, "--vms 4 --duration 10 --rates 80 --join-timeout 20s");
+        let mut nodes = cluster.start_all_and_run();
+        let log = |vm: u32| {
+            let folder = cluster.output(1);
+            let name = names(&folder).into_iter().find(|name| name.starts_with(&format!("vm_{vm}_")));
+            folder.join(name.unwrap())
+        };
+        wait_until("a message that arrived", || latest_heard(&cluster, 0, 2) > 9);
+        nodes.remove(1).kill();
+        if all_die {
+            nodes.remove(0).kill();
+        }
+        let (whole, heard) = (fs::read_to_string(log(2)).unwrap(), latest_heard(&cluster, 0, 2));
+        let kept: Vec<&str> = whole.lines().take(usize::try_from(heard - 2).unwrap() + 1).collect();
+        fs::write(log(2), format!("{}\n", kept.join("\n"))).unwrap();
+        if all_die {
+            nodes.push(cluster.start_with(0, "--resume"));
+        }
+        let said = cluster.start_with(1, "--resume").end(1);
+        let name = format!("node 0 ({})", cluster.list[0]);
+        let ends = format!(
+            "of machine 2, and the log of that machine ends with event {}: its last rows are missing",
+            heard - 2
+        );
+        assert!(said.contains(&format!("{name} has a message of event ")) && said.contains(&ends), "{said}");
+        let lines = fs::read_to_string(log(2)).unwrap().lines().count() as u64;
+        assert_eq!(lines, heard - 2 + 1, "no event has been made");
+        let check = || {
+            let mut check = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+            check.arg("check").args(cluster.outputs()).output().unwrap().status.code()
+        };
+        assert_eq!(check(), Some(1), "what is missing is missed");
+        // The rows are put back, and it goes on.
+        fs::write(log(2), &whole).unwrap();
+        let again = cluster.start_with(1, "--resume");
+        nodes.remove(0).end(0);
+        again.end(0);
+        let run = cluster.assert_sound();
+        assert!(run.vms[&2].len() > whole.lines().count(), "it has gone on");
+    }
 }
 
 fn a_node_killed_before_the_start_may_come_again() {
@@ -787,10 +862,72 @@ fn who_connects_and_says_nothing_is_closed() {
     let refused = cluster.bridge(0, "refuse", None);
     let count = |reason: &str| refused.iter().filter(|row| row.reason == reason).count();
     assert_eq!(count("no greeting came within 5 s"), 64);
-    assert_eq!(count("too many connections that have not greeted"), 36);
+    assert_eq!(count("too many connections had not greeted, and this one had shown least"), 36);
     nodes.into_iter().for_each(|node| assert_eq!(node.end(0), ""));
     let run = cluster.assert_whole();
     assert!(!run.bridges.iter().flatten().any(|row| row.what == "lost"), "no link was disturbed");
+}
+
+/// Two hundred who trickle what could be the beginning of a greeting, a byte each tenth of a second, and come again
+/// when they are sent away, at every port there is.
+fn trickle(addresses: &[SocketAddr], greeting: &[u8], is_over: &AtomicBool) {
+    let dial = |number: usize| {
+        let stream = TcpStream::connect(addresses[number % addresses.len()]).ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((stream, greeting.iter()))
+    };
+    let mut strangers: Vec<_> = (0..200).map(dial).collect();
+    while !is_over.load(Ordering::Relaxed) {
+        for (number, stranger) in strangers.iter_mut().enumerate() {
+            let goes_on = stranger.as_mut().is_some_and(|(stream, rest)| {
+                let was_closed = matches!(stream.read(&mut [0; 100]), Ok(0));
+                !was_closed && rest.next().is_some_and(|byte| stream.write_all(&[*byte]).is_ok())
+            });
+            if !goes_on {
+                *stranger = dial(number);
+            }
+        }
+        thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+/// Ends what goes on beside a test, however that ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn slow_strangers_keep_nobody_from_joining() {
+    let mut plain = Vec::new();
+    frame::put(&mut plain, |body| {
+        body.extend_from_slice(b"\x01clocklab\x02");
+        body.resize(1000, b'a');
+    });
+    let sealed = [&b"clkseal1"[..], &[7; 47]].concat();
+    for (key, greeting) in [("", plain), (" --cluster-key-file key", sealed)] {
+        let cluster = Cluster::new(2, &format!("--vms 4 --duration 2 --rates 50 --join-timeout 20s{key}"));
+        fs::write(cluster.folder.path().join("key"), SECRET).unwrap();
+        let addresses: Vec<SocketAddr> = cluster.ports.iter().map(|port| port.address).collect();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _over = Over(&is_over);
+            let first = cluster.start(0);
+            cluster.wait_for_bridge(0, "listen", None);
+            scope.spawn(|| trickle(&addresses, &greeting, &is_over));
+            let crowded = "too many connections had not greeted, and this one had shown least";
+            wait_until("a crowd", || {
+                cluster.bridge(0, "refuse", None).iter().any(|row| row.reason == crowded)
+            });
+            let second = cluster.start(1);
+            second.end(0);
+            first.end(0);
+        });
+        let run = cluster.assert_whole();
+        assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [100; 4]);
+    }
 }
 
 /// The memory of a process, in KiB.
@@ -818,6 +955,162 @@ fn a_flood_of_bytes_costs_no_memory() {
     assert!(!run.bridges.iter().flatten().any(|row: &BridgeRow| row.what == "lost"), "no link was disturbed");
     let refused = bridge_rows(&cluster.output(0), 0).into_iter().filter(|row| row.what == "refuse").count();
     assert!(refused <= 1000, "rows are bounded");
+}
+
+/// A process of somebody else's that takes a node's part.
+struct Impostor {
+    stream: TcpStream,
+    session: Session,
+    lane: Lane,
+    frames: Frames,
+    encoder: Encoder,
+}
+
+impl Impostor {
+    /// Greets node 0 as node 1.
+    fn greet(cluster: &Cluster, incarnation: u64, turn: u64) -> Self {
+        let from = Identity { incarnation, ..hello(cluster, 1, 0).from };
+        let session = Session::new(from, 0, 1 << 24);
+        let mut impostor = Self {
+            stream: dial(cluster.ports[0].address),
+            session,
+            lane: Lane::both(0)[0],
+            frames: Frames::default(),
+            encoder: Encoder::default(),
+        };
+        impostor.greet_again(turn);
+        impostor
+    }
+
+    /// Over the connection that it has.
+    fn greet_again(&mut self, turn: u64) {
+        let own = self.session.hello(turn);
+        let mut bytes = Vec::new();
+        frame::put(&mut bytes, |body| greeting::put_hello(&own, body));
+        self.stream.write_all(&bytes).unwrap();
+        let body = self.next_body().unwrap();
+        let theirs = greeting::read(&body).unwrap();
+        self.session.attach(&theirs, Nanos::ZERO).unwrap();
+        let [ours, back] = greeting::lanes(&own, &theirs);
+        self.lane = ours;
+        self.frames.follow(back);
+    }
+
+    fn dial_again(&mut self, address: SocketAddr, turn: u64) {
+        (self.stream, self.frames) = (dial(address), Frames::default());
+        self.session.detach();
+        self.greet_again(turn);
+    }
+
+    /// The next frame that comes; none where the connection was closed.
+    fn next_body(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(body) = self.frames.pop().unwrap() {
+                return Some(body.to_vec());
+            }
+            let mut bytes = [0; 4096];
+            match self.stream.read(&mut bytes) {
+                Ok(0) | Err(_) => return None,
+                Ok(count) => self.frames.push(&bytes[..count]),
+            }
+        }
+    }
+
+    /// Waits for words until there is that one.
+    fn hear(&mut self, is_it: impl Fn(Word) -> bool) {
+        while let Some(body) = self.next_body() {
+            if let Arrival::Word(word) = self.session.read(&body, Nanos::ZERO).unwrap()
+                && is_it(word)
+            {
+                return;
+            }
+        }
+        panic!("the connection was closed");
+    }
+
+    fn write(&mut self) {
+        let mut bytes = Vec::new();
+        self.session.write(Nanos::ZERO, usize::MAX, &mut self.lane, &mut bytes);
+        let _ = self.stream.write_all(&bytes);
+    }
+
+    /// Sends a message of machine 2 to machine 0, as long as somebody takes it.
+    fn send(&mut self, event: u64) {
+        let message = Message {
+            id: MessageId { sender: VmId(2), event },
+            to: VmId(0),
+            is_call: false,
+            arrives: Nanos::ZERO,
+            stamp: Stamp::lamport_only(event),
+            payload: None,
+        };
+        let mut parcel = Vec::new();
+        self.encoder.put(&message, &mut parcel);
+        self.session.send(1, &parcel).unwrap();
+        self.write();
+    }
+
+    /// Waits until the connection is closed.
+    fn wait_for_the_end(&mut self) {
+        while self.next_body().is_some() {}
+    }
+}
+
+fn what_no_machine_can_have_sent_is_refused_and_never_counted() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 3 --rates 50 --clocks lamport");
+    let first = cluster.start(0);
+    cluster.wait_for_bridge(0, "listen", None);
+    let mut impostor = Impostor::greet(&cluster, 77, 1);
+    impostor.session.say(Word::Known { received: 0 });
+    impostor.session.say(Word::Ready { elapsed: Nanos::ZERO });
+    impostor.write();
+    impostor.hear(|word| matches!(word, Word::Start { .. }));
+    (1..=10).for_each(|event| impostor.send(event));
+    let wrong = [
+        (151, "a message of event 151 of machine 2, which makes 150 events in this run"),
+        (9, "a message of event 9 of machine 2 came again, or after one of event 10"),
+    ];
+    for (turn, (event, reason)) in (2..).zip(wrong) {
+        impostor.send(event);
+        impostor.wait_for_the_end();
+        wait_until(reason, || cluster.bridge(0, "lost", Some(1)).iter().any(|row| row.reason == reason));
+        // What was refused comes again, and is refused again: only another process can leave it behind.
+        impostor.dial_again(cluster.ports[0].address, 10 * turn);
+        impostor.write();
+        impostor.wait_for_the_end();
+        impostor = Impostor::greet(&cluster, 77 + turn, 1);
+        impostor.session.say(Word::Known { received: 10 });
+        impostor.write();
+        impostor.hear(|word| word == Word::Heard { machine: 2, event: 10 });
+    }
+    drop(impostor);
+    first.end(0);
+    let received = &cluster.bridge(0, "total", Some(1))[0];
+    assert_eq!(received.messages_received, Some(10), "what was refused is not among them");
+    let run = Run::read(&cluster.output(0));
+    let events: BTreeSet<_> = run
+        .rows()
+        .filter(|row| row.message.starts_with("vm2-") || row.message.starts_with("2-"))
+        .map(|row| row.message.clone())
+        .collect();
+    assert_eq!(events.len(), 10, "each was received once: {events:?}");
+}
+
+fn ever_new_processes_leave_few_rows() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 60 --rates 50");
+    let first = cluster.start(0);
+    cluster.wait_for_bridge(0, "listen", None);
+    let before = memory(&first);
+    (0..3000).for_each(|number| drop(Impostor::greet(&cluster, 100 + number, 1)));
+    let rows = bridge_rows(&cluster.output(0), 0).len();
+    assert!((1000..3000).contains(&rows), "{rows} rows");
+    let after = memory(&first);
+    assert!(after < before + (8 << 10), "{before} KiB before, {after} KiB after");
+    first.signal("INT");
+    let said = first.end(130);
+    assert!(said.lines().count() < 3000, "{} lines", said.lines().count());
+    let total = cluster.bridge(0, "total", Some(1))[0].reason.clone();
+    assert!(total.ends_with("happenings have no row"), "{total}");
 }
 
 const SECRET: &str = "4c0ffee5ecretkeythatstandsnowhere";

@@ -15,7 +15,7 @@ use clocklab::id::VmId;
 use clocklab::link::bounds::Bounds;
 use clocklab::link::greeting::Identity;
 use clocklab::link::seal::Key;
-use clocklab::live::bridge::{Bridge, Closing, Finish, Membership, News, Open, Outbound, Prepared};
+use clocklab::live::bridge::{Bridge, Closing, Finish, Inbound, Membership, News, Open, Outbound, Prepared};
 use clocklab::log::Traffic;
 use clocklab::time::Nanos;
 
@@ -66,13 +66,15 @@ impl End {
             resume: false,
             deaths: None,
         };
+        let inbound = Arc::new(Inbound::new(&membership));
         let system = System::new();
         let (sender, news) = mpsc::channel();
         let outbound = Arc::<Outbound>::default();
         let (arbiter, bridge) = system.block_on(async {
             let arbiter = Arbiter::new();
             let tell = Box::new(move |news| drop(sender.send(news)));
-            let bridge = Bridge::start_in(&arbiter.handle(), membership, Arc::clone(&outbound), tell);
+            let bridge =
+                Bridge::start_in(&arbiter.handle(), membership, (Arc::clone(&outbound), inbound), tell);
             (arbiter, bridge.expect("a bridge"))
         });
         bridge.do_send(Prepared::default());

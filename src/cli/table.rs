@@ -214,8 +214,9 @@ pub(super) fn warnings(finished: &Finished) -> Vec<String> {
     let sum = |part: fn(&Account) -> u64| finished.accounts.iter().map(part).sum::<u64>();
     if links.traffic.dropped > 0 {
         let dropped = grouped(links.traffic.dropped);
-        warnings
-            .push(format!("{dropped} messages were not sent, since the process that they were for was away"));
+        warnings.push(format!(
+            "{dropped} messages were not sent, since the process that they were for was away or kept too many"
+        ));
     }
     // A message of its own or of others that a machine had not received when its process died is nowhere.
     let left = sum(|account| account.tally.sent + account.duplicated);

@@ -69,12 +69,12 @@ impl Bounds {
         self.copies
     }
 
-    /// About how much memory a message takes that waits, in bytes.
-    pub fn message_bytes(&self) -> usize {
+    /// About how much memory a message takes that waits, in bytes; none where nobody can say.
+    pub fn message_bytes(&self) -> Option<usize> {
         // The message with its place in an inbox, the heads of what it points to, and what is there.
         const ALONE: usize = 160;
-        let has_vector = self.clocks.is_none_or(|clocks| clocks.vector);
-        ALONE + self.payload + if has_vector { 8 * self.vms() } else { 0 }
+        let entries = if self.clocks?.vector { self.vms() } else { 0 };
+        Some(ALONE + self.payload + 8 * entries)
     }
 
     /// Whether a machine of the run can have put that stamp on a message at that event.

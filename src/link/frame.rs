@@ -117,6 +117,11 @@ impl Frames {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// How many bytes have come that are not handed out.
+    pub const fn pending(&self) -> usize {
+        self.bytes.len() - self.used
+    }
+
     /// The body of the next frame; none where it is not complete yet.
     ///
     /// # Errors

@@ -200,6 +200,11 @@ impl Seal {
         }
     }
 
+    /// Whether there is a key, and the other end's handshake was made with it, now or when it was recorded.
+    pub const fn has_agreed(&self) -> bool {
+        matches!(self.state, State::Ready(_))
+    }
+
     /// Takes in bytes of the connection, in whatever pieces they come, and appends what was put in at the
     /// other end. It keeps at most one record that is not complete.
     ///

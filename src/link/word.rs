@@ -24,6 +24,14 @@ pub enum Word {
         /// How many have arrived, or were received before this process was started again.
         received: u64,
     },
+    /// The latest event of a machine of the other process at which it sent a message that has come here, over links
+    /// or by the logs of this process. These come before [`Known`](Self::Known).
+    Heard {
+        /// The machine's number.
+        machine: u32,
+        /// The event's number.
+        event: u64,
+    },
     /// The process makes no more ticks. Its end of the session follows.
     Farewell {
         /// The largest Lamport clock of its machines.
@@ -37,6 +45,7 @@ const READY: u8 = 1;
 const START: u8 = 2;
 const FAREWELL: u8 = 3;
 const KNOWN: u8 = 4;
+const HEARD: u8 = 5;
 
 impl Word {
     /// The word as bytes.
@@ -47,11 +56,14 @@ impl Word {
             Self::Start { elapsed } => (START, elapsed.get()),
             Self::Farewell { lamport, .. } => (FAREWELL, lamport),
             Self::Known { received } => (KNOWN, received),
+            Self::Heard { event, .. } => (HEARD, event),
         };
         out.push(kind);
         put_number(number, &mut out);
-        if let Self::Farewell { early, .. } = self {
-            out.push(u8::from(early));
+        match self {
+            Self::Farewell { early, .. } => out.push(u8::from(early)),
+            Self::Heard { machine, .. } => put_number(u64::from(machine), &mut out),
+            Self::Ready { .. } | Self::Start { .. } | Self::Known { .. } => {}
         }
         out
     }
@@ -64,6 +76,7 @@ impl Word {
             READY => Self::Ready { elapsed: Nanos::new(number) },
             START => Self::Start { elapsed: Nanos::new(number) },
             KNOWN => Self::Known { received: number },
+            HEARD => Self::Heard { machine: reader.small()?, event: number },
             FAREWELL => Self::Farewell { lamport: number, early: reader.byte()? != 0 },
             _ => return None,
         };
@@ -79,11 +92,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_word_is_read_back(number: u64, early: bool) {
+        fn a_word_is_read_back(number: u64, machine: u32, early: bool) {
             let elapsed = Nanos::new(number);
             let farewell = Word::Farewell { lamport: number, early };
             let known = Word::Known { received: number };
-            for word in [Word::Ready { elapsed }, Word::Start { elapsed }, farewell, known] {
+            let heard = Word::Heard { machine, event: number };
+            for word in [Word::Ready { elapsed }, Word::Start { elapsed }, farewell, known, heard] {
                 prop_assert_eq!(Word::read(&word.payload()), Some(word));
             }
         }

@@ -12,18 +12,24 @@
 //! A machine's ticks are due when they are due, so a machine does not wait: its messages are kept for a process
 //! that is away, up to 32 MiB a link, and up to a million while the bridge itself is behind. What is beyond that
 //! is dropped, counted, and logged. A connection can wait, so there the operating system's own back-pressure
-//! holds: nothing is read faster than it is passed on. A call to a process that is away meets nobody, and is
+//! holds. What has arrived waits in inboxes, which have no bound in the model; of one process's messages they keep
+//! 256 MiB ([`Inbound`]), and of messages that no machine of the run can send ([`Bounds`]) none. A call to a process that is away meets nobody, and is
 //! dropped: that is what the model says of it.
 
 mod connection;
 mod diary;
+mod frontier;
+mod inbound;
 mod join;
 mod links;
 mod muster;
 mod outbound;
 mod peer;
+mod reception;
 mod reckoning;
+mod strangers;
 mod tasks;
+mod throttle;
 
 use std::fmt;
 use std::io;
@@ -38,6 +44,7 @@ use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::diary::Diary;
+pub use self::inbound::Inbound;
 pub use self::join::{Asked, ask, listen};
 use self::links::Links;
 pub use self::outbound::Outbound;
@@ -45,6 +52,7 @@ use self::outbound::Wake;
 use super::Timebase;
 use crate::driver::LinkReport;
 use crate::event::Message;
+use crate::id::VmId;
 use crate::link::bounds::Bounds;
 use crate::link::greeting::Identity;
 use crate::link::seal::Key;
@@ -155,6 +163,21 @@ pub enum JoinError {
         /// The difference.
         reason: String,
     },
+    /// Its logs lost their ends.
+    #[error(
+        "{who} a message of event {heard} of machine {vm}, and the log of that machine ends with event {logged}: its last \
+         rows are missing, and to go on would use their numbers again for other events; put the rows back, or start a new run"
+    )]
+    Behind {
+        /// Who has the message.
+        who: String,
+        /// The machine.
+        vm: VmId,
+        /// The last event in its log.
+        logged: u64,
+        /// The event of the message.
+        heard: u64,
+    },
     /// The bridge's sockets cannot be used.
     #[error("cannot listen at {address}: {source}")]
     Listen {
@@ -225,7 +248,7 @@ impl Bridge {
     pub fn start_in(
         arbiter: &ArbiterHandle,
         membership: Membership,
-        outbound: Arc<Outbound>,
+        (outbound, inbound): (Arc<Outbound>, Arc<Inbound>),
         tell: Tell,
     ) -> Result<Addr<Self>, LogError> {
         let path = membership.log.clone();
@@ -233,7 +256,7 @@ impl Bridge {
         Ok(Self::start_in_arbiter(arbiter, move |context| {
             let clock = Timebase::starting_in(Duration::ZERO);
             outbound.wakes(actix::AsyncContext::address(context).recipient());
-            let links = Rc::new(Links::new(&membership, outbound, clock, Diary::new(log, tell)));
+            let links = Rc::new(Links::new(&membership, (outbound, inbound), clock, Diary::new(log, tell)));
             let bridge = Self { links, has_ended: false };
             bridge.open_links(membership);
             bridge
@@ -247,7 +270,7 @@ impl Bridge {
         match listener.and_then(|()| tokio::net::TcpListener::from_std(membership.listener)) {
             Ok(listener) => {
                 links.note(Happening::Listen, None, &address, "");
-                tasks::start(links, tasks::listen(Rc::clone(links), listener));
+                tasks::start(links, reception::listen(Rc::clone(links), listener));
             }
             Err(source) => links.diary.tell(News::NotJoined(JoinError::Listen { address, source })),
         }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use actix::{Message as ActixMessage, Recipient};
 
-use super::bridge::Outbound;
+use super::bridge::{Inbound, Outbound};
 use crate::event::Message;
+use crate::id::VmId;
 
 /// A message or a call on its way to the actor of the machine that it is for.
 #[derive(Debug, ActixMessage)]
@@ -19,7 +20,7 @@ pub(super) struct Directory {
     recipients: Vec<Recipient<Deliver>>,
     /// The machines of the whole run.
     vms: u32,
-    elsewhere: Option<Arc<Outbound>>,
+    elsewhere: Option<(Arc<Outbound>, Arc<Inbound>)>,
 }
 
 impl Directory {
@@ -27,9 +28,18 @@ impl Directory {
         first: u32,
         recipients: Vec<Recipient<Deliver>>,
         vms: u32,
-        elsewhere: Option<Arc<Outbound>>,
+        elsewhere: Option<(Arc<Outbound>, Arc<Inbound>)>,
     ) -> Self {
         Self { first: first as usize, recipients, vms, elsewhere }
+    }
+
+    /// A machine of this process has received a message that this one sent.
+    pub(super) fn received(&self, sender: VmId) {
+        if let Some((_, inbound)) = &self.elsewhere
+            && self.recipients.get(sender.index().wrapping_sub(self.first)).is_none()
+        {
+            inbound.received(sender);
+        }
     }
 
     /// Puts the message into the mailbox of its machine's actor, or into the queue to its process, behind all
@@ -42,7 +52,7 @@ impl Directory {
         let place = message.to.index().wrapping_sub(self.first);
         match (self.recipients.get(place), &self.elsewhere) {
             (Some(recipient), _) => recipient.do_send(Deliver(message)),
-            (None, Some(elsewhere)) if message.to.0 < self.vms => elsewhere.push(message),
+            (None, Some((outbound, _))) if message.to.0 < self.vms => outbound.push(message),
             _ => panic!("the workload sends to machine {}, which this run does not have", message.to),
         }
     }

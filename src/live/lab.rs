@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient, System};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use super::bridge::{self, Bridge, Finish, JoinError, Membership, News, Open, Outbound, Prepared};
+use super::bridge::{self, Bridge, Finish, Inbound, JoinError, Membership, News, Open, Outbound, Prepared};
 use super::directory::{Deliver, Directory};
 use super::pulse::Pulse;
 use super::shared::{Closing, Report};
@@ -116,6 +116,7 @@ where
 struct Border {
     bridge: Option<Addr<Bridge>>,
     outbound: Arc<Outbound>,
+    inbound: Arc<Inbound>,
     news: UnboundedReceiver<News>,
     closing: Option<bridge::Closing>,
 }
@@ -206,16 +207,19 @@ impl<W: Workload> Lab<W> {
     fn open_border(&mut self, (arbiter, membership): Abroad) -> Border {
         let (sender, news) = mpsc::unbounded_channel();
         let outbound = Arc::<Outbound>::default();
+        let inbound = Arc::new(Inbound::new(&membership));
         // Where the lab has gone, there is nobody to tell.
         let tell = Box::new(move |news| drop(sender.send(news)));
-        let bridge = match Bridge::start_in(&arbiter, membership, Arc::clone(&outbound), tell) {
-            Ok(bridge) => Some(bridge),
-            Err(error) => {
-                self.ending.fail(error.into());
-                None
-            }
-        };
-        Border { bridge, outbound, news, closing: None }
+        let bridge =
+            match Bridge::start_in(&arbiter, membership, (Arc::clone(&outbound), Arc::clone(&inbound)), tell)
+            {
+                Ok(bridge) => Some(bridge),
+                Err(error) => {
+                    self.ending.fail(error.into());
+                    None
+                }
+            };
+        Border { bridge, outbound, inbound, news, closing: None }
     }
 
     /// Waits for every site to make its machines, and tells what their logs say; none where one of them
@@ -268,7 +272,8 @@ impl<W: Workload> Lab<W> {
         // Whole milliseconds, as the timers count them.
         let delay = Duration::from_millis(1 + recipients.len() as u64 / 1000);
         let timebase = Timebase::resuming(from, delay);
-        let elsewhere = self.border.as_ref().map(|border| Arc::clone(&border.outbound));
+        let elsewhere =
+            self.border.as_ref().map(|border| (Arc::clone(&border.outbound), Arc::clone(&border.inbound)));
         let directory = Directory::new(self.machines.start, recipients, self.vms, elsewhere);
         self.theatre.open(Stage { directory, timebase, from });
         self.timebase = Some(timebase);

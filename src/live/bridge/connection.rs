@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::strangers::Shown;
 use crate::link::codec::CodecError;
 use crate::link::frame::{self, FrameError, Frames, Lane};
 use crate::link::greeting::{self, GreetingError, Hello};
@@ -27,6 +28,8 @@ pub(super) enum Fault {
     Unanswered,
     #[error("it closed the connection and had not greeted")]
     Mute,
+    #[error("too many connections had not greeted, and this one had shown least")]
+    Crowded,
     #[error("no greeting came within {} s", super::GREETING_TIME.as_secs())]
     Slow,
     #[error("it does not speak clocklab's protocol: {0}")]
@@ -117,8 +120,8 @@ impl Connection {
         self.flush().await
     }
 
-    /// Waits for the hello of the other end.
-    pub(super) async fn hear(&mut self) -> Result<Hello, Fault> {
+    /// Waits for the hello of the other end, and tells meanwhile what that has shown.
+    pub(super) async fn hear(&mut self, show: impl Fn(Shown)) -> Result<Hello, Fault> {
         self.seal.handshake(&mut self.out)?;
         self.flush().await?;
         loop {
@@ -127,6 +130,7 @@ impl Connection {
                 Ok(None) => {}
                 Err(error) => return Err(Fault::NoGreeting(error)),
             }
+            show(Shown { has_key: self.seal.has_agreed(), bytes: self.frames.pending() });
             match self.read().await {
                 Err(Fault::Closed) => return Err(Fault::Unanswered),
                 read => read?,
@@ -193,12 +197,9 @@ impl Connection {
         }
     }
 
-    /// Waits until something has come, and takes it in if it may, or there is room for what is to be written.
-    /// Nothing is lost where it is not waited for to the end.
-    pub(super) async fn turn(&mut self, may_read: bool) -> Result<(), Fault> {
-        if !may_read {
-            return self.room().await;
-        }
+    /// Waits until something has come, and takes it in, or there is room for what is to be written. Nothing is lost
+    /// where it is not waited for to the end.
+    pub(super) async fn turn(&mut self) -> Result<(), Fault> {
         if self.out.is_empty() {
             return self.read().await;
         }
@@ -209,14 +210,6 @@ impl Connection {
             writable = writes.writable() => return Ok(writable?),
         };
         self.take(count)
-    }
-
-    /// Waits until there is room for what is to be written; for ever where that is nothing.
-    async fn room(&self) -> Result<(), Fault> {
-        if self.out.is_empty() {
-            std::future::pending::<()>().await;
-        }
-        Ok(self.stream.writable().await?)
     }
 
     /// Waits until something has come, and takes it in, up to a piece.

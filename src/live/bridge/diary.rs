@@ -7,6 +7,8 @@ use crate::log::{BridgeLog, BridgeRow, FileEntry};
 
 /// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
 const MOST_REFUSALS: u64 = 1000;
+/// Warnings that are told again at the end; of further ones it is told how many they are.
+const MOST_WARNINGS: usize = 100;
 /// Refused connections of which people are told.
 const MOST_TOLD: usize = 20;
 
@@ -15,6 +17,7 @@ pub(super) struct Diary {
     log: RefCell<Option<BridgeLog>>,
     tell: Tell,
     warnings: RefCell<Vec<String>>,
+    more_warnings: Cell<u64>,
     refusals: Cell<u64>,
     /// The hosts and reasons of those that people were told of.
     told_refusals: RefCell<Vec<(String, String)>>,
@@ -26,6 +29,7 @@ impl Diary {
             log: RefCell::new(Some(log)),
             tell,
             warnings: RefCell::default(),
+            more_warnings: Cell::new(0),
             refusals: Cell::new(0),
             told_refusals: RefCell::default(),
         }
@@ -51,7 +55,12 @@ impl Diary {
 
     /// Something that the run's end should tell of again.
     pub(super) fn warn(&self, text: String) {
-        self.warnings.borrow_mut().push(text.clone());
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MOST_WARNINGS {
+            warnings.push(text.clone());
+        } else {
+            self.more_warnings.update(|count| count + 1);
+        }
         self.notice(text);
     }
 
@@ -92,7 +101,11 @@ impl Diary {
             }
             None => None,
         };
-        (file, self.warnings.take())
+        let mut warnings = self.warnings.take();
+        if self.more_warnings.get() > 0 {
+            warnings.push(format!("{} more warnings of the links", self.more_warnings.get()));
+        }
+        (file, warnings)
     }
 }
 

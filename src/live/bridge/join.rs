@@ -99,7 +99,7 @@ async fn ask_once(own: &Identity, address: &str, key: Option<&Key>) -> Result<As
     connection.agree().await?;
     let hello = Hello { from: own.clone(), to: 0, knows: 0, received: 0, turn: 1 };
     connection.say(|out| greeting::put_hello(&hello, out)).await?;
-    let answer = connection.hear().await?;
+    let answer = connection.hear(drop).await?;
     greeting::check(own, &answer)?;
     connection.close().await;
     Ok(Asked { run: answer.from.run, scenario: answer.from.scenario })

@@ -9,11 +9,13 @@ use tokio::sync::Notify;
 
 use super::connection::Fault;
 use super::diary::Diary;
+use super::frontier::{Behind, Frontier};
 use super::muster::{Muster, Others, Step};
 use super::peer::{Away, Peer, Standing};
-use super::{Closing, Deliver, Membership, News, Outbound, Prepared};
+use super::throttle::{Throttle, and_more};
+use super::{Closing, Deliver, Inbound, JoinError, Membership, News, Outbound, Prepared};
 use crate::driver::LinkReport;
-use crate::event::Message;
+use crate::event::{Message, MessageId};
 use crate::id::VmId;
 use crate::link::greeting::{self, GreetingError, Hello, Identity};
 use crate::link::seal::Key;
@@ -24,9 +26,6 @@ use crate::log::{BridgeRow, Happening, Traffic};
 use crate::nodes;
 use crate::time::Nanos;
 
-/// Messages that are kept for machines which do not tick yet; beyond, the links are not read.
-const MOST_EARLY: usize = 100_000;
-
 /// One other process, and those who wait for news of it.
 pub(super) struct Place {
     pub(super) node: u32,
@@ -36,6 +35,22 @@ pub(super) struct Place {
     pub(super) to_write: Notify,
     /// There is no connection in use any more.
     pub(super) freed: Notify,
+    /// Whether people were told that it has sent too much.
+    was_overwhelming: Cell<bool>,
+    /// Rows about it, by what they tell.
+    throttles: RefCell<Vec<(Happening, Throttle)>>,
+}
+
+impl Place {
+    /// Whether there is to be a row about it that tells this, and then of how many others it has to tell.
+    fn passes(&self, what: Happening, now: Nanos) -> Option<u64> {
+        let mut throttles = self.throttles.borrow_mut();
+        let index = throttles.iter().position(|(other, _)| *other == what).unwrap_or(throttles.len());
+        if index == throttles.len() {
+            throttles.push((what, Throttle::default()));
+        }
+        throttles[index].1.passes(now)
+    }
 }
 
 /// All links of a process.
@@ -46,12 +61,16 @@ pub(super) struct Links {
     pub(super) clock: Timebase,
     pub(super) places: Vec<Rc<Place>>,
     pub(super) outbound: Arc<Outbound>,
+    inbound: Arc<Inbound>,
     /// Empty, and kept for its memory.
     batch: RefCell<Vec<Message>>,
     /// The same for messages that have arrived and are to be passed on.
     pub(super) arrived: RefCell<Vec<Message>>,
     pub(super) diary: Diary,
     muster: RefCell<Muster>,
+    frontier: RefCell<Frontier>,
+    /// Whether the own logs are known to lack what others have heard of.
+    is_behind: Cell<bool>,
     delivery: RefCell<Delivery>,
     turn: Cell<u64>,
     connections: Cell<u64>,
@@ -84,7 +103,7 @@ enum Delivery {
 impl Links {
     pub(super) fn new(
         membership: &Membership,
-        outbound: Arc<Outbound>,
+        (outbound, inbound): (Arc<Outbound>, Arc<Inbound>),
         clock: Timebase,
         diary: Diary,
     ) -> Self {
@@ -94,7 +113,15 @@ impl Links {
         let places = others.map(|(node, address)| {
             let peer = RefCell::new(Peer::new(identity, node, Arc::clone(bounds)));
             let (to_write, freed) = (Notify::new(), Notify::new());
-            Rc::new(Place { node, address: address.clone(), peer, to_write, freed })
+            Rc::new(Place {
+                node,
+                address: address.clone(),
+                peer,
+                to_write,
+                freed,
+                was_overwhelming: Cell::new(false),
+                throttles: RefCell::default(),
+            })
         });
         Self {
             own: identity.clone(),
@@ -103,10 +130,13 @@ impl Links {
             clock,
             places: places.collect(),
             outbound,
+            inbound,
             batch: RefCell::default(),
             arrived: RefCell::default(),
             diary,
             muster: RefCell::default(),
+            frontier: RefCell::new(Frontier::new(membership.share())),
+            is_behind: Cell::new(false),
             delivery: RefCell::new(Delivery::Early(Vec::new())),
             turn: Cell::new(0),
             connections: Cell::new(0),
@@ -167,9 +197,22 @@ impl Links {
         };
         for place in &self.places {
             let logged = (with(place.node, &passed.sent), with(place.node, &passed.received));
-            place.peer.borrow_mut().reckoning.logged(logged);
+            {
+                let mut peer = place.peer.borrow_mut();
+                peer.reckoning.logged(logged);
+                peer.logged(&passed.heard);
+            }
             self.reckon(place);
         }
+        {
+            let mut frontier = self.frontier.borrow_mut();
+            let own = self.own.node;
+            passed.heard.iter().for_each(|(sender, event)| {
+                frontier.heard(own, MessageId { sender: *sender, event: *event });
+            });
+            frontier.logged(&passed.events);
+        }
+        self.look_behind();
         // What waited in inboxes here when the process died.
         let own = self.own.node;
         self.inboxes.set(with(own, &passed.sent).saturating_sub(with(own, &passed.received)));
@@ -180,10 +223,8 @@ impl Links {
     /// Says what is known here of the other's messages, and counts what is lost of those to it, as soon as both
     /// can be.
     fn reckon(&self, place: &Place) {
-        let word = place.peer.borrow_mut().reckoning.word();
-        if let Some(received) = word {
-            self.say(place, Word::Known { received });
-        }
+        let words = place.peer.borrow_mut().words();
+        words.into_iter().for_each(|word| self.say(place, word));
         let lost = {
             let mut peer = place.peer.borrow_mut();
             let raw = peer.raw_lost();
@@ -191,9 +232,22 @@ impl Links {
         };
         if let Some(lost) = lost.filter(|lost| *lost > 0) {
             let reason = format!("{lost} messages to it that were sent before are in none of its logs");
-            self.note(Happening::Counted, Some(place), "", &reason);
-            self.diary
-                .warn(format!("{lost} messages to {} were lost with processes that died", self.name(place)));
+            if self.note(Happening::Counted, Some(place), "", &reason) {
+                let name = self.name(place);
+                self.diary.warn(format!("{lost} messages to {name} were lost with processes that died"));
+            }
+        }
+    }
+
+    /// Looks whether others have heard of events that the own logs lack: then the process is not to go on.
+    fn look_behind(&self) {
+        let Some(Behind { vm, logged, heard, node }) = self.frontier.borrow().behind() else { return };
+        if !self.is_behind.replace(true) {
+            let who = self.place(node).map_or_else(
+                || "a log of this process has".to_owned(),
+                |place| format!("{} has", self.name(place)),
+            );
+            self.diary.tell(News::NotJoined(JoinError::Behind { who, vm, logged, heard }));
         }
     }
 
@@ -202,11 +256,15 @@ impl Links {
     }
 
     /// Does what is possible now on the way to the start.
-    fn advance(&self) {
+    pub(super) fn advance(&self) {
         self.changed.notify_waiters();
+        if self.is_behind.get() {
+            return;
+        }
         let others = Others {
             count: self.places.len(),
             are_here: self.places.iter().all(|place| place.peer.borrow().standing == Standing::Here),
+            have_told: self.places.iter().all(|place| place.peer.borrow().has_told()),
             first: self.place(0).map(|first| first.peer.borrow().session.known()),
         };
         let step = self.muster.borrow_mut().advance(others, self.now());
@@ -249,17 +307,18 @@ impl Links {
     pub(super) fn attached(&self, place: &Place, address: &str, attached: Attached, how: Happening) {
         let resent = place.peer.borrow().session.to_resend().messages;
         match attached {
-            Attached::New => self.note(how, Some(place), address, ""),
+            Attached::New => drop(self.note(how, Some(place), address, "")),
             Attached::Resumed => {
-                self.note(Happening::Back, Some(place), address, "");
-                self.diary.notice(format!("{} is back", self.name(place)));
+                if self.note(Happening::Back, Some(place), address, "") {
+                    self.diary.notice(format!("{} is back", self.name(place)));
+                }
             }
             Attached::Restarted(lost) => {
                 let reason =
                     format!("{} messages to the process before it may not have arrived", lost.messages);
-                self.note(Happening::Restarted, Some(place), address, &reason);
+                let is_told = self.note(Happening::Restarted, Some(place), address, &reason);
                 self.muster.borrow_mut().succeeded(place.node);
-                if self.has_started() {
+                if is_told && self.has_started() {
                     self.diary.warn(format!("{} was started again", self.name(place)));
                 }
             }
@@ -286,8 +345,8 @@ impl Links {
         place.peer.borrow_mut().detach(away);
         place.freed.notify_waiters();
         if !matches!(fault, Fault::Over) {
-            self.note(Happening::Lost, Some(place), address, &fault.to_string());
-            if place.peer.borrow().standing == Standing::Here && self.ending.get().is_none() {
+            let is_told = self.note(Happening::Lost, Some(place), address, &fault.to_string());
+            if is_told && place.peer.borrow().standing == Standing::Here && self.ending.get().is_none() {
                 self.diary.notice(format!("lost the connection to {}: {fault}", self.name(place)));
             }
         }
@@ -308,10 +367,17 @@ impl Links {
             Word::Known { received } => {
                 place.peer.borrow_mut().reckoning.heard(received);
                 self.reckon(place);
+                self.advance();
+            }
+            Word::Heard { machine, event } => {
+                let id = MessageId { sender: VmId(machine), event };
+                self.frontier.borrow_mut().heard(place.node, id);
+                self.look_behind();
             }
             Word::Farewell { lamport, early } => {
                 self.lamport.set(self.lamport.get().max(lamport));
-                if early && self.ending.get().is_none() {
+                let is_here = place.peer.borrow().standing == Standing::Here;
+                if early && is_here && self.ending.get().is_none() {
                     self.left(place);
                 }
             }
@@ -332,19 +398,38 @@ impl Links {
         self.diary.warn(format!("{} has left the run", self.name(place)));
     }
 
-    /// Passes messages on to machines of this process.
-    pub(super) fn deliver(&self, arrived: &mut Vec<Message>) {
+    /// Passes what has arrived from a process on to machines of this one, as far as there is room for so many
+    /// messages.
+    pub(super) fn deliver(&self, place: &Place, messages: u32, arrived: &mut Vec<Message>) {
+        let messages = u64::from(messages);
+        let stay = self.inbound.arrived(place.node, messages);
+        if stay < messages {
+            let mut rest = stay;
+            arrived.retain(|message| {
+                let stays = message.is_call || rest > 0;
+                rest -= u64::from(stays && !message.is_call);
+                stays
+            });
+            self.overwhelmed(place, messages - stay);
+        }
         match &mut *self.delivery.borrow_mut() {
-            Delivery::Early(messages) => messages.append(arrived),
+            Delivery::Early(early) => early.append(arrived),
             Delivery::Open(deliver) => arrived.drain(..).for_each(deliver),
         }
     }
 
-    /// Whether messages that arrive have somewhere to go.
-    pub(super) fn can_deliver(&self) -> bool {
-        match &*self.delivery.borrow() {
-            Delivery::Early(messages) => messages.len() < MOST_EARLY,
-            Delivery::Open(_) => true,
+    /// A process has sent more than is kept of it: so many messages are dropped.
+    fn overwhelmed(&self, place: &Place, dropped: u64) {
+        let untold = place.peer.borrow_mut().drop_arrived(dropped, self.now());
+        if untold > 0 {
+            let most = self.inbound.most();
+            let reason = format!("{untold} messages from it: {most} of its messages wait here already");
+            self.note(Happening::Dropped, Some(place), "", &reason);
+        }
+        if !place.was_overwhelming.replace(true) {
+            let name = self.name(place);
+            self.diary
+                .warn(format!("{name} has sent more than this process keeps, and what is beyond is dropped"));
         }
     }
 
@@ -370,12 +455,15 @@ impl Links {
             let reason = format!("{dropped} messages: the machines sent more than the bridge could take");
             self.note(Happening::Dropped, None, "", &reason);
         }
+        let mut frontier = self.frontier.borrow_mut();
         for message in batch.drain(..) {
+            frontier.sent(message.id);
             let node = nodes::node_of(message.to.0, self.own.nodes, self.vms);
             if let Some(place) = self.place(node) {
                 place.peer.borrow_mut().put(&message);
             }
         }
+        drop(frontier);
         let now = self.now();
         for place in &self.places {
             let (untold, standing) = {
@@ -452,7 +540,11 @@ impl Links {
         let mut total = Traffic { dropped, lost, ..Traffic::default() };
         for place in &self.places {
             total = total.plus(place.peer.borrow().traffic());
-            self.note(Happening::Total, Some(place), "", "");
+            let left_out: u64 =
+                place.throttles.borrow().iter().map(|(_, throttle)| throttle.left_out()).sum();
+            let reason =
+                if left_out > 0 { format!("{left_out} happenings have no row") } else { String::new() };
+            self.note(Happening::Total, Some(place), "", &reason);
         }
         self.row(Happening::Total, None, "", &self.diary.unlogged_refusals(), Some(total));
         let (file, warnings) = self.diary.close();
@@ -479,10 +571,18 @@ impl Links {
         }
     }
 
-    /// Writes a row, with the link's counters where it is about one.
-    pub(super) fn note(&self, what: Happening, place: Option<&Place>, address: &str, reason: &str) {
-        let address = if address.is_empty() { place.map_or("", |place| &place.address) } else { address };
-        self.row(what, place, address, reason, place.map(|place| place.peer.borrow().traffic()));
+    /// Writes a row, with the link's counters where it is about one. Tells whether there is one: of what another
+    /// process can make happen, too many rows are not written, and people do not hear of it either.
+    pub(super) fn note(&self, what: Happening, place: Option<&Place>, address: &str, reason: &str) -> bool {
+        let Some(place) = place else {
+            self.row(what, None, address, reason, None);
+            return true;
+        };
+        let Some(more) = place.passes(what, self.now()) else { return false };
+        let address = if address.is_empty() { &place.address } else { address };
+        let traffic = place.peer.borrow().traffic();
+        self.row(what, Some(place), address, &and_more(reason, more), Some(traffic));
+        true
     }
 
     fn row(

@@ -30,6 +30,8 @@ pub(super) struct Others {
     pub(super) count: usize,
     /// Whether all of them take part.
     pub(super) are_here: bool,
+    /// Whether each of them that can be reached has told what it has heard of the machines here.
+    pub(super) have_told: bool,
     /// The incarnation of node 0; none where that is this process.
     pub(super) first: Option<u64>,
 }
@@ -84,6 +86,9 @@ impl Muster {
     pub(super) fn advance(&mut self, others: Others, now: Nanos) -> Option<Step> {
         let own = self.prepared.filter(|_| !self.has_started)?;
         if let Some(elapsed) = self.elapsed(now) {
+            if !others.have_told {
+                return None;
+            }
             self.has_started = true;
             return Some(Step::Start(own.max(elapsed)));
         }
@@ -94,7 +99,7 @@ impl Muster {
             let told = std::mem::replace(&mut self.told, incarnation);
             return (told != incarnation).then_some(Step::SayReady(own));
         }
-        if self.ready.len() < others.count {
+        if self.ready.len() < others.count || !others.have_told {
             return None;
         }
         let elapsed = self.ready.values().copied().fold(own, Nanos::max);
@@ -112,7 +117,7 @@ mod tests {
     const LATER: Nanos = Nanos::from_secs(3);
 
     fn others(are_here: bool, first: Option<u64>) -> Others {
-        Others { count: 2, are_here, first }
+        Others { count: 2, are_here, have_told: true, first }
     }
 
     #[test]
@@ -123,6 +128,8 @@ mod tests {
         muster.ready(1, Nanos::ZERO);
         muster.ready(2, Nanos::ZERO);
         assert_eq!(muster.advance(others(false, None), SOON), None);
+        let untold = Others { have_told: false, ..others(true, None) };
+        assert_eq!(muster.advance(untold, SOON), None, "it may be behind what others have heard");
         muster.succeeded(2);
         assert_eq!(muster.advance(others(true, None), SOON), None, "another process took node 2's place");
         muster.ready(2, Nanos::from_secs(7));
@@ -140,6 +147,8 @@ mod tests {
         assert_eq!(muster.advance(others(true, Some(5)), SOON), None);
         assert_eq!(muster.advance(others(true, Some(6)), SOON), Some(Step::SayReady(Nanos::ZERO)));
         muster.signal(Nanos::ZERO, SOON);
+        let untold = Others { have_told: false, ..others(true, Some(6)) };
+        assert_eq!(muster.advance(untold, SOON), None);
         assert_eq!(muster.advance(others(true, Some(6)), SOON), Some(Step::Start(Nanos::ZERO)));
         assert!(muster.has_started());
     }

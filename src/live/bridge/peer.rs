@@ -1,10 +1,12 @@
 //! What this process knows of another one: the session with it, its codec, and how it stands. No sockets.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::connection::Fault;
 use super::reckoning::Reckoning;
-use crate::event::Message;
+use crate::event::{Message, MessageId};
+use crate::id::VmId;
 use crate::link::bounds::Bounds;
 use crate::link::codec::{self, Decoder, Encoder};
 use crate::link::dialer;
@@ -17,6 +19,8 @@ use crate::time::Nanos;
 
 /// The most bytes that a link keeps until they are acknowledged.
 const MOST_KEPT: usize = 32 << 20;
+/// The most predecessors of a process that are known.
+const MOST_PREDECESSORS: usize = 1000;
 /// A parcel of this size is closed, and the next one begun.
 const PARCEL: usize = 32 * 1024;
 
@@ -54,23 +58,49 @@ pub(super) struct Peer {
     messages: u32,
     pub(super) standing: Standing,
     pub(super) away: Away,
+    /// Whether it was dialled in vain since there was a connection last.
+    pub(super) was_dialled_in_vain: bool,
     /// The number of the connection in use.
     pub(super) in_use: Option<u64>,
     /// Whether an own hello over a connection dialled here is not answered yet.
     pub(super) is_asking: bool,
     /// The latest of its hellos.
     turn: u64,
-    /// Incarnations that another one has succeeded: a hello of theirs comes late, or from a process that was
-    /// started twice.
-    predecessors: Vec<u64>,
+    /// The latest incarnations that another one has succeeded: a hello of theirs comes late, or from a process that
+    /// was started twice.
+    predecessors: VecDeque<u64>,
     /// What passed in sessions that were ended early.
     past: Counts,
     bytes: (u64, u64),
     pub(super) reckoning: Reckoning,
     dropped: u64,
-    /// Messages dropped that no row tells of yet, and when the latest row told of some.
-    untold: u64,
+    /// Messages to it that were dropped.
+    leaving: Untold,
+    /// Messages from it that were dropped.
+    arrived: Untold,
+}
+
+/// Dropped messages that no row tells of yet, and when the latest row told of some.
+#[derive(Debug, Default)]
+struct Untold {
+    count: u64,
     told: Option<Nanos>,
+}
+
+impl Untold {
+    const fn add(&mut self, count: u64) {
+        self.count += count;
+    }
+
+    /// Those since the last time that this told of some; not more often than once a second.
+    fn take(&mut self, now: Nanos) -> u64 {
+        const OFTEN: Nanos = Nanos::from_secs(1);
+        if self.count == 0 || self.told.is_some_and(|told| now.minus(told) < OFTEN) {
+            return 0;
+        }
+        self.told = Some(now);
+        std::mem::take(&mut self.count)
+    }
 }
 
 impl Peer {
@@ -87,16 +117,17 @@ impl Peer {
             messages: 0,
             standing: Standing::Expected,
             away: Away { since: Nanos::ZERO, reason: "it has not answered".into(), is_refused: false },
+            was_dialled_in_vain: false,
             in_use: None,
             is_asking: false,
             turn: 0,
-            predecessors: Vec::new(),
+            predecessors: VecDeque::new(),
             past: Counts::default(),
             bytes: (0, 0),
             reckoning: Reckoning::default(),
             dropped: 0,
-            untold: 0,
-            told: None,
+            leaving: Untold::default(),
+            arrived: Untold::default(),
         }
     }
 
@@ -132,7 +163,10 @@ impl Peer {
         }
         let attached = self.session.attach(hello, now)?;
         if is_another && known != 0 {
-            self.predecessors.push(known);
+            self.predecessors.push_back(known);
+            if self.predecessors.len() > MOST_PREDECESSORS {
+                self.predecessors.pop_front();
+            }
         }
         if attached != Attached::Resumed {
             let counts = plus(self.past, self.session.counts());
@@ -145,8 +179,33 @@ impl Peer {
         if self.standing != Standing::Left || attached != Attached::Resumed {
             self.standing = Standing::Here;
         }
-        self.in_use = Some(connection);
+        (self.in_use, self.was_dialled_in_vain) = (Some(connection), false);
         Ok(attached)
+    }
+
+    /// Messages of these events of its machines have come to this process before, by its logs.
+    pub(super) fn logged(&mut self, heard: &BTreeMap<VmId, u64>) {
+        heard.iter().for_each(|(sender, event)| {
+            self.decoder.heard(MessageId { sender: *sender, event: *event });
+        });
+    }
+
+    /// What to tell it, once a session, as soon as it is known: what was heard of its machines, and how many of its
+    /// messages have arrived.
+    pub(super) fn words(&mut self) -> Vec<Word> {
+        let Some(received) = self.reckoning.word() else { return Vec::new() };
+        let known = self.decoder.known();
+        let mut words: Vec<Word> =
+            known.map(|id| Word::Heard { machine: id.sender.0, event: id.event }).collect();
+        words.push(Word::Known { received });
+        words
+    }
+
+    /// Whether it has told what it has heard of the machines here, or cannot be reached.
+    pub(super) fn has_told(&self) -> bool {
+        self.reckoning.is_heard()
+            || matches!(self.standing, Standing::Left | Standing::Gone)
+            || self.in_use.is_none() && self.was_dialled_in_vain
     }
 
     /// Starts another session, since the one so far has been ended.
@@ -202,9 +261,16 @@ impl Peer {
         Ok(arrival)
     }
 
+    /// So many messages that have arrived are dropped. Tells of how many there is to be a row.
+    pub(super) fn drop_arrived(&mut self, count: u64, now: Nanos) -> u64 {
+        self.dropped += count;
+        self.arrived.add(count);
+        self.arrived.take(now)
+    }
+
     fn drop_messages(&mut self, count: u64) {
         self.dropped += count;
-        self.untold += count;
+        self.leaving.add(count);
     }
 
     /// Gives the parcel to the session.
@@ -235,14 +301,9 @@ impl Peer {
         self.session.give_up()
     }
 
-    /// Messages dropped since the last time that this told of some; not more often than once a second.
+    /// Messages to it dropped since the last time that this told of some; not more often than once a second.
     pub(super) fn take_untold(&mut self, now: Nanos) -> u64 {
-        const OFTEN: Nanos = Nanos::from_secs(1);
-        if self.untold == 0 || self.told.is_some_and(|told| now.minus(told) < OFTEN) {
-            return 0;
-        }
-        self.told = Some(now);
-        std::mem::take(&mut self.untold)
+        self.leaving.take(now)
     }
 
     /// Counts bytes that passed.
@@ -296,8 +357,6 @@ fn plus(a: Counts, b: Counts) -> Counts {
 mod tests {
     use super::*;
     use crate::clock::Stamp;
-    use crate::event::MessageId;
-    use crate::id::VmId;
 
     fn identity(node: u32, incarnation: u64) -> Identity {
         Identity { run: "r".into(), scenario: "".into(), nodes: 2, node, incarnation }

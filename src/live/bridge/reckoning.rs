@@ -16,6 +16,8 @@ pub(super) struct Reckoning {
     is_said: bool,
     /// How many of the messages to it the other end knows of.
     known: Option<u64>,
+    /// Whether the other end has told that in this session.
+    is_heard: bool,
     /// What is lost of those that were sent before the session, and what links had counted of it.
     counted: Option<(u64, u64)>,
 }
@@ -30,12 +32,19 @@ impl Reckoning {
     /// as lost.
     pub(super) fn begin(&mut self, sent: u64, received: u64, lost: u64) {
         self.passed = Some((sent, received, lost));
-        (self.is_said, self.known) = (false, None);
+        (self.is_said, self.known, self.is_heard) = (false, None, false);
     }
 
-    /// The other end knows of so many messages from here.
+    /// The other end knows of so many messages from here; the first time that it says so in a session counts.
     pub(super) fn heard(&mut self, received: u64) {
-        self.known = Some(received);
+        if !std::mem::replace(&mut self.is_heard, true) {
+            self.known = Some(received);
+        }
+    }
+
+    /// Whether the other end has told how many it knows of.
+    pub(super) const fn is_heard(&self) -> bool {
+        self.is_heard
     }
 
     /// What the other end is to be told, once, as soon as it is known: how many of its messages have arrived.
@@ -90,6 +99,8 @@ mod tests {
         assert_eq!(reckoning.reckon(7), Some(9));
         assert_eq!((reckoning.lost(7), reckoning.lost(8)), (9, 10));
         assert_eq!(reckoning.reckon(7), None, "once a session");
+        reckoning.heard(3);
+        assert_eq!((reckoning.reckon(7), reckoning.lost(7)), (None, 9), "however often it is said");
     }
 
     #[test]

@@ -1,15 +1,14 @@
-//! What a bridge does at the same time: it listens, dials, converses over each connection, and waits for the
-//! start and for the end.
+//! What a bridge does at the same time: it dials, converses over each connection, and waits for the start and for
+//! the end.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::connection::{Connection, Fault};
 use super::links::{Links, Place};
@@ -24,8 +23,6 @@ use crate::panics;
 use crate::seed::{Purpose, Seed};
 use crate::time::Nanos;
 
-/// The most connections at once that have not greeted.
-const MOST_STRANGERS: u32 = 64;
 /// How much plain text is made for the wire at once.
 const PIECE: usize = 128 * 1024;
 /// How long the end of a run waits for a process at whose address nobody listens.
@@ -52,78 +49,8 @@ pub(super) fn start(links: &Rc<Links>, task: impl Future<Output = ()> + 'static)
     });
 }
 
-/// Accepts connections, each of which has a short time to greet.
-pub(super) async fn listen(links: Rc<Links>, listener: TcpListener) {
-    let strangers = Rc::new(Cell::new(0));
-    loop {
-        match listener.accept().await {
-            Ok((stream, from)) if strangers.get() < MOST_STRANGERS => {
-                strangers.update(|count| count + 1);
-                start(&links, receive(Rc::clone(&links), stream, from.to_string(), Rc::clone(&strangers)));
-            }
-            Ok((_, from)) => links.refused(&from.to_string(), "too many connections that have not greeted"),
-            Err(error) => {
-                // Out of files, or a connection that was gone before it was taken.
-                links.refused("", &format!("cannot accept a connection: {error}"));
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-/// Greets who has dialled, and converses with it.
-async fn receive(links: Rc<Links>, stream: TcpStream, from: String, strangers: Rc<Cell<u32>>) {
-    let mut connection = Connection::accepted(stream, links.key.as_deref());
-    let greeted = timeout(GREETING_TIME, answer(&links, &mut connection, &from)).await;
-    strangers.update(|count| count - 1);
-    match greeted.unwrap_or(Err(Fault::Slow)) {
-        Ok(Some((place, number))) => converse_to_the_end(&links, &place, connection, number, &from).await,
-        // It only asked.
-        Ok(None) => connection.close().await,
-        Err(Fault::Greeting(reason)) => {
-            if !matches!(reason, GreetingError::Superfluous) {
-                links.refused_visibly(&from, &reason.to_string());
-            }
-            let _ = timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(&reason, out))).await;
-            connection.close().await;
-        }
-        // It may be a node that the start waits for.
-        Err(fault @ Fault::Seal(_)) if !links.has_started() => {
-            links.refused_visibly(&from, &fault.to_string());
-        }
-        Err(fault) => links.refused(&from, &fault.to_string()),
-    }
-}
-
-/// Hears the hello of who has dialled, and answers it; tells which connection to which process is in use now.
-async fn answer(
-    links: &Rc<Links>,
-    connection: &mut Connection,
-    from: &str,
-) -> Result<Option<(Rc<Place>, u64)>, Fault> {
-    let hello = connection.hear().await.map_err(|fault| match fault {
-        Fault::Unanswered => Fault::Mute,
-        other => other,
-    })?;
-    let place = Rc::clone(links.check(&hello)?);
-    if hello.from.run.is_empty() {
-        let own = links.hello(&place);
-        connection.say(|out| greeting::put_hello(&own, out)).await?;
-        return Ok(None);
-    }
-    place.peer.borrow_mut().admit(&hello, false)?;
-    let number = attach(links, &place, &hello, from, Happening::Accept)?;
-    let own = links.hello(&place);
-    if let Err(fault) = connection.say(|out| greeting::put_hello(&own, out)).await {
-        lose(links, &place, number, from, &fault);
-        return Err(fault);
-    }
-    let [theirs, ours] = greeting::lanes(&hello, &own);
-    connection.open_up([ours, theirs]);
-    Ok(Some((place, number)))
-}
-
-fn attach(
+/// A hello has come over a connection: it is the one in use from now on, and has that number.
+pub(super) fn attach(
     links: &Rc<Links>,
     place: &Rc<Place>,
     hello: &Hello,
@@ -139,7 +66,7 @@ fn attach(
 }
 
 /// The connection of that number is lost, unless another one has taken its place.
-fn lose(links: &Rc<Links>, place: &Rc<Place>, number: u64, address: &str, fault: &Fault) {
+pub(super) fn lose(links: &Rc<Links>, place: &Rc<Place>, number: u64, address: &str, fault: &Fault) {
     if place.peer.borrow().in_use == Some(number) {
         links.detached(place, address, fault);
     }
@@ -198,7 +125,7 @@ async fn greet(links: &Rc<Links>, place: &Rc<Place>) -> Result<(Connection, u64)
     let own = links.hello(place);
     place.peer.borrow_mut().is_asking = true;
     connection.say(|out| greeting::put_hello(&own, out)).await?;
-    let hello = connection.hear().await?;
+    let hello = connection.hear(drop).await?;
     place.peer.borrow_mut().is_asking = false;
     let from = links.check(&hello)?;
     if from.node != place.node {
@@ -223,6 +150,7 @@ fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
         if peer.in_use.is_some() || is_superfluous {
             return;
         }
+        peer.was_dialled_in_vain = true;
         let is_news = peer.away.reason != reason;
         peer.away = Away { reason: reason.clone(), is_refused: fault.is_refusal(), ..peer.away.clone() };
         is_news
@@ -235,12 +163,12 @@ fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
         let (node, address) = (place.node, place.address.clone());
         links.diary.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
     } else {
-        links.changed.notify_waiters();
+        links.advance();
     }
 }
 
 /// Converses over a connection until it is lost or all is said.
-async fn converse_to_the_end(
+pub(super) async fn converse_to_the_end(
     links: &Rc<Links>,
     place: &Rc<Place>,
     mut connection: Connection,
@@ -304,10 +232,9 @@ async fn converse(
         if alarm.is_elapsed() || alarm.deadline() > deadline {
             alarm.as_mut().reset(deadline);
         }
-        let can_deliver = links.can_deliver();
         tokio::select! {
             biased;
-            turned = connection.turn(can_deliver) => {
+            turned = connection.turn() => {
                 turned?;
                 // What arrives may be answered at once: the answers leave now, with the acknowledgement.
                 links.outbound.attend();
@@ -339,7 +266,7 @@ fn take_in(
         let arrival = peer.read(body, now, &mut arrived)?;
         drop(peer);
         match arrival {
-            Arrival::Parcel(_) => links.deliver(&mut arrived),
+            Arrival::Parcel(parcel) => links.deliver(place, parcel.messages, &mut arrived),
             Arrival::Word(word) => links.heard(place, word),
             Arrival::End => links.changed.notify_waiters(),
             Arrival::Nothing => {}

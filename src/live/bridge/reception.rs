@@ -1,0 +1,115 @@
+//! Receives those who dial this process: they have a short time and little room to say who they are.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
+
+use super::GREETING_TIME;
+use super::connection::{Connection, Fault};
+use super::links::{Links, Place};
+use super::strangers::{Stranger, Strangers};
+use super::tasks::{attach, converse_to_the_end, lose, start};
+use crate::link::greeting::{self, GreetingError, Hello};
+use crate::log::Happening;
+
+/// Accepts connections, each of which has a short time to greet.
+pub(super) async fn listen(links: Rc<Links>, listener: TcpListener) {
+    let strangers = Rc::<Strangers>::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                if strangers.is_full() {
+                    // What those who are there have said by now counts for them.
+                    yield_now().await;
+                }
+                let stranger = strangers.admit(links.now());
+                start(&links, receive(Rc::clone(&links), stream, from.to_string(), stranger));
+            }
+            Err(error) => {
+                // Out of files, or a connection that was gone before it was taken.
+                links.refused("", &format!("cannot accept a connection: {error}"));
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Greets who has dialled, and converses with it.
+async fn receive(links: Rc<Links>, stream: TcpStream, from: String, stranger: Stranger) {
+    let mut connection = Connection::accepted(stream, links.key.as_deref());
+    let heard = tokio::select! {
+        biased;
+        heard = timeout(GREETING_TIME, connection.hear(|shown| stranger.show(shown))) => heard.unwrap_or(Err(Fault::Slow)),
+        () = stranger.dismissed() => Err(Fault::Crowded),
+    };
+    let answered = match heard {
+        Ok(hello) => answer(&links, &mut connection, &hello, &from).await,
+        Err(Fault::Unanswered) => Err(Fault::Mute),
+        Err(fault) => Err(fault),
+    };
+    match answered {
+        Ok(Some((place, number))) => {
+            drop(stranger);
+            converse_to_the_end(&links, &place, connection, number, &from).await;
+        }
+        // It only asked.
+        Ok(None) => until_dismissed(&stranger, connection.close()).await,
+        Err(fault) => until_dismissed(&stranger, turn_away(&links, connection, &from, fault)).await,
+    }
+}
+
+/// Does something for a stranger for as long as it has a place.
+async fn until_dismissed(stranger: &Stranger, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = task => {}
+        () = stranger.dismissed() => {}
+    }
+}
+
+/// Answers a hello; tells which connection to which process is in use now, and none where the other end only asked.
+async fn answer(
+    links: &Rc<Links>,
+    connection: &mut Connection,
+    hello: &Hello,
+    from: &str,
+) -> Result<Option<(Rc<Place>, u64)>, Fault> {
+    let place = Rc::clone(links.check(hello)?);
+    if hello.from.run.is_empty() {
+        say_hello(connection, &links.hello(&place)).await?;
+        return Ok(None);
+    }
+    place.peer.borrow_mut().admit(hello, false)?;
+    let number = attach(links, &place, hello, from, Happening::Accept)?;
+    let own = links.hello(&place);
+    if let Err(fault) = say_hello(connection, &own).await {
+        lose(links, &place, number, from, &fault);
+        return Err(fault);
+    }
+    let [theirs, ours] = greeting::lanes(hello, &own);
+    connection.open_up([ours, theirs]);
+    Ok(Some((place, number)))
+}
+
+async fn say_hello(connection: &mut Connection, own: &Hello) -> Result<(), Fault> {
+    let said = timeout(GREETING_TIME, connection.say(|out| greeting::put_hello(own, out)));
+    said.await.unwrap_or(Err(Fault::Slow))
+}
+
+/// Tells a stranger why it does not belong here, where it would understand that, and the log in any case.
+async fn turn_away(links: &Rc<Links>, mut connection: Connection, from: &str, fault: Fault) {
+    match fault {
+        Fault::Greeting(reason) => {
+            if !matches!(reason, GreetingError::Superfluous) {
+                links.refused_visibly(from, &reason.to_string());
+            }
+            let _ = timeout(GREETING_TIME, connection.say(|out| greeting::put_refusal(&reason, out))).await;
+            connection.close().await;
+        }
+        // It may be a node that the start waits for.
+        Fault::Seal(_) if !links.has_started() => links.refused_visibly(from, &fault.to_string()),
+        fault => links.refused(from, &fault.to_string()),
+    }
+}
