@@ -10,8 +10,11 @@
 //! A parcel counts as received when its content was taken, and not before: one that nobody can read closes the
 //! connection and comes again over the next one.
 
+mod counts;
+
 use std::collections::VecDeque;
 
+pub use self::counts::{Amount, Counts};
 use super::frame::{self, Lane};
 use super::greeting::{Hello, Identity};
 use super::wire::{Reader, put_number};
@@ -81,34 +84,6 @@ struct Line {
     owes_by: Option<Nanos>,
     /// The bytes that came since the last acknowledgement.
     unacknowledged: usize,
-}
-
-/// What has passed so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Frames written to connections, of every kind.
-    pub frames_written: u64,
-    /// Frames that connections brought, of every kind.
-    pub frames_read: u64,
-    /// Parcels given to the session, and messages in them.
-    pub sent: Amount,
-    /// Parcels that arrived, each counted once, and messages in them.
-    pub received: Amount,
-    /// Parcels that were written again after a reconnect.
-    pub resent: Amount,
-    /// Parcels that arrived again, and were left out.
-    pub repeated: Amount,
-    /// Parcels of which nobody knows whether they arrived, since the other process died.
-    pub lost: Amount,
-}
-
-/// A number of parcels, and of the messages in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amount {
-    /// Parcels.
-    pub parcels: u64,
-    /// Messages.
-    pub messages: u64,
 }
 
 /// The session keeps as much as it may: the parcel was not taken.
@@ -330,6 +305,11 @@ impl Session {
         amount
     }
 
+    /// Grows whenever something has come or was acknowledged.
+    pub const fn progress(&self) -> u64 {
+        self.received + self.acknowledged
+    }
+
     /// The bytes that are kept until they are acknowledged.
     pub const fn kept_bytes(&self) -> usize {
         self.kept_bytes
@@ -534,13 +514,6 @@ impl Line {
     /// Whether to acknowledge now.
     fn owes(&self, now: Nanos) -> bool {
         self.owes_by.is_some_and(|by| by <= now)
-    }
-}
-
-impl Amount {
-    const fn add(&mut self, messages: u32) {
-        self.parcels += 1;
-        self.messages += messages as u64;
     }
 }
 

@@ -27,6 +27,7 @@ mod outbound;
 mod peer;
 mod reception;
 mod reckoning;
+mod rows;
 mod strangers;
 mod tasks;
 mod throttle;

@@ -12,7 +12,7 @@ use super::diary::Diary;
 use super::frontier::{Behind, Frontier};
 use super::muster::{Muster, Others, Step};
 use super::peer::{Away, Peer, Standing};
-use super::throttle::{Throttle, and_more};
+use super::throttle::Throttle;
 use super::{Closing, Deliver, Inbound, JoinError, Membership, News, Outbound, Prepared};
 use crate::driver::LinkReport;
 use crate::event::{Message, MessageId};
@@ -22,7 +22,7 @@ use crate::link::seal::Key;
 use crate::link::session::Attached;
 use crate::link::word::Word;
 use crate::live::Timebase;
-use crate::log::{BridgeRow, Happening, Traffic};
+use crate::log::{Happening, Traffic};
 use crate::nodes;
 use crate::time::Nanos;
 
@@ -38,19 +38,7 @@ pub(super) struct Place {
     /// Whether people were told that it has sent too much.
     was_overwhelming: Cell<bool>,
     /// Rows about it, by what they tell.
-    throttles: RefCell<Vec<(Happening, Throttle)>>,
-}
-
-impl Place {
-    /// Whether there is to be a row about it that tells this, and then of how many others it has to tell.
-    fn passes(&self, what: Happening, now: Nanos) -> Option<u64> {
-        let mut throttles = self.throttles.borrow_mut();
-        let index = throttles.iter().position(|(other, _)| *other == what).unwrap_or(throttles.len());
-        if index == throttles.len() {
-            throttles.push((what, Throttle::default()));
-        }
-        throttles[index].1.passes(now)
-    }
+    pub(super) throttles: RefCell<Vec<(Happening, Throttle)>>,
 }
 
 /// All links of a process.
@@ -67,7 +55,7 @@ pub(super) struct Links {
     /// The same for messages that have arrived and are to be passed on.
     pub(super) arrived: RefCell<Vec<Message>>,
     pub(super) diary: Diary,
-    muster: RefCell<Muster>,
+    pub(super) muster: RefCell<Muster>,
     frontier: RefCell<Frontier>,
     /// Whether the own logs are known to lack what others have heard of.
     is_behind: Cell<bool>,
@@ -549,52 +537,5 @@ impl Links {
         self.row(Happening::Total, None, "", &self.diary.unlogged_refusals(), Some(total));
         let (file, warnings) = self.diary.close();
         Closing { report: LinkReport { traffic: total, warnings }, file, lamport: self.lamport.get() }
-    }
-
-    // ---- what people and the log are told ----
-
-    /// How people call another process.
-    fn name(&self, place: &Place) -> String {
-        format!("node {} ({})", place.node, place.address)
-    }
-
-    /// A connection was refused for a reason that people should know.
-    pub(super) fn refused_visibly(&self, address: &str, reason: &str) {
-        self.refused(address, reason);
-        self.diary.notice_refusal(address, reason);
-    }
-
-    /// A connection was refused here.
-    pub(super) fn refused(&self, address: &str, reason: &str) {
-        if self.diary.refuses() {
-            self.note(Happening::Refuse, None, address, reason);
-        }
-    }
-
-    /// Writes a row, with the link's counters where it is about one. Tells whether there is one: of what another
-    /// process can make happen, too many rows are not written, and people do not hear of it either.
-    pub(super) fn note(&self, what: Happening, place: Option<&Place>, address: &str, reason: &str) -> bool {
-        let Some(place) = place else {
-            self.row(what, None, address, reason, None);
-            return true;
-        };
-        let Some(more) = place.passes(what, self.now()) else { return false };
-        let address = if address.is_empty() { &place.address } else { address };
-        let traffic = place.peer.borrow().traffic();
-        self.row(what, Some(place), address, &and_more(reason, more), Some(traffic));
-        true
-    }
-
-    fn row(
-        &self,
-        what: Happening,
-        place: Option<&Place>,
-        address: &str,
-        reason: &str,
-        traffic: Option<Traffic>,
-    ) {
-        let (elapsed, time) = (self.muster.borrow().elapsed(self.now()), Timebase::time_of_day_now());
-        let peer = place.map(|place| place.node);
-        self.diary.write(&BridgeRow { elapsed, time, what, peer, address, reason, traffic });
     }
 }

@@ -91,7 +91,12 @@ pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
         match timeout(GREETING_TIME, greet(&links, &place)).await.unwrap_or(Err(Fault::Slow)) {
             Ok((connection, number)) => {
                 dialer.succeeded();
+                let before = place.peer.borrow().session.progress();
                 converse_to_the_end(&links, &place, connection, number, &place.address).await;
+                // What one end refuses it may refuse again and again.
+                if place.peer.borrow().session.progress() == before {
+                    dialer.failed(links.now());
+                }
             }
             Err(fault) => {
                 place.peer.borrow_mut().is_asking = false;
