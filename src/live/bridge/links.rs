@@ -281,6 +281,9 @@ impl Links {
                 Standing::Here if self.own.node == 0 && !muster.is_ready(place.node) => {
                     "it is not ready: it misses another node, or still prepares".into()
                 }
+                Standing::Here if !peer.has_told() => {
+                    "it has not told what it has heard of the machines here, or still prepares".into()
+                }
                 Standing::Here => return None,
                 _ => peer.away.reason.clone(),
             };
@@ -384,6 +387,7 @@ impl Links {
         place.to_write.notify_one();
         self.note(Happening::Left, Some(place), "", "");
         self.diary.warn(format!("{} has left the run", self.name(place)));
+        self.advance();
     }
 
     /// Passes what has arrived from a process on to machines of this one, as far as there is room for so many
@@ -518,7 +522,7 @@ impl Links {
         place.to_write.notify_one();
         let reason = format!("{why}; {lost} messages to it may not have arrived");
         self.note(Happening::Gone, Some(place), "", &reason);
-        self.changed.notify_waiters();
+        self.advance();
         reason
     }
 

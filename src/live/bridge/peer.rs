@@ -230,7 +230,8 @@ impl Peer {
             return;
         }
         let most = codec::most_bytes(message);
-        let is_expected = matches!(self.standing, Standing::Expected | Standing::Here);
+        let is_expected =
+            matches!(self.standing, Standing::Expected | Standing::Here) && !self.session.has_ended();
         if !is_expected || !codec::fits(message) || !self.session.has_room(self.parcel.len() + most) {
             self.drop_messages(u64::from(!message.is_call));
             return;

@@ -65,14 +65,13 @@ impl Strangers {
 
 /// Who has shown least of those who have had a moment to show something; where none has, the oldest without a key.
 fn least(all: &[Rc<Entry>], now: Nanos) -> usize {
-    let mut indices = (0..all.len()).collect::<Vec<_>>();
-    // Of equal ones the first, which is the oldest.
-    indices.sort_by_key(|&index| {
+    let leaves = (0..all.len()).min_by_key(|&index| {
         let Shown { has_key, bytes } = all[index].shown.get();
         let is_new = now.minus(all[index].since) < MOMENT;
         (has_key, is_new, if is_new { 0 } else { bytes })
     });
-    indices.first().copied().unwrap_or(0)
+    // Of equal ones it is the first, and so the oldest.
+    leaves.unwrap_or(0)
 }
 
 impl Stranger {
