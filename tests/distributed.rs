@@ -13,6 +13,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ side_by_side!(networks:
     a_silent_network_loses_nothing,
     a_refusing_network_loses_nothing_and_a_slow_one_neither,
     bytes_that_nobody_sent_break_a_connection_and_not_the_link,
+    recorded_frames_that_come_again_lose_nothing,
 );
 
 side_by_side!(strangers:
@@ -1115,23 +1117,26 @@ fn ever_new_processes_leave_few_rows() {
 
 const SECRET: &str = "4c0ffee5ecretkeythatstandsnowhere";
 
+/// What passed on a wire, piece by piece as it came.
+type Tape = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// Passes bytes on between a dialling node and its target, and keeps a copy of all of them.
-fn wiretap(target: SocketAddr) -> (SocketAddr, std::sync::Arc<std::sync::Mutex<Vec<u8>>>) {
+fn wiretap(target: SocketAddr) -> (SocketAddr, Tape) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let heard = std::sync::Arc::<std::sync::Mutex<Vec<u8>>>::default();
-    let tape = std::sync::Arc::clone(&heard);
+    let heard = Tape::default();
+    let tape = Arc::clone(&heard);
     thread::spawn(move || {
         for client in listener.incoming() {
             let client = client.unwrap();
             let Ok(server) = TcpStream::connect(target) else { continue };
             let lanes = [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)];
             for (mut from, mut to) in lanes {
-                let tape = std::sync::Arc::clone(&tape);
+                let tape = Arc::clone(&tape);
                 thread::spawn(move || {
                     let mut bytes = [0; 4096];
                     while let Ok(count @ 1..) = from.read(&mut bytes) {
-                        tape.lock().unwrap().extend_from_slice(&bytes[..count]);
+                        tape.lock().unwrap().push(bytes[..count].to_vec());
                         if to.write_all(&bytes[..count]).is_err() {
                             break;
                         }
@@ -1159,7 +1164,7 @@ fn nodes_with_one_key_say_nothing_that_others_could_read() {
         cluster.start_all().into_iter().for_each(|node| assert_eq!(node.end(0), ""));
         let run = cluster.assert_whole();
         let id = run.manifest["run"]["id"].as_str().unwrap();
-        let heard: Vec<u8> = taps.iter().flat_map(|(_, heard)| heard.lock().unwrap().clone()).collect();
+        let heard: Vec<u8> = taps.iter().flat_map(|(_, heard)| heard.lock().unwrap().concat()).collect();
         assert!(heard.len() > 2000);
         for text in [id, "clocklab", "duration", "seed"] {
             assert_eq!(contains(&heard, text), is_readable, "{text}");

@@ -298,7 +298,9 @@ impl Links {
     pub(super) fn attached(&self, place: &Place, address: &str, attached: Attached, how: Happening) {
         let resent = place.peer.borrow().session.to_resend().messages;
         match attached {
-            Attached::New => drop(self.note(how, Some(place), address, "")),
+            Attached::New => {
+                self.note(how, Some(place), address, "");
+            }
             Attached::Resumed => {
                 if self.note(Happening::Back, Some(place), address, "") {
                     self.diary.notice(format!("{} is back", self.name(place)));
