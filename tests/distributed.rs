@@ -741,6 +741,40 @@ fn a_refusing_network_loses_nothing_and_a_slow_one_neither() {
     assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [400; 4]);
 }
 
+/// Somebody on the way keeps what passes, and puts it in again: in either direction, into this connection and later
+/// ones.
+fn recorded_frames_that_come_again_lose_nothing() {
+    for more in ["", " --cluster-key-file key"] {
+        let mut cluster = Cluster::new(2, &format!("--vms 4 --duration 5 --rates 100{more}"));
+        fs::write(cluster.folder.path().join("key"), "0123456789abcdef").unwrap();
+        let taps = [0, 1].map(|node| wiretap(cluster.ports[node].address));
+        let proxies = taps.each_ref().map(|(address, _)| Proxy::to(*address));
+        cluster.list = proxies.iter().map(|proxy| proxy.address().to_string()).collect();
+        let nodes = cluster.start_all_and_run();
+        let lost = || cluster.bridge(0, "lost", Some(1)).len() + cluster.bridge(1, "lost", Some(0)).len();
+        let is_over = || cluster.bridge_ends(0) + cluster.bridge_ends(1) > 0;
+        let mut replays = 0;
+        while replays < 40 && !is_over() {
+            let recorded: Vec<Vec<u8>> =
+                taps.iter().flat_map(|(_, tape)| tape.lock().unwrap().clone()).collect();
+            let before = lost();
+            wait_until("a broken connection, or the end", || {
+                let direction = if replays % 2 == 0 { Direction::There } else { Direction::Back };
+                let piece = &recorded[replays * 37 % recorded.len()];
+                replays += 1;
+                for proxy in &proxies {
+                    proxy.inject(direction, piece);
+                }
+                lost() > before || is_over()
+            });
+        }
+        nodes.into_iter().for_each(|node| drop(node.end(0)));
+        assert!(lost() > 5, "{replays} replays, {} connections", lost());
+        let run = cluster.assert_whole();
+        assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [500; 4]);
+    }
+}
+
 fn bytes_that_nobody_sent_break_a_connection_and_not_the_link() {
     for more in ["", " --cluster-key-file key"] {
         let (cluster, proxies) = behind_proxies(&format!("--vms 4 --duration 3 --rates 100{more}"));

@@ -387,6 +387,7 @@ impl Links {
             peer.away = Away { since: self.now(), reason: "it has left".into(), is_refused: false };
         }
         place.to_write.notify_one();
+        self.muster.borrow_mut().succeeded(place.node);
         self.note(Happening::Left, Some(place), "", "");
         self.diary.warn(format!("{} has left the run", self.name(place)));
         self.advance();

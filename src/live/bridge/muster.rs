@@ -58,7 +58,7 @@ impl Muster {
         self.ready.insert(node, elapsed);
     }
 
-    /// Another process took that one's place, and has not said that it is ready.
+    /// Another process took that one's place, or will, and has not said that it is ready.
     pub(super) fn succeeded(&mut self, node: u32) {
         self.ready.remove(&node);
     }
