@@ -369,33 +369,36 @@ fn latest_heard(cluster: &Cluster, node: usize, sender: u32) -> u64 {
 
 /// As after a power cut: rows that were with the operating system have not come to the disk.
 fn a_node_whose_log_lost_its_end_does_not_go_on() {
-    for all_die in [false, true] {
-        let cluster = Cluster::new(2, "--vms 4 --duration 10 --rates 80 --join-timeout 20s");
+    for (vms, vm, all_die) in [(2, 1, false), (2, 1, true), (4, 2, false)] {
+        let cluster = Cluster::new(2, &format!("--vms {vms} --duration 10 --rates 80 --join-timeout 20s"));
         let mut nodes = cluster.start_all_and_run();
         let log = |vm: u32| {
             let folder = cluster.output(1);
             let name = names(&folder).into_iter().find(|name| name.starts_with(&format!("vm_{vm}_")));
             folder.join(name.unwrap())
         };
-        wait_until("a message that arrived", || latest_heard(&cluster, 0, 2) > 9);
+        wait_until("a message that arrived", || latest_heard(&cluster, 0, vm) > 9);
         nodes.remove(1).kill();
         if all_die {
             nodes.remove(0).kill();
         }
-        let (whole, heard) = (fs::read_to_string(log(2)).unwrap(), latest_heard(&cluster, 0, 2));
+        let (whole, heard) = (fs::read_to_string(log(vm)).unwrap(), latest_heard(&cluster, 0, vm));
         let kept: Vec<&str> = whole.lines().take(usize::try_from(heard - 2).unwrap() + 1).collect();
-        fs::write(log(2), format!("{}\n", kept.join("\n"))).unwrap();
+        fs::write(log(vm), format!("{}\n", kept.join("\n"))).unwrap();
         if all_die {
             nodes.push(cluster.start_with(0, "--resume"));
         }
         let said = cluster.start_with(1, "--resume").end(1);
         let name = format!("node 0 ({})", cluster.list[0]);
         let ends = format!(
-            "of machine 2, and the log of that machine ends with event {}: its last rows are missing",
+            "of machine {vm}, and the log of that machine ends with event {}: its last rows are missing",
             heard - 2
         );
-        assert!(said.contains(&format!("{name} has a message of event ")) && said.contains(&ends), "{said}");
-        let lines = fs::read_to_string(log(2)).unwrap().lines().count() as u64;
+        // Another machine of the same process may have come further than the one whose log is short.
+        let who = if vms == 2 { name } else { String::new() };
+        let has = said.contains(&format!("{who} has a message of event "));
+        assert!(has && said.contains(&ends), "{said}");
+        let lines = fs::read_to_string(log(vm)).unwrap().lines().count() as u64;
         assert_eq!(lines, heard - 2 + 1, "no event has been made");
         let check = || {
             let mut check = Command::new(env!("CARGO_BIN_EXE_clocklab"));
@@ -403,12 +406,12 @@ fn a_node_whose_log_lost_its_end_does_not_go_on() {
         };
         assert_eq!(check(), Some(1), "what is missing is missed");
         // The rows are put back, and it goes on.
-        fs::write(log(2), &whole).unwrap();
+        fs::write(log(vm), &whole).unwrap();
         let again = cluster.start_with(1, "--resume");
         nodes.remove(0).end(0);
         again.end(0);
         let run = cluster.assert_sound();
-        assert!(run.vms[&2].len() > whole.lines().count(), "it has gone on");
+        assert!(run.vms[&vm].len() > whole.lines().count(), "it has gone on");
     }
 }
 
@@ -508,6 +511,8 @@ fn a_process_that_has_a_successor_is_refused() {
     let cluster = Cluster::new(2, "--vms 4 --duration 5 --rates 50");
     let mut nodes = cluster.start_all_and_run();
     let (old, first) = (nodes.remove(1), nodes.remove(0));
+    // What it does after that the copy would not know, and could not go on with.
+    old.signal("STOP");
     let copy = cluster.folder.path().join("copy");
     fs::create_dir(&copy).unwrap();
     for name in names(&cluster.output(1)) {
@@ -519,6 +524,7 @@ fn a_process_that_has_a_successor_is_refused() {
     let list = format!("{},{}", cluster.list[0], port.address);
     let new = cluster.spawn(1, replaced(&command, &cluster.list.join(","), &list));
     cluster.wait_for_bridge(0, "restarted", Some(1));
+    old.signal("CONT");
     wait_until("a refusal", || {
         bridge_rows(&cluster.output(0), 0)
             .iter()
@@ -757,14 +763,18 @@ fn recorded_frames_that_come_again_lose_nothing() {
         while replays < 40 && !is_over() {
             let recorded: Vec<Vec<u8>> =
                 taps.iter().flat_map(|(_, tape)| tape.lock().unwrap().clone()).collect();
-            let before = lost();
+            let (before, mut looks) = (lost(), 0);
             wait_until("a broken connection, or the end", || {
-                let direction = if replays % 2 == 0 { Direction::There } else { Direction::Back };
-                let piece = &recorded[replays * 37 % recorded.len()];
-                replays += 1;
-                for proxy in &proxies {
-                    proxy.inject(direction, piece);
+                // In between the two can greet each other again.
+                if looks % 40 == 0 {
+                    let direction = if replays % 2 == 0 { Direction::There } else { Direction::Back };
+                    let piece = &recorded[replays * 37 % recorded.len()];
+                    for proxy in &proxies {
+                        proxy.inject(direction, piece);
+                    }
+                    replays += 1;
                 }
+                looks += 1;
                 lost() > before || is_over()
             });
         }
