@@ -86,13 +86,13 @@ impl OnTerminal {
 
     #[track_caller]
     fn wait_until(&self, what: &str, mut happened: impl FnMut(&str) -> bool) {
-        for _ in 0..6000 {
+        for _ in 0..12_000 {
             if happened(&self.sent()) {
                 return;
             }
             thread::park_timeout(Duration::from_millis(5));
         }
-        panic!("waited for half a minute: {what}: {}", self.sent());
+        panic!("waited for a minute: {what}: {}", self.sent());
     }
 
     fn press(&mut self, keys: &str) {
@@ -146,7 +146,10 @@ impl OnTerminal {
 impl Drop for OnTerminal {
     fn drop(&mut self) {
         if let Ok(None) = self.script.try_wait() {
-            let _ = Command::new("kill").args(["-s", "KILL", &self.pid()]).status();
+            // It may have failed before there was a process to kill.
+            let pid = fs::read_to_string(self.folder.path().join("pid")).unwrap_or_default();
+            let _ = Command::new("kill").args(["-s", "KILL", pid.trim()]).status();
+            let _ = self.script.kill();
             let _ = self.script.wait();
         }
     }
@@ -210,8 +213,10 @@ fn whoever_stops_the_process_has_the_terminal_meanwhile() {
             _ => terminal.signal("TSTP"),
         }
         let pid = terminal.pid();
-        terminal.wait_until("it to stop", |_| is_stopped(&pid));
-        assert_eq!(terminal.sent().matches(LEAVE).count(), round);
+        // What it wrote before it stopped may still be on its way.
+        terminal.wait_until("it to stop and the terminal to be back", |sent| {
+            is_stopped(&pid) && sent.matches(LEAVE).count() == round
+        });
         terminal.signal("CONT");
         terminal.wait_until("it to go on", |sent| sent.matches(ENTER).count() == round + 1);
     }
