@@ -25,6 +25,8 @@ use crate::time::Nanos;
 
 /// How much plain text is made for the wire at once.
 const PIECE: usize = 128 * 1024;
+/// After so many connections one after the other over which nothing came, the next one waits.
+const MANY_USELESS: u32 = 4;
 /// How long the end of a run waits for a process at whose address nobody listens.
 const REFUSED_TIME: Nanos = SILENCE;
 /// How long it waits for one that is away for any other reason.
@@ -75,7 +77,7 @@ pub(super) fn lose(links: &Rc<Links>, place: &Rc<Place>, number: u64, address: &
 /// Dials a process whenever there is no connection to it, for as long as it is to be spoken to.
 pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
     let jitter = Seed(links.own.incarnation).stream(VmId(place.node), Purpose::Network);
-    let mut dialer = Dialer::new(jitter);
+    let (mut dialer, mut useless) = (Dialer::new(jitter), 0u32);
     loop {
         if !is_to_be_dialled(&links, &place) {
             let freed = place.freed.notified();
@@ -93,8 +95,10 @@ pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
                 dialer.succeeded();
                 let before = place.peer.borrow().session.progress();
                 converse_to_the_end(&links, &place, connection, number, &place.address).await;
-                // What one end refuses it may refuse again and again.
-                if place.peer.borrow().session.progress() == before {
+                // What one end refuses it may refuse again and again; a network that cuts a connection does so by chance.
+                let was_useless = place.peer.borrow().session.progress() == before;
+                useless = if was_useless { useless.saturating_add(1) } else { 0 };
+                if useless >= MANY_USELESS {
                     dialer.failed(links.now());
                 }
             }
