@@ -32,14 +32,16 @@ struct Row<'a> {
     system_time: &'a str,
     lamport: u64,
     vector: &'a str,
-    hlc: &'a str,
-    peers: u32,
+    hlc: Option<u64>,
+    hlc_count: Option<u64>,
+    peers: &'a str,
     message: &'a str,
     sender_lamport: u64,
     queue: u32,
     lost: &'a str,
     duplicated: &'a str,
     payload: &'a str,
+    mark: &'a str,
 }
 
 fn received(event: u64) -> Received {
@@ -56,6 +58,7 @@ fn record<'a>(event: u64, vector: &'a [u64], received: &'a Received) -> Record<'
         clocks: Reading { lamport: event + 7, vector, hybrid },
         queue: 3,
         kind: Kind::Receive(received),
+        mark: "",
     }
 }
 
@@ -68,7 +71,6 @@ struct Texts {
     elapsed: String,
     time: String,
     vector: String,
-    hlc: String,
     message: String,
 }
 
@@ -83,8 +85,7 @@ impl Texts {
                 "{:.6}",
                 start + jiff::SignedDuration::from_nanos(record.elapsed.get().cast_signed())
             ),
-            vector: entries.join(";"),
-            hlc: record.clocks.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default(),
+            vector: if entries.is_empty() { String::new() } else { format!("[{}]", entries.join(",")) },
             message: received.message.to_string(),
         }
     }
@@ -98,14 +99,16 @@ impl Texts {
             system_time: &self.time,
             lamport: record.clocks.lamport,
             vector: &self.vector,
-            hlc: &self.hlc,
-            peers: 0,
+            hlc: record.clocks.hybrid.map(|hybrid| hybrid.l.get()),
+            hlc_count: record.clocks.hybrid.map(|hybrid| hybrid.c),
+            peers: "[0]",
             message: &self.message,
             sender_lamport: record.clocks.lamport - 1,
             queue: record.queue,
             lost: "",
             duplicated: "",
             payload: "",
+            mark: "",
         }
     }
 }

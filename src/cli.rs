@@ -139,9 +139,8 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     if !flags.quiet {
         hints::without_effect(&asked, &settings).for_each(|note| complain(&format_args!("note: {note}")));
     }
-    // A seed that people can copy: it fits a double, and so every spreadsheet and JSON reader.
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
-    let drawn = Seed(rand::random::<u64>() >> 11);
+    let drawn = Seed::to_copy(rand::random());
     let invitation = invitation(&flags)?;
     let request = Request {
         output: output(&flags, invitation.as_ref()),

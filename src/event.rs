@@ -8,7 +8,9 @@ use crate::clock::{Reading, Stamp};
 use crate::id::VmId;
 use crate::time::Nanos;
 
-/// The name of a message, and of the event that sent it: `<sender>-<event number of the send>`.
+/// The name of a message, and of the event that sent it: `vm<sender>-<event number of the send>`.
+///
+/// Without the letters in front, spreadsheets would take it for a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId {
     /// The machine that sent it.
@@ -19,20 +21,22 @@ pub struct MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.sender, self.event)
+        write!(f, "vm{}-{}", self.sender, self.event)
     }
 }
 
 /// Why a text names no event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event is <machine>-<number of its event>, such as 0-17")]
+#[error("an event is vm<machine>-<number of its event>, such as vm0-17")]
 pub struct ParseEventError;
 
+/// Reads `vm0-17`, and `0-17` as well.
 impl FromStr for MessageId {
     type Err = ParseEventError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (sender, event) = text.split_once('-').ok_or(ParseEventError)?;
+        let name = text.strip_prefix("vm").unwrap_or(text);
+        let (sender, event) = name.split_once('-').ok_or(ParseEventError)?;
         let number =
             |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok());
         let sender = number(sender).flatten().and_then(|sender| u32::try_from(sender).ok());
@@ -107,6 +111,8 @@ pub struct Record<'a> {
     pub queue: u32,
     /// What kind of event it is.
     pub kind: Kind<'a>,
+    /// What the workload says of it; empty where it says nothing.
+    pub mark: &'a str,
 }
 
 /// The three kinds of event of Lamport (1978), with what belongs to each.
@@ -232,6 +238,34 @@ impl Sent {
             self.lost.clear();
             self.duplicated.clear();
             self.payload = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_named_by_its_machine_and_its_number() {
+        let event = MessageId { sender: VmId(0), event: 17 };
+        assert_eq!(event.to_string(), "vm0-17");
+        assert_eq!("vm0-17".parse(), Ok(event));
+        assert_eq!("0-17".parse(), Ok(event));
+        for text in [
+            "",
+            "vm",
+            "vm-1",
+            "0-",
+            "vm0-0",
+            "vmvm0-1",
+            "VM0-1",
+            "0-17-1",
+            "vm0 -1",
+            "vm4294967296-1",
+            "vm0-+1",
+        ] {
+            assert_eq!(text.parse::<MessageId>(), Err(ParseEventError), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Only this module knows the names of columns and files.
 
 mod bridge;
+mod cell;
 mod file;
 mod folder;
 mod found;
@@ -11,9 +12,11 @@ mod manifest;
 mod reader;
 mod recover;
 mod row;
+mod schema;
 mod summary;
 
 pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
+pub use cell::json_list;
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find};
@@ -25,6 +28,7 @@ pub use manifest::{
 pub use reader::{Columns, EventKind, ReadError, Row, RowReader};
 pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
+pub use schema::{Schema, UnknownSchemaError};
 pub use summary::{write_runs, write_summary};
 
 use std::fs;

@@ -31,10 +31,16 @@ pub enum Purpose {
 }
 
 impl Seed {
-    /// The seed of the k-th of several runs. Like a drawn seed, it fits a double.
+    /// A seed that people can copy from wherever it stands: spreadsheets keep no more than fifteen digits of a number.
+    #[must_use]
+    pub const fn to_copy(bits: u64) -> Self {
+        Self(bits % 1_000_000_000_000_000)
+    }
+
+    /// The seed of the k-th of several runs, [to be copied](Self::to_copy).
     #[must_use]
     pub fn of_run(self, k: u32) -> Self {
-        Self(scramble(scramble(self.0).wrapping_add(u64::from(k))) >> 11)
+        Self::to_copy(scramble(scramble(self.0).wrapping_add(u64::from(k))))
     }
 
     /// The seed of what a machine draws after so many events where its streams of before are lost.

@@ -87,7 +87,7 @@ impl<W: Workload> Vm<W> {
     /// What there is to log of its latest event.
     pub fn record<'a>(&'a self, Event { elapsed, queue, kind }: Event<'a>) -> Record<'a> {
         let (vm, event, clocks) = (self.id, self.tally.events, self.clocks.reading());
-        Record { vm, event, elapsed, clocks, queue, kind }
+        Record { vm, event, elapsed, clocks, queue, kind, mark: "" }
     }
 
     /// Puts an arrived message, or one that will have arrived at its time, into the inbox; a call goes to

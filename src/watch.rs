@@ -394,7 +394,7 @@ mod tests {
 
     fn record(vm: u32, lamport: u64, queue: u32, kind: Kind<'_>) -> Record<'_> {
         let clocks = Reading { lamport, vector: &[], hybrid: None };
-        Record { vm: VmId(vm), event: 1, elapsed: Nanos::from_secs(1), clocks, queue, kind }
+        Record { vm: VmId(vm), event: 1, elapsed: Nanos::from_secs(1), clocks, queue, kind, mark: "" }
     }
 
     fn sent(to: Range<u32>, lost: &[u32]) -> Sent {

@@ -13,8 +13,8 @@ use common::program::{assert_code, clocklab, empty_folder, wait_until};
 use common::{Run, is_log, names};
 use tempfile::TempDir;
 
-const HEADER: &str = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,peers,message,sender_lamport,queue,lost,\
-                      duplicated,payload";
+const HEADER: &str = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,hlc_count,peers,message,sender_lamport,\
+                      queue,lost,duplicated,payload,mark";
 
 fn output(folder: &TempDir, args: &[&str]) -> Output {
     clocklab(folder, args).output().unwrap()

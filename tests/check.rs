@@ -76,7 +76,7 @@ struct Log {
     rows: Vec<Vec<Vec<String>>>,
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 17] = [
     "vm",
     "event",
     "kind",
@@ -85,6 +85,7 @@ const COLUMNS: [&str; 15] = [
     "lamport",
     "vector",
     "hlc",
+    "hlc_count",
     "peers",
     "message",
     "sender_lamport",
@@ -92,6 +93,7 @@ const COLUMNS: [&str; 15] = [
     "lost",
     "duplicated",
     "payload",
+    "mark",
 ];
 const NAMES: [&str; 3] = ["vm_0_6.csv", "vm_1_5.csv", "vm_2_1.csv"];
 
@@ -104,9 +106,8 @@ impl Log {
         let line = "--virtual-time --rates 6,5,1 --draw 5 --duration 20 --loss 0.1 --duplicate 0.1 --seed 12";
         make(folder.path(), line);
         let rows = NAMES.map(|name| {
-            let text = fs::read_to_string(folder.path().join("output").join(name)).unwrap();
-            let cells = |line: &str| line.split(',').map(str::to_owned).collect();
-            text.lines().skip(1).map(cells).collect::<Vec<Vec<String>>>()
+            let mut log = csv::Reader::from_path(folder.path().join("output").join(name)).unwrap();
+            log.deserialize().map(Result::unwrap).collect::<Vec<Vec<String>>>()
         });
         Self { folder, rows: rows.into() }
     }
@@ -118,7 +119,11 @@ impl Log {
     fn write(&self) {
         for (name, rows) in NAMES.iter().zip(&self.rows) {
             let mut text = COLUMNS.join(",") + "\n";
-            rows.iter().for_each(|row| text += &(row.join(",") + "\n"));
+            let quoted = |cell: &String| {
+                if cell.starts_with('[') && cell.contains(',') { format!("\"{cell}\"") } else { cell.clone() }
+            };
+            rows.iter()
+                .for_each(|row| text += &(row.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n"));
             fs::write(self.path().join(name), text).unwrap();
         }
     }
@@ -288,13 +293,14 @@ fn damages() -> Vec<Damage> {
         },
         "a vector's other entry" => |log| {
             let at = log.first("receive");
-            *log.cell(at, "vector") += "1";
+            let vector = log.cell(at, "vector");
+            vector.insert(vector.len() - 1, '1');
             (Vector, at, "vector")
         },
         "a vector with an entry less" => |log| {
             let at = log.first("internal");
             let vector = log.cell(at, "vector");
-            *vector = vector.rsplit_once(';').unwrap().0.to_owned();
+            *vector = vector.rsplit_once(',').unwrap().0.to_owned() + "]";
             (Vector, at, "vector")
         },
         "no vector" => |log| {
@@ -310,38 +316,45 @@ fn damages() -> Vec<Damage> {
         },
         "a hybrid clock's c" => |log| {
             let at = log.first("receive");
-            *log.cell(at, "hlc") += "7";
-            (Hybrid, at, "hlc")
+            *log.cell(at, "hlc_count") += "7";
+            (Hybrid, at, "hlc_count")
         },
         "no hybrid clock" => |log| {
             let at = log.first("internal");
             log.cell(at, "hlc").clear();
+            log.cell(at, "hlc_count").clear();
             (Hybrid, at, "hlc")
         },
+        "half a hybrid clock" => |log| {
+            let at = log.first("internal");
+            log.cell(at, "hlc_count").clear();
+            (Unreadable, at, "hlc_count")
+        },
         "a send's recipient left out" => |log| {
-            let at = log.find(|log, at| log.is(at, "send") && log.cell(at, "peers").contains(';')
+            let at = log.find(|log, at| log.is(at, "send") && log.cell(at, "peers").contains(',')
                 && log.cell(at, "lost").is_empty() && log.cell(at, "duplicated").is_empty()
                 && was_received(log, at, 1));
             let name = log.cell(at, "message").clone();
             let peers = log.cell(at, "peers").clone();
-            let (first, second) = peers.split_once(';').unwrap();
-            let (kept, left) = if second == "1" { (first, 1) } else { (second, 1) };
-            *log.cell(at, "peers") = kept.to_owned();
+            let (first, second) = peers.split_once(',').unwrap();
+            let (kept, left) = if second == "1]" { (format!("{first}]"), 1) } else { (format!("[{second}"), 1) };
+            *log.cell(at, "peers") = kept;
             (NotHere, receive_of(log, left, &name), "message")
         },
         "a send to itself" => |log| {
             let at = log.first("send");
-            *log.cell(at, "peers") = at.0.to_string();
+            *log.cell(at, "peers") = format!("[{}]", at.0);
             (Form, at, "peers")
         },
         "a send to a machine that is not there" => |log| {
             let at = log.first("send");
-            *log.cell(at, "peers") += ";3";
+            let peers = log.cell(at, "peers");
+            *peers = peers.replace(']', ",3]");
             (Form, at, "peers")
         },
         "a receive from another sender" => |log| {
             let at = log.first("receive");
-            let peer = if log.cell(at, "peers") == "1" { "2" } else { "1" };
+            let peer = if log.cell(at, "peers") == "[1]" { "[2]" } else { "[1]" };
             *log.cell(at, "peers") = peer.into();
             (Form, at, "peers")
         },
@@ -359,33 +372,33 @@ fn damages() -> Vec<Damage> {
             let at = log.first("receive");
             let internal = log.find(|log, other| other.0 == 1 && log.is(other, "internal"));
             let event = log.cell(internal, "event").clone();
-            *log.cell(at, "message") = format!("1-{event}");
-            *log.cell(at, "peers") = "1".into();
+            *log.cell(at, "message") = format!("vm1-{event}");
+            *log.cell(at, "peers") = "[1]".into();
             (NotSent, at, "message")
         },
         "a message of an event that is not there" => |log| {
             let at = log.first("receive");
-            *log.cell(at, "message") = "1-99999".into();
-            *log.cell(at, "peers") = "1".into();
+            *log.cell(at, "message") = "vm1-99999".into();
+            *log.cell(at, "peers") = "[1]".into();
             (NotSent, at, "message")
         },
         "a message of a machine that is not there" => |log| {
             let at = log.first("receive");
-            *log.cell(at, "message") = "7-1".into();
-            *log.cell(at, "peers") = "7".into();
+            *log.cell(at, "message") = "vm7-1".into();
+            *log.cell(at, "peers") = "[7]".into();
             (NotSent, at, "message")
         },
         "a message to another machine" => |log| {
-            let at = log.find(|log, at| at.0 == 0 && log.is(at, "receive") && log.cell(at, "peers") == "1");
+            let at = log.find(|log, at| at.0 == 0 && log.is(at, "receive") && log.cell(at, "peers") == "[1]");
             let other = log.find(|log, other| other.0 == 1 && other.1 < at.1 / 2
-                && log.is(other, "send") && log.cell(other, "peers") == "2");
+                && log.is(other, "send") && log.cell(other, "peers") == "[2]");
             let name = log.cell(other, "message").clone();
             *log.cell(at, "message") = name;
             (NotHere, at, "message")
         },
         "a message that was lost" => |log| {
             let (at, send) = a_receive_and_its_send(log);
-            *log.cell(send, "lost") = at.0.to_string();
+            *log.cell(send, "lost") = format!("[{}]", at.0);
             (FaultKind::Lost, at, "message")
         },
         "a message received twice" => |log| {
@@ -403,9 +416,9 @@ fn damages() -> Vec<Damage> {
             let send = log.find(|log, at| {
                 let to = log.cell(at, "duplicated").clone();
                 let name = log.cell(at, "message").clone();
-                !to.is_empty() && !to.contains(';') && receives_of(log, to.parse().unwrap(), &name).len() == 2
+                !to.is_empty() && !to.contains(',') && receives_of(log, number(&to), &name).len() == 2
             });
-            let (to, name) = (log.cell(send, "duplicated").parse().unwrap(), log.cell(send, "message").clone());
+            let (to, name) = (number(log.cell(send, "duplicated")), log.cell(send, "message").clone());
             log.cell(send, "duplicated").clear();
             (TooOften, receives_of(log, to, &name)[1], "message")
         },
@@ -460,8 +473,8 @@ fn damages() -> Vec<Damage> {
             (Queue, at, "queue")
         },
         "a loss for a machine that is no recipient" => |log| {
-            let at = log.find(|log, at| log.is(at, "send") && log.cell(at, "peers") == "1");
-            *log.cell(at, "lost") = "2".into();
+            let at = log.find(|log, at| log.is(at, "send") && log.cell(at, "peers") == "[1]");
+            *log.cell(at, "lost") = "[2]".into();
             (Form, at, "lost")
         },
         "lost and delivered twice" => |log| {
@@ -472,7 +485,7 @@ fn damages() -> Vec<Damage> {
         },
         "a loss at a receive" => |log| {
             let at = log.first("receive");
-            *log.cell(at, "lost") = "1".into();
+            *log.cell(at, "lost") = "[1]".into();
             (Form, at, "lost")
         },
         "two received messages that changed places" => |log| {
@@ -486,16 +499,16 @@ fn damages() -> Vec<Damage> {
         "receives that wait for each other" => |log| {
             let (a, b) = (log.find(|log, at| at.0 == 0 && at.1 > 50 && log.is(at, "receive")),
                 log.find(|log, at| at.0 == 1 && at.1 > 50 && log.is(at, "receive")));
-            let (later_a, later_b) = (send_after(log, a, "1"), send_after(log, b, "0"));
-            *log.cell(a, "message") = format!("1-{}", later_b.1 + 1);
-            *log.cell(a, "peers") = "1".into();
-            *log.cell(b, "message") = format!("0-{}", later_a.1 + 1);
-            *log.cell(b, "peers") = "0".into();
+            let (later_a, later_b) = (send_after(log, a, "[1]"), send_after(log, b, "[0]"));
+            *log.cell(a, "message") = format!("vm1-{}", later_b.1 + 1);
+            *log.cell(a, "peers") = "[1]".into();
+            *log.cell(b, "message") = format!("vm0-{}", later_a.1 + 1);
+            *log.cell(b, "peers") = "[0]".into();
             (Circle, a, "message")
         },
         "a receive from the future" => |log| {
-            let at = log.find(|log, at| at.0 == 2 && log.is(at, "receive") && log.cell(at, "peers") == "0");
-            let later = log.find(|log, other| other.0 == 0 && other.1 > 100 && log.is(other, "send") && log.cell(other, "peers") == "2");
+            let at = log.find(|log, at| at.0 == 2 && log.is(at, "receive") && log.cell(at, "peers") == "[0]");
+            let later = log.find(|log, other| other.0 == 0 && other.1 > 100 && log.is(other, "send") && log.cell(other, "peers") == "[2]");
             let name = log.cell(later, "message").clone();
             *log.cell(at, "message") = name;
             (Early, at, "elapsed_s")
@@ -519,6 +532,11 @@ fn damages() -> Vec<Damage> {
     .into()
 }
 
+/// The machine of a list of one.
+fn number(list: &str) -> usize {
+    list.trim_matches(['[', ']']).parse().unwrap()
+}
+
 fn receives_of(log: &mut Log, vm: usize, name: &str) -> Vec<At> {
     let rows: Vec<At> = (0..log.rows[vm].len()).map(|row| (vm, row)).collect();
     rows.into_iter().filter(|at| log.is(*at, "receive") && log.cell(*at, "message") == name).collect()
@@ -535,7 +553,7 @@ fn was_received(log: &mut Log, send: At, by: usize) -> bool {
 
 fn send_of(log: &mut Log, receive: At) -> At {
     let name = log.cell(receive, "message").clone();
-    let (vm, event) = name.split_once('-').unwrap();
+    let (vm, event) = name.strip_prefix("vm").unwrap().split_once('-').unwrap();
     (vm.parse().unwrap(), event.parse::<usize>().unwrap() - 1)
 }
 
@@ -547,7 +565,7 @@ fn is_plain(log: &mut Log, receive: At) -> bool {
     let send = send_of(log, receive);
     log.cell(send, "lost").is_empty()
         && log.cell(send, "duplicated").is_empty()
-        && !log.cell(send, "peers").contains(';')
+        && !log.cell(send, "peers").contains(',')
 }
 
 fn a_receive_and_its_send(log: &mut Log) -> (At, At) {

@@ -67,7 +67,7 @@ fn objects_have_all_columns_typed() {
             )];
             let numbers = |text: &str| Value::from(list(text));
             let maybe = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
-            assert_eq!(object.as_object().unwrap().len(), 15);
+            assert_eq!(object.as_object().unwrap().len(), 17);
             assert_eq!(object["kind"], row.kind);
             assert!(object["elapsed_s"].is_f64());
             assert!(line.contains(&format!("\"elapsed_s\":{},", row.elapsed_s)));
@@ -77,11 +77,7 @@ fn objects_have_all_columns_typed() {
                 object["vector"],
                 if row.vector.is_empty() { Value::Null } else { numbers(&row.vector) }
             );
-            let (l, c) = row.hlc.split_once('.').unwrap();
-            assert_eq!(
-                object["hlc"]["l"].to_string() + "." + &object["hlc"]["c"].to_string(),
-                format!("{l}.{c}")
-            );
+            assert_eq!((object["hlc"].as_u64(), object["hlc_count"].as_u64()), (row.hlc, row.hlc_count));
             assert_eq!(object["peers"], numbers(&row.peers));
             assert_eq!(object["message"], maybe(&row.message));
             assert_eq!(object["sender_lamport"], row.sender_lamport.map_or(Value::Null, Value::from));
@@ -89,6 +85,7 @@ fn objects_have_all_columns_typed() {
             assert_eq!(object["lost"], numbers(&row.lost));
             assert_eq!(object["duplicated"], numbers(&row.duplicated));
             assert_eq!(object["payload"], maybe(&row.payload));
+            assert_eq!(object["mark"], maybe(&row.mark));
         }
     }
 }
@@ -207,7 +204,7 @@ fn no_text_leaves_its_place() {
     assert_eq!(read_as_shiviz(&export_text(&folder, "log.csv --format shiviz")).len(), 2);
     let table = export_text(&folder, "log.csv --format csv");
     let mut rows = csv::Reader::from_reader(table.as_bytes());
-    let payloads = rows.records().map(|row| row.unwrap()[14].to_owned());
+    let payloads = rows.records().map(|row| row.unwrap()[15].to_owned());
     let payload = "a \"b\"\n0,9 {c}\r\u{2028}\u{85}\\";
     assert_eq!(payloads.collect::<Vec<_>>(), [payload, payload]);
     let objects = export_text(&folder, "log.csv --format jsonl");

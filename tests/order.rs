@@ -40,7 +40,7 @@ fn pasts(run: &Run) -> BTreeMap<(u32, u64), BTreeSet<(u32, u64)>> {
             causes.push((row.vm, row.event - 1));
         }
         if row.kind == "receive" {
-            let (vm, event) = row.message.split_once('-').unwrap();
+            let (vm, event) = row.message.strip_prefix("vm").unwrap().split_once('-').unwrap();
             causes.push((vm.parse().unwrap(), event.parse().unwrap()));
         }
     }
@@ -117,52 +117,52 @@ fn the_answer_comes_with_its_evidence() {
         (asked.status.code().unwrap(), text(asked.stdout), text(asked.stderr))
     };
     assert_eq!(
-        ask("story.csv 0-1 2-2").1,
-        "before: 0-1 happened before 2-2\n  a shortest chain has 2 messages:\n  0-1\n  0-1 was received by 1-1\n  \
-         1-2 was received by 2-2\n  2-2\n\n0-1 (story.csv:2):\n  0,1,send,1,1,1,0-1\n\n2-2 (story.csv:8):\n  2,2,receive,5,4,1,1-2\n"
+        ask("story.csv vm0-1 vm2-2").1,
+        "before: vm0-1 happened before vm2-2\n  a shortest chain has 2 messages:\n  vm0-1\n  vm0-1 was received by vm1-1\n  \
+         vm1-2 was received by vm2-2\n  vm2-2\n\nvm0-1 (story.csv:2):\n  0,1,send,1,1,1,0-1\n\nvm2-2 (story.csv:8):\n  2,2,receive,5,4,1,1-2\n"
     );
-    assert!(
-        ask("story.csv 2-3 0-1").1.starts_with(
-            "after: 2-3 happened after 0-1\n  a shortest chain has 1 message:\n  0-1\n  0-2 was"
-        )
-    );
-    assert!(ask("story.csv 0-2 1-2").1.starts_with(
-        "concurrent: no chain of messages leads from 0-2 to 1-2 or back\n  0-2 has heard of no event of machine 1\n  \
-         the last event of machine 0 that 1-2 has heard of is 0-1, before 0-2\n"
+    assert!(ask("story.csv vm2-3 vm0-1").1.starts_with(
+        "after: vm2-3 happened after vm0-1\n  a shortest chain has 1 message:\n  vm0-1\n  vm0-2 was"
+    ));
+    assert!(ask("story.csv vm0-2 vm1-2").1.starts_with(
+        "concurrent: no chain of messages leads from vm0-2 to vm1-2 or back\n  vm0-2 has heard of no event of machine 1\n  \
+         the last event of machine 0 that vm1-2 has heard of is vm0-1, before vm0-2\n"
     ));
     assert!(
-        ask("story.csv 2-1 2-3").1.starts_with("before: 2-1 happened before 2-3\n  both are of machine 2,")
+        ask("story.csv vm2-1 vm2-3")
+            .1
+            .starts_with("before: vm2-1 happened before vm2-3\n  both are of machine 2,")
     );
-    assert!(ask("story.csv 2-1 2-1").1.starts_with("same: "));
-    let (_, rows, count) = ask("story.csv --past 1-2");
+    assert!(ask("story.csv vm2-1 vm2-1").1.starts_with("same: "));
+    let (_, rows, count) = ask("story.csv --past vm1-2");
     assert_eq!(
         rows,
         "vm,event,kind,elapsed_s,lamport,peers,message\n0,1,send,1,1,1,0-1\n1,1,receive,3,2,0,0-1\n1,2,send,4,3,2,1-2\n"
     );
-    assert_eq!(count, "3 events in the past of 1-2, itself among them\n");
-    let (_, rows, count) = ask("story.csv --future 0-2");
+    assert_eq!(count, "3 events in the past of vm1-2, itself among them\n");
+    let (_, rows, count) = ask("story.csv --future vm0-2");
     assert_eq!(
         (rows.lines().count(), count.as_str()),
-        (4, "3 events in the future of 0-2, itself among them\n")
+        (4, "3 events in the future of vm0-2, itself among them\n")
     );
-    assert!(ask("story.csv --cut 0-1,1-2,2-2").1.starts_with("consistent: "));
+    assert!(ask("story.csv --cut vm0-1,vm1-2,vm2-2").1.starts_with("consistent: "));
     assert_eq!(
-        ask("story.csv --cut 0-1,1-2,2-3").1,
-        "inconsistent: message 0-2 is received in the cut, by 2-3, and sent after it\n"
+        ask("story.csv --cut vm0-1,vm1-2,vm2-3").1,
+        "inconsistent: message vm0-2 is received in the cut, by vm2-3, and sent after it\n"
     );
-    assert!(ask("story.csv --cut 1-1").1.starts_with("inconsistent: message 0-1 "));
+    assert!(ask("story.csv --cut vm1-1").1.starts_with("inconsistent: message vm0-1 "));
     for (line, part) in [
-        ("story.csv 0-1 0-9", "there is no event 0-9 in the logs: machine 0 has events up to 3"),
-        ("story.csv 7-1 0-1", "machine 7 has none"),
+        ("story.csv vm0-1 vm0-9", "there is no event vm0-9 in the logs: machine 0 has events up to 3"),
+        ("story.csv vm7-1 vm0-1", "machine 7 has none"),
         (
-            "story.csv 0-1",
-            "invalid value 'story.csv' for an event: an event is <machine>-<number of its event>, such as 0-17",
+            "story.csv vm0-1",
+            "invalid value 'story.csv' for an event: an event is vm<machine>-<number of its event>, such as vm0-17",
         ),
-        ("0-1", "two events are asked for"),
-        ("story.csv 0-1 0-0", "invalid value '0-0'"),
-        ("story.csv --past x", "such as 0-17"),
-        ("story.csv --past 0-1 --future 0-1", "cannot be used with"),
-        ("none 0-1 0-2", "cannot read none: "),
+        ("vm0-1", "two events are asked for"),
+        ("story.csv vm0-1 vm0-0", "invalid value 'vm0-0'"),
+        ("story.csv --past x", "such as vm0-17"),
+        ("story.csv --past vm0-1 --future vm0-1", "cannot be used with"),
+        ("none vm0-1 vm0-2", "cannot read none: "),
     ] {
         let (code, _, error) = ask(line);
         assert!(code == 2 && error.contains(part), "{line}: {code} {error}");
@@ -181,10 +181,10 @@ fn logs_whose_vectors_contradict_their_messages_are_not_believed() {
         .map(|line| if line.matches(',').count() == 6 { format!("{line},\n") } else { format!("{line}\n") })
         .collect();
     fs::write(folder.path().join("story.csv"), text).unwrap();
-    let asked = clocklab(folder.path(), "order story.csv 0-3 2-1");
+    let asked = clocklab(folder.path(), "order story.csv vm0-3 vm2-1");
     assert_eq!(asked.status.code(), Some(2));
     assert!(
-        String::from_utf8_lossy(&asked.stderr).contains("by their vectors 0-3 happened before 2-1"),
+        String::from_utf8_lossy(&asked.stderr).contains("by their vectors vm0-3 happened before vm2-1"),
         "{asked:?}"
     );
 }

@@ -72,7 +72,7 @@ fn reason(message: MessageId, receiver: VmId, found: Option<&Found>) -> (FaultKi
     if !row.peers.contains(&receiver) {
         let peers: Vec<String> = row.peers.iter().map(VmId::to_string).collect();
         let expected =
-            format!("a message to machine {receiver}; it was sent to {} ({place})", peers.join(";"));
+            format!("a message to machine {receiver}; it was sent to {} ({place})", peers.join(","));
         return (FaultKind::NotHere, expected);
     }
     if row.lost.contains(&receiver) {

@@ -2,7 +2,7 @@
 
 use crate::event::MessageId;
 use crate::id::VmId;
-use crate::log::{Column, EventKind, Row};
+use crate::log::{Column, EventKind, Row, json_list as list};
 
 /// A cell that does not belong to an event of that kind: what stands there, and what should.
 pub(super) type WrongCell = (Column, String, String);
@@ -16,12 +16,6 @@ pub(super) fn wrong_cells(row: &Row, has_stamps: bool, vms: Option<u32>) -> Vec<
         EventKind::Receive => receive(row, has_stamps, &mut wrong),
     }
     wrong
-}
-
-/// A list of machines as the log writes it.
-pub(super) fn list(vms: &[VmId]) -> String {
-    let texts: Vec<String> = vms.iter().map(VmId::to_string).collect();
-    texts.join(";")
 }
 
 fn internal(row: &Row, wrong: &mut Vec<WrongCell>) {

@@ -46,7 +46,7 @@ Then open output/*.csv in a spreadsheet: a row an event, and summary.csv with a 
 
   clocklab check                                 is the log right?
   clocklab stats                                 jumps, drift, queues, and what theory expects
-  clocklab order 0-17 2-9                        did event 17 of machine 0 happen before event 9 of machine 2?";
+  clocklab order vm0-17 vm2-9                    did event 17 of machine 0 happen before event 9 of machine 2?";
 
 /// A laboratory for logical clocks: virtual machines tick at different rates, exchange messages, keep Lamport,
 /// vector and hybrid clocks, and log every event to CSV.

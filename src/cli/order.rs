@@ -15,12 +15,12 @@ use crate::history::Received;
 use crate::order::{Events, WriteRowsError, event_of_trace};
 
 const ORDERED: &str = "\
-Events are named <machine>-<number of its event>, such as 0-17; in the logs of other programs <host>-<number>.
+Events are named vm<machine>-<number of its event>, such as vm0-17; in the logs of other programs <host>-<number>.
 
-  clocklab order 0-17 2-9              the run in output/
-  clocklab order node0 node1 0-17 2-9  the nodes of a distributed run
-  clocklab order --past 2-9            all that 2-9 can depend on, as CSV; how many it is goes to stderr
-  clocklab order --cut 0-17,1-20,2-9   is this a state that the run may have been in?
+  clocklab order vm0-17 vm2-9              the run in output/
+  clocklab order node0 node1 vm0-17 vm2-9  the nodes of a distributed run
+  clocklab order --past vm2-9              all that vm2-9 can depend on, as CSV; how many it is goes to stderr
+  clocklab order --cut vm0-17,vm1-20,vm2-9 is this a state that the run may have been in?
   clocklab order --from shiviz chord.log alice-3 bob-7
 
 The first word of the answer is before, after or concurrent (or same); of a cut consistent or inconsistent.
@@ -144,7 +144,7 @@ impl OrderFlags {
         self.refuse_more_events(count)?;
         let (folders, words) = self.words.split_at(self.words.len().saturating_sub(count));
         if words.len() < count {
-            return Err(usage("two events are asked for, such as: clocklab order 0-17 2-9"));
+            return Err(usage("two events are asked for, such as: clocklab order vm0-17 vm2-9"));
         }
         let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
         let folders = if folders.is_empty() { vec![PathBuf::from(OUTPUT)] } else { folders };
@@ -190,7 +190,7 @@ impl OrderFlags {
         }
         match words {
             [first, second] => Ok(Question::Order(event(first, "an event")?, event(second, "an event")?)),
-            _ => Err(usage("two events are asked for, such as: clocklab order 0-17 2-9")),
+            _ => Err(usage("two events are asked for, such as: clocklab order vm0-17 vm2-9")),
         }
     }
 }
@@ -218,7 +218,7 @@ fn events(list: &str, named: Named<'_>) -> Result<Vec<MessageId>, Fatal> {
     }
     if events.is_empty() {
         return Err(usage(
-            "invalid value '' for --cut: it has the last event of each machine, such as 0-17,1-20",
+            "invalid value '' for --cut: it has the last event of each machine, such as vm0-17,vm1-20",
         ));
     }
     Ok(events)

@@ -25,8 +25,8 @@ page that is there already is replaced. A run of up to 25,000 events has made it
   clocklab report --svg                  the plots and the beginning of the diagram as SVG files too
   clocklab report --notebook             a lab notebook for the exercise too, with the plots in it
 
-In the page's address, #event=0-17 chooses an event, #order=0-17,2-9 asks for the order of two, and
-#run=2&event=0-17 does so in the second run of a series.";
+In the page's address, #event=vm0-17 chooses an event, #order=vm0-17,vm2-9 asks for the order of two, and
+#run=2&event=vm0-17 does so in the second run of a series.";
 
 /// The flags of `report`.
 #[derive(Debug, Args)]

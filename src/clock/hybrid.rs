@@ -30,7 +30,7 @@ impl Hybrid {
     }
 }
 
-/// A hybrid clock's value, ordered by `l` and then `c`. It is written `l.c`.
+/// A hybrid clock's value, ordered by `l` and then `c`. It is written `(l, c)`, as in the paper.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HybridStamp {
     /// The largest physical clock heard of, in nanoseconds since the run's start.
@@ -54,7 +54,7 @@ impl HybridStamp {
 
 impl fmt::Display for HybridStamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.l.get(), self.c)
+        write!(f, "({}, {})", self.l.get(), self.c)
     }
 }
 

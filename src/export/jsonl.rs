@@ -6,7 +6,7 @@
 use itoa::Buffer;
 use jiff::Timestamp;
 
-use super::text::{json_text, number, seconds};
+use super::text::{event_name, json_text, number, seconds};
 use super::{Cause, Event, Form};
 use crate::id::VmId;
 use crate::log::{Column, EventKind, RowFormat};
@@ -52,13 +52,9 @@ impl Form for Jsonl {
             list(vector, out, |entry| *entry);
         });
         next(Column::Hlc, out);
-        maybe(row.hybrid, out, |hybrid, out| {
-            out.extend_from_slice(b"{\"l\":");
-            number(hybrid.l.get(), out);
-            out.extend_from_slice(b",\"c\":");
-            number(hybrid.c, out);
-            out.push(b'}');
-        });
+        maybe(row.hybrid, out, |hybrid, out| number(hybrid.l.get(), out));
+        next(Column::HlcCount, out);
+        maybe(row.hybrid, out, |hybrid, out| number(hybrid.c, out));
         message_columns(event, out);
         out.extend_from_slice(b"}\n");
     }
@@ -77,9 +73,7 @@ fn message_columns(event: &Event<'_>, out: &mut Vec<u8>) {
     next(Column::Message, out);
     maybe(row.message, out, |message, out| {
         out.push(b'"');
-        number(u64::from(message.sender.0), out);
-        out.push(b'-');
-        number(message.event, out);
+        event_name(message, out);
         out.push(b'"');
     });
     next(Column::SenderLamport, out);
@@ -93,6 +87,8 @@ fn message_columns(event: &Event<'_>, out: &mut Vec<u8>) {
     let payload =
         (row.kind != EventKind::Internal && !row.payload.is_empty()).then_some(row.payload.as_str());
     maybe(payload, out, text);
+    next(Column::Mark, out);
+    maybe(Some(row.mark.as_str()).filter(|mark| !mark.is_empty()), out, text);
 }
 
 fn text(text: &str, out: &mut Vec<u8>) {

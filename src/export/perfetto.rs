@@ -233,6 +233,8 @@ fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
     number(Column::Lamport, Some(row.lamport));
     number(Column::SenderLamport, row.sender_lamport);
     number(Column::Queue, row.queue.map(u64::from));
+    number(Column::Hlc, row.hybrid.map(|hybrid| hybrid.l.get()));
+    number(Column::HlcCount, row.hybrid.map(|hybrid| hybrid.c));
     let mut words = |column: Column, value: &str| {
         if !value.is_empty() {
             event.message(event::ANNOTATION, |annotation| {
@@ -242,9 +244,6 @@ fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
         }
     };
     words(Column::Vector, joined(text, &row.vector));
-    if let Some(hybrid) = row.hybrid {
-        words(Column::Hlc, write_over(text, format_args!("{}.{}", hybrid.l.get(), hybrid.c)));
-    }
     words(Column::Peers, joined(text, &row.peers));
     if let Some(message) = row.message {
         words(Column::Message, write_over(text, format_args!("{message}")));
@@ -252,6 +251,7 @@ fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
     words(Column::Lost, joined(text, &row.lost));
     words(Column::Duplicated, joined(text, &row.duplicated));
     words(Column::Payload, &row.payload);
+    words(Column::Mark, &row.mark);
 }
 
 /// A list as a log has it.
@@ -259,9 +259,12 @@ fn joined<'a, T: std::fmt::Display>(text: &'a mut String, items: &[T]) -> &'a st
     use std::fmt::Write;
     text.clear();
     for (index, item) in items.iter().enumerate() {
-        let separator = if index > 0 { ";" } else { "" };
+        let separator = if index > 0 { "," } else { "[" };
         // Writing to a text does not fail.
         let _ = write!(text, "{separator}{item}");
+    }
+    if !items.is_empty() {
+        text.push(']');
     }
     text
 }

@@ -12,6 +12,7 @@ pub(super) fn number(number: u64, out: &mut Vec<u8>) {
 
 /// An event's name, which is that of its message where it is a send.
 pub(super) fn event_name(event: MessageId, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"vm");
     number(u64::from(event.sender.0), out);
     out.push(b'-');
     number(event.event, out);

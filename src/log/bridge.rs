@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use memchr::{memchr_iter, memrchr};
 use serde::{Deserialize, Serialize};
 
+use super::cell::guarded;
 use super::reader::{Cells, Chunks, Line, seconds};
 use super::{FileEntry, LogError, LogFile};
 use crate::input;
@@ -193,8 +194,8 @@ impl BridgeLog {
             format!("{:.6}", row.time),
             row.what.to_string(),
             number(row.peer.map(u64::from)),
-            row.address.to_owned(),
-            row.reason.to_owned(),
+            guarded(row.address).into_owned(),
+            guarded(row.reason).into_owned(),
             traffic(|traffic| traffic.messages_sent),
             traffic(|traffic| traffic.frames_sent),
             traffic(|traffic| traffic.bytes_sent),

@@ -231,7 +231,15 @@ mod tests {
 
     fn internal(event: u64) -> Record<'static> {
         let clocks = Reading { lamport: event, vector: &[], hybrid: None };
-        Record { vm: VmId(0), event, elapsed: Nanos::new(event), clocks, queue: 0, kind: Kind::Internal }
+        Record {
+            vm: VmId(0),
+            event,
+            elapsed: Nanos::new(event),
+            clocks,
+            queue: 0,
+            kind: Kind::Internal,
+            mark: "",
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use self::text::Part;
-use super::{FileEntry, MANIFEST, Traffic};
+use super::{FileEntry, MANIFEST, Schema, Traffic};
 use crate::id::VmId;
 use crate::scenario::{Scenario, Settings};
 use crate::time::Rate;
@@ -68,6 +68,8 @@ pub struct RunSection {
     pub id: String,
     /// The version of clocklab.
     pub version: &'static str,
+    /// The schema of its CSV files.
+    pub schema: Schema,
     /// How time passed: `live`.
     pub time: &'static str,
     /// When it started, RFC 3339 in UTC. Before it starts, when it was prepared.
@@ -193,6 +195,18 @@ pub enum ManifestError {
         /// The file.
         path: PathBuf,
     },
+    /// Its logs are of a schema that is not written any more.
+    #[error(
+        "{}: an earlier clocklab began this run, and its logs are of the {schema} schema: go on with that version, for \
+         this one writes another and does not mix them; nothing was changed",
+        path.display()
+    )]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// The logs' schema.
+        schema: Schema,
+    },
     /// It is no TOML, or a setting in it is wrong.
     #[error("{}: {}", path.display(), shortened(source))]
     Content {
@@ -245,6 +259,8 @@ pub struct SavedManifest {
     pub status: Status,
     /// Every setting.
     pub settings: Settings,
+    /// The schema of its CSV files.
+    pub schema: Schema,
     /// When it started.
     pub started: Option<Timestamp>,
     /// The files that it left.
@@ -261,10 +277,18 @@ struct Own {
     files: Vec<FileEntry>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(default)]
 struct OwnRun {
     started: String,
+    schema: Schema,
+}
+
+impl Default for OwnRun {
+    /// Before there was a second schema, manifests named none.
+    fn default() -> Self {
+        Self { started: String::new(), schema: Schema::First }
+    }
 }
 
 /// Reads a run's manifest.
@@ -276,7 +300,7 @@ pub fn read_manifest(path: &Path) -> Result<SavedManifest, ManifestError> {
     let (settings, own) = tables(path, &read_text(path)?)?;
     let settings = settings.try_into().map_err(|source| wrong(path, source))?;
     let Own { status, run, files } = own.try_into().map_err(|source| wrong(path, source))?;
-    Ok(SavedManifest { status, settings, started: run.started.parse().ok(), files })
+    Ok(SavedManifest { status, settings, schema: run.schema, started: run.started.parse().ok(), files })
 }
 
 /// A scenario file's settings, and where it is a manifest, what it has beside them.
@@ -318,6 +342,10 @@ pub fn read_unfinished(folder: &Path) -> Result<Unfinished, ManifestError> {
     let settings = read_settings(&path)?;
     let text = read_text(&path)?;
     let table: toml::Table = text.parse().unwrap_or_default();
+    let SavedManifest { schema, .. } = read_manifest(&path)?;
+    if schema != Schema::Second {
+        return Err(ManifestError::Schema { path, schema });
+    }
     let is_complete = table.get("status").and_then(toml::Value::as_str) == Some("complete");
     let number = |key| u32::try_from(table.get("run")?.get(key)?.as_integer()?).ok();
     let place = number("node").zip(number("nodes"));

@@ -25,6 +25,7 @@ pub(super) use self::chunks::{Chunks, Line};
 pub use self::row::{EventKind, Row};
 use self::time_of_day::TimeOfDay;
 pub(super) use self::values::seconds;
+use super::Schema;
 use super::file::{FileEntry, entry};
 use super::row::{COLUMNS, Column};
 use crate::input;
@@ -113,7 +114,7 @@ const NEEDED: [Column; 7] = [
 
 /// Which columns a log has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Columns(u16);
+pub struct Columns(u32);
 
 impl Columns {
     /// Whether it has this one.
@@ -132,6 +133,8 @@ pub struct RowReader<R> {
     columns: usize,
     /// Whether the columns are ours, in our order.
     has_our_order: bool,
+    /// The form of its cells, where the two schemas differ.
+    schema: Schema,
     cells: Cells,
     row: Row,
     /// Where the text of the row is.
@@ -181,6 +184,7 @@ impl<R: Read> RowReader<R> {
             places: [None; COLUMNS.len()],
             columns: 0,
             has_our_order: false,
+            schema: Schema::First,
             cells: Cells::default(),
             row: Row::default(),
             latest: 0..0,
@@ -256,6 +260,16 @@ impl<R: Read> RowReader<R> {
         self.source.torn
     }
 
+    /// The schema of the log, by its columns.
+    pub const fn schema(&self) -> Schema {
+        self.schema
+    }
+
+    /// Whether rows as they are written now fit below its header, or it has none yet.
+    pub(super) const fn can_go_on(&self) -> bool {
+        self.has_our_order || self.columns == 0
+    }
+
     /// The columns that the log has.
     pub fn columns(&self) -> Columns {
         let has = |bit: usize| self.places[bit].is_some();
@@ -277,6 +291,9 @@ impl<R: Read> RowReader<R> {
         }
         self.columns = names.len();
         self.has_our_order = names.iter().eq(COLUMNS.map(str::as_bytes).iter());
+        if [Column::HlcCount, Column::Mark].into_iter().any(|column| self.columns().has(column)) {
+            self.schema = Schema::Second;
+        }
         match NEEDED.into_iter().find(|column| !self.columns().has(*column)) {
             None => Ok(()),
             Some(column) => {
@@ -312,7 +329,8 @@ impl<R: Read> RowReader<R> {
         let line = &self.source.buffer[range];
         let unreadable = |source| ReadError::Read { path: self.path.clone(), source };
         self.cells.split(line).map_err(unreadable)?;
-        let parser = Parser { cells: &self.cells, places: &self.places, text: self.cells.text(line) };
+        let (schema, text) = (self.schema, self.cells.text(line));
+        let parser = Parser { cells: &self.cells, places: &self.places, schema, text };
         if self.cells.count() != self.columns {
             let (found, expected) = (self.cells.count(), self.columns);
             return Err(ReadError::Columns { path: self.path.clone(), line: self.row.line, found, expected });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::{EventKind, ReadError, Row, RowReader};
 use super::row::Column;
-use super::{FileEntry, LogError, LogFile, RowFormat, torn_name};
+use super::{FileEntry, LogError, LogFile, RowFormat, Schema, torn_name};
 use crate::clock::HybridStamp;
 use crate::id::VmId;
 use crate::tally::{Account, Tally};
@@ -108,6 +108,18 @@ pub enum ResumeError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// Its header is not that of the logs that are written.
+    #[error(
+        "{} is of the {schema} schema, or other columns were saved with it: rows written now would not fit its header; \
+         nothing was changed",
+        path.display()
+    )]
+    Header {
+        /// The log.
+        path: PathBuf,
+        /// The schema of its columns.
+        schema: Schema,
+    },
     /// Its header cannot be written.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -202,6 +214,9 @@ impl LogFile {
     /// Where the log cannot be read or written; then nothing of it has been removed.
     pub fn resume(path: PathBuf) -> Result<(Self, RecoveredLog), ResumeError> {
         let mut reader = RowReader::open(&path)?;
+        if !reader.can_go_on() {
+            return Err(ResumeError::Header { schema: reader.schema(), path });
+        }
         let recovered = recover_from(&mut reader)?;
         let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => file,
@@ -291,7 +306,15 @@ mod tests {
 
     fn internal(event: u64) -> Record<'static> {
         let clocks = Reading { lamport: event, vector: &[], hybrid: None };
-        Record { vm: VmId(0), event, elapsed: Nanos::new(event), clocks, queue: 0, kind: Kind::Internal }
+        Record {
+            vm: VmId(0),
+            event,
+            elapsed: Nanos::new(event),
+            clocks,
+            queue: 0,
+            kind: Kind::Internal,
+            mark: "",
+        }
     }
 
     fn append(log: &mut LogFile, events: std::ops::RangeInclusive<u64>) {
@@ -323,6 +346,25 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), whole);
             assert_eq!(recover(&path).unwrap().entry, entry, "rows, bytes and checksum go on");
         }
+    }
+
+    #[test]
+    fn a_log_with_another_header_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vm_0_1.csv");
+        let check = |header: &str, schema: &str| {
+            fs::write(&path, header).unwrap();
+            let error = LogFile::resume(path.clone()).unwrap_err().to_string();
+            assert!(error.contains(schema) && error.contains("nothing was changed"), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), header);
+        };
+        let mut ours = Vec::new();
+        RowFormat::header(&mut ours);
+        let ours = String::from_utf8(ours).unwrap();
+        check("vm,event,kind,elapsed_s,lamport,hlc,peers,message\n", "first schema");
+        check(&ours.replace(",mark", ",mood,mark"), "second schema");
+        fs::write(&path, ours).unwrap();
+        assert!(LogFile::resume(path.clone()).is_ok());
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::cell::json_list;
 use super::file::NewFile;
 use super::{FileEntry, LogError};
 use crate::seed::Seed;
 use crate::tally::{Account, Lateness, largest_lamport};
 
 /// The columns of a summary.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "vm",
     "rate",
     "events",
@@ -26,6 +27,7 @@ const COLUMNS: [&str; 23] = [
     "lamport",
     "vector",
     "hlc",
+    "hlc_count",
     "drift",
     "jump_mean",
     "jump_max",
@@ -87,7 +89,7 @@ fn write(
 /// A machine's row, in the order of the columns.
 fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
     let tally = &account.tally;
-    let entries: Vec<String> = account.vector.iter().map(u64::to_string).collect();
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let late = |ms: &dyn Fn(&Lateness) -> f64| {
         account.lateness.as_ref().map(|lateness| format!("{:.6}", ms(lateness))).unwrap_or_default()
     };
@@ -96,8 +98,8 @@ fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
         (tally.events, tally.internal(), tally.sends, tally.receives),
         (tally.sent, tally.receives, account.lost, account.duplicated),
         (account.waiting, account.in_flight),
-        (account.lamport, entries.join(";")),
-        account.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default(),
+        (account.lamport, json_list(&account.vector)),
+        (number(account.hybrid.map(|hybrid| hybrid.l.get())), number(account.hybrid.map(|hybrid| hybrid.c))),
         account.drift(largest_lamport),
         (format!("{:.6}", account.mean_jump()), tally.largest_jump),
         (format!("{:.6}", tally.mean_queue()), tally.longest_queue, tally.queue),
@@ -139,10 +141,10 @@ mod tests {
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),
             "vm,rate,events,internal,send,receive,messages_sent,messages_received,messages_lost,messages_duplicated,\
-             waiting,in_flight,lamport,vector,hlc,drift,jump_mean,jump_max,queue_mean,queue_max,queue_last,\
+             waiting,in_flight,lamport,vector,hlc,hlc_count,drift,jump_mean,jump_max,queue_mean,queue_max,queue_last,\
              lateness_mean_ms,lateness_max_ms\n\
-             0,6,4,3,0,1,0,1,0,0,1,0,8,4;0,7.1,0,2.000000,2,0.500000,0,0,0.500000,2.000000\n\
-             1,6,4,3,0,1,0,1,0,0,1,0,6,4;0,7.1,-2,1.500000,2,0.500000,0,0,,\n"
+             0,6,4,3,0,1,0,1,0,0,1,0,8,\"[4,0]\",7,1,0,2.000000,2,0.500000,0,0,0.500000,2.000000\n\
+             1,6,4,3,0,1,0,1,0,0,1,0,6,\"[4,0]\",7,1,-2,1.500000,2,0.500000,0,0,,\n"
         );
     }
 }

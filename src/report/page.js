@@ -6,6 +6,7 @@ const $ = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const KINDS = { i: "internal", s: "send", r: "receive" };
 const LEFT = 62, RIGHT = 14, TOP = 26, BOTTOM = 8, NEAR = 14, MANY = 1500;
+const eventName = (vm, number) => "vm" + vm + "-" + number;
 const plain = (value) => String(value).replace(/^-/, "−");
 
 // ---------------------------------------------------------------- the events
@@ -46,13 +47,14 @@ class History {
     for (let i = 0; i < this.count; i++) if (this.kind[i] === "s") { sends.set(this.name(i), i); this.to[i] = []; }
     for (let i = 0; i < this.count; i++) {
       if (this.kind[i] !== "r") continue;
-      const send = sends.get(this.message[i].join("-"));
+      const send = sends.get(eventName(...this.message[i]));
       if (send !== undefined) { this.from[i] = send; this.to[send].push(i); }
     }
   }
-  name(i) { return this.vms[this.line[i]] + "-" + this.number[i]; }
+  name(i) { return eventName(this.vms[this.line[i]], this.number[i]); }
+  /** The event of that name, with its letters or without. */
   find(name) {
-    const [vm, number] = name.split("-").map(Number);
+    const [vm, number] = name.replace(/^vm/, "").split("-").map(Number);
     const l = this.byVm.get(vm);
     if (l === undefined) return -1;
     for (let i = this.start[l]; i < this.start[l + 1]; i++) if (this.number[i] === number) return i;
@@ -167,11 +169,11 @@ function facts(h, i) {
   }
   add("Lamport", h.lamport[i]);
   const vector = h.vector(i);
-  if (vector) add("vector", vector.length <= 24 ? vector.join("; ")
-    : vector.slice(0, 24).join("; ") + " … of " + vector.length);
-  if (m.h) add("hybrid", (h.nanos[i] + m.h[2 * k]).toFixed(0) + "." + m.h[2 * k + 1]);
+  if (vector) add("vector", vector.length <= 24 ? "[" + vector.join(", ") + "]"
+    : "[" + vector.slice(0, 24).join(", ") + ", …] of " + vector.length);
+  if (m.h) add("hybrid", "(" + (h.nanos[i] + m.h[2 * k]).toFixed(0) + ", " + m.h[2 * k + 1] + ")");
   if (h.kind[i] === "s") add("to", h.peers[i].join(", ") || "nobody");
-  if (h.kind[i] === "r") add("message", h.message[i].join("-") + (h.stamp[i] >= 0 ? ", stamp " + h.stamp[i] : ""));
+  if (h.kind[i] === "r") add("message", eventName(...h.message[i]) + (h.stamp[i] >= 0 ? ", stamp " + h.stamp[i] : ""));
   if (m.q) add("queue", m.q[k]);
   if (lost.length) add("lost", "to " + lost.join(", "));
   if (twice.length) add("twice", "to " + twice.join(", "));
@@ -526,7 +528,7 @@ class Diagram {
     const h = this.h, name = h.name(a), sum = (f) => h.vms.reduce((n, _, l) => n + f(l), 0);
     const past = sum((l) => this.before[l]), future = sum((l) => h.start[l + 1] - h.start[l] - this.later[l]);
     const front = [];
-    h.vms.forEach((vm, l) => { if (this.before[l]) front.push(vm + "-" + h.number[h.start[l] + this.before[l] - 1]); });
+    h.vms.forEach((vm, l) => { if (this.before[l]) front.push(eventName(vm, h.number[h.start[l] + this.before[l] - 1])); });
     this.answer.dataset.event = name; this.answer.dataset.past = past; this.answer.dataset.future = future;
     this.answer.dataset.front = front.join(" ");
     const reach = front.length > 24 ? front.slice(0, 24).join(", ") + " and others" : front.join(", ");
@@ -581,7 +583,7 @@ class Diagram {
       if (s >= 0 && s - h.start[h.line[s]] < this.cut[h.line[s]] && r - h.start[h.line[r]] >= this.cut[h.line[r]]) crossing++;
     }
     const last = [];
-    h.vms.forEach((vm, l) => { if (this.cut[l]) last.push(vm + "-" + h.number[h.start[l] + this.cut[l] - 1]); });
+    h.vms.forEach((vm, l) => { if (this.cut[l]) last.push(eventName(vm, h.number[h.start[l] + this.cut[l] - 1])); });
     const where = by === "time" ? "at " + this.cutTime.toFixed(3) + " s" : "at Lamport clock " + this.cutClock;
     note.dataset.cut = last.join(",");
     note.textContent = "A consistent cut " + where + ": up to " + (last.length > 24 ? last.slice(0, 24).join(", ") + " and others" : last.join(", ") || "nothing")
@@ -595,7 +597,7 @@ class Diagram {
     const hash = run || asked ? "#" + [run, asked].filter(Boolean).join("&") : "";
     if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname + location.search);
   }
-  /** What the address asks for: event=0-17, order=0-17,2-9 or cut=12.5. */
+  /** What the address asks for: event=vm0-17, order=vm0-17,vm2-9 or cut=12.5. */
   recall(key, value) {
     if (key === "cut") {
       $(".cut-on", this.root).checked = true;
@@ -731,7 +733,7 @@ const pick = (index) => {
 };
 const chooser = $(".chooser select");
 if (chooser) chooser.addEventListener("input", () => { pick(Number(chooser.value)); diagrams[chooser.value].remember(); });
-/** An address such as #run=2&event=0-17. */
+/** An address such as #run=2&event=vm0-17. */
 function recall() {
   const asked = new Map(decodeURIComponent(location.hash.slice(1)).split("&").map((part) => part.split("=")));
   const index = Math.max(0, Math.min(runs.length - 1, (Number(asked.get("run")) || 1) - 1));

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Action, Tick, Workload};
@@ -31,8 +32,8 @@ enum Role {
 /// The machine that is the server.
 const SERVER: VmId = VmId(0);
 
-/// How many codes there are: all numbers of six digits, leading zeros and all.
-const CODES: u64 = 1_000_000;
+/// The codes: all numbers of six digits. None begins with a zero, which spreadsheets would drop.
+const CODES: Range<u64> = 100_000..1_000_000;
 
 impl ClientServer {
     /// The bytes of a code.
@@ -112,7 +113,7 @@ fn is_heads(stream: &mut Stream) -> bool {
 }
 
 fn code(stream: &mut Stream) -> Payload {
-    Some(Arc::new(format!("{:06}", stream.below(CODES))))
+    Some(Arc::new((CODES.start + stream.below(CODES.end - CODES.start)).to_string()))
 }
 
 #[cfg(test)]

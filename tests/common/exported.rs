@@ -64,7 +64,7 @@ pub fn export_text(folder: &TempDir, line: &str) -> String {
 pub type EventId = (u32, u64);
 
 pub fn event_id(text: &str) -> EventId {
-    let (vm, event) = text.split_once('-').unwrap();
+    let (vm, event) = text.strip_prefix("vm").unwrap().split_once('-').unwrap();
     (vm.parse().unwrap(), event.parse().unwrap())
 }
 

@@ -39,7 +39,8 @@ pub struct Row {
     pub system_time: String,
     pub lamport: u64,
     pub vector: String,
-    pub hlc: String,
+    pub hlc: Option<u64>,
+    pub hlc_count: Option<u64>,
     pub peers: String,
     pub message: String,
     pub sender_lamport: Option<u64>,
@@ -47,6 +48,7 @@ pub struct Row {
     pub lost: String,
     pub duplicated: String,
     pub payload: String,
+    pub mark: String,
 }
 
 impl Row {
@@ -57,15 +59,19 @@ impl Row {
         seconds.parse::<u64>().unwrap() * 1_000_000_000 + nanos.parse::<u64>().unwrap()
     }
 
+    /// The machine whose message this receive took.
+    pub fn sender(&self) -> u32 {
+        list(&self.peers)[0].try_into().unwrap()
+    }
+
     fn hlc(&self) -> (u64, u64) {
-        let (l, c) = self.hlc.split_once('.').unwrap();
-        (l.parse().unwrap(), c.parse().unwrap())
+        self.hlc.zip(self.hlc_count).unwrap()
     }
 }
 
 /// The numbers of a column that holds a list.
 pub fn list(text: &str) -> Vec<u64> {
-    text.split(';').filter(|part| !part.is_empty()).map(|part| part.parse().unwrap()).collect()
+    if text.is_empty() { Vec::new() } else { serde_json::from_str(text).unwrap() }
 }
 
 /// A row of a bridge's log, as far as a test looks at it.
@@ -306,7 +312,7 @@ impl Run {
                         .iter_mut()
                         .zip(list(&send.vector))
                         .for_each(|(entry, stamp)| *entry = stamp.max(*entry));
-                    if !row.hlc.is_empty() {
+                    if row.hlc.is_some() {
                         hlc = hlc.max(send.hlc());
                     }
                 }
@@ -317,7 +323,7 @@ impl Run {
                     assert_eq!(list(&row.vector), vector, "{row:?}");
                     assert_eq!(vector[vm as usize], row.event, "{row:?}");
                 }
-                if !row.hlc.is_empty() {
+                if row.hlc.is_some() {
                     hlc = if physical > hlc.0 { (physical, 0) } else { (hlc.0, hlc.1 + 1) };
                     assert_eq!(row.hlc(), hlc, "{row:?}");
                 }
@@ -334,7 +340,7 @@ impl Run {
         for row in self.rows().filter(|row| row.kind == "receive") {
             let send = sends[row.message.as_str()];
             let me = u64::from(row.vm);
-            assert_eq!(row.peers, send.vm.to_string(), "{row:?}");
+            assert_eq!(row.peers, format!("[{}]", send.vm), "{row:?}");
             assert!(
                 list(&send.peers).contains(&me) && !list(&send.lost).contains(&me),
                 "{row:?} of {send:?}"
@@ -375,9 +381,10 @@ impl Run {
                 rows.iter().filter(|row| row.kind == "send").map(|row| list(&row.peers).len()).sum();
             assert_eq!(number(row, "messages_sent"), recipients as i64);
             let Some(last) = rows.last() else { continue };
+            let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
             assert_eq!(
-                (&row["lamport"], &row["vector"], &row["hlc"]),
-                (&last.lamport.to_string(), &last.vector, &last.hlc)
+                [&row["lamport"], &row["vector"], &row["hlc"], &row["hlc_count"]],
+                [&last.lamport.to_string(), &last.vector, &text(last.hlc), &text(last.hlc_count)]
             );
             assert_eq!(number(row, "queue_last"), last.queue as i64);
             assert_eq!(number(row, "queue_max"), rows.iter().map(|row| row.queue as i64).max().unwrap());
@@ -408,7 +415,7 @@ impl Run {
 }
 
 fn assert_columns_fit_the_kind(row: &Row) {
-    let own_message = format!("{}-{}", row.vm, row.event);
+    let own_message = format!("vm{}-{}", row.vm, row.event);
     match row.kind.as_str() {
         "internal" => {
             assert_eq!((row.peers.as_str(), row.message.as_str(), row.sender_lamport), ("", "", None));

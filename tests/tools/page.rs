@@ -67,7 +67,7 @@ fn middle_of(browser: &mut Browser, selector: &str, share: f64) -> (f64, f64) {
 /// The events in CSV rows that `clocklab order` prints.
 fn events(csv: &str) -> BTreeSet<String> {
     let mut rows = csv::Reader::from_reader(csv.as_bytes());
-    rows.records().map(Result::unwrap).map(|row| format!("{}-{}", &row[0], &row[1])).collect()
+    rows.records().map(Result::unwrap).map(|row| format!("vm{}-{}", &row[0], &row[1])).collect()
 }
 
 /// The events that the diagram has in that colour.
@@ -85,21 +85,21 @@ fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
         ["--seed 42", "--seed 9 --vms 8 --loss 0.1 --latency 1ms-900ms --clocks lamport --duration 20"]
     {
         browser.open(&page(folder.path(), line), "");
-        let place = place_of(&mut browser, "0-17");
+        let place = place_of(&mut browser, "vm0-17");
         browser.point(place);
-        assert!(browser.text("document.querySelector('#tip').textContent").starts_with("Event 0-17"));
+        assert!(browser.text("document.querySelector('#tip').textContent").starts_with("Event vm0-17"));
         browser.click(place);
-        assert_eq!(answer(&mut browser, "event"), "0-17");
+        assert_eq!(answer(&mut browser, "event"), "vm0-17");
         for (side, flag) in [("past", "--past"), ("future", "--future")] {
-            let mut expected = events(&done(folder.path(), &format!("order {flag} 0-17")));
+            let mut expected = events(&done(folder.path(), &format!("order {flag} vm0-17")));
             assert_eq!(answer(&mut browser, side), expected.len().to_string());
-            expected.remove("0-17");
+            expected.remove("vm0-17");
             assert!(expected.len() > 5);
             assert_eq!(coloured(&mut browser, side), expected, "{side}");
         }
         // What is painted, not only what is thought.
         let colour = browser.text(&format!(
-            "(() => {{ const d = {DIAGRAM}, i = d.h.find('0-16'), g = d.canvas.getContext('2d');
+            "(() => {{ const d = {DIAGRAM}, i = d.h.find('vm0-16'), g = d.canvas.getContext('2d');
             g.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--past');
             const past = g.fillStyle, r = d.radius();
             const pixels = g.getImageData(d.x(d.h.time[i]) - r - 2, d.y(d.h.line[i]) - r - 2, 2 * r + 4, 2 * r + 4).data;
@@ -109,9 +109,9 @@ fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
         ));
         assert_eq!(colour, "past");
 
-        let place = place_of(&mut browser, "2-19");
+        let place = place_of(&mut browser, "vm2-19");
         browser.click(place);
-        let order = done(folder.path(), "order 0-17 2-19");
+        let order = done(folder.path(), "order vm0-17 vm2-19");
         assert_eq!(answer(&mut browser, "order"), order.split(':').next().unwrap());
         let chain: Vec<String> = order
             .lines()
@@ -119,7 +119,7 @@ fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
             .map(|(send, receive)| format!("{send}>{receive}"))
             .collect();
         assert_eq!(answer(&mut browser, "chain").split_whitespace().count(), chain.len(), "{order}");
-        assert_eq!(browser.text("location.hash"), "#order=0-17,2-19");
+        assert_eq!(browser.text("location.hash"), "#order=vm0-17,vm2-19");
     }
     assert_eq!(browser.complaints, [""; 0]);
 }
@@ -159,7 +159,7 @@ fn all_of_it_goes_by_keyboard_and_by_the_address() {
     for key in ["ArrowRight", "ArrowRight", "ArrowRight", "Enter"] {
         browser.key(key);
     }
-    assert_eq!(answer(&mut browser, "event"), "0-3");
+    assert_eq!(answer(&mut browser, "event"), "vm0-3");
     browser.key("ArrowDown");
     browser.key("Enter");
     assert_ne!(answer(&mut browser, "order"), "");
@@ -170,8 +170,8 @@ fn all_of_it_goes_by_keyboard_and_by_the_address() {
     browser.key("Escape");
     assert_eq!(answer(&mut browser, "order"), "");
 
-    browser.open(&page, "#run=2&order=0-17,2-9");
-    let order = done(folder.path(), "order output/run_2 0-17 2-9");
+    browser.open(&page, "#run=2&order=vm0-17,vm2-9");
+    let order = done(folder.path(), "order output/run_2 vm0-17 vm2-9");
     assert_eq!(answer(&mut browser, "order"), order.split(':').next().unwrap());
     assert_eq!(browser.text("document.querySelector('.chooser select').value"), "1");
     assert_eq!(browser.complaints, [""; 0]);
@@ -181,10 +181,10 @@ fn text_from_logs_is_text_in_the_browser_too() {
     let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let evil = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)><!--";
-    let log = format!("vm,event,kind,elapsed_s,lamport,peers,message,payload\n0,1,send,1,1,1,0-1,{evil}\n");
+    let log = format!("vm,event,kind,elapsed_s,lamport,peers,message,payload\n0,1,send,1,1,1,vm0-1,{evil}\n");
     fs::write(folder.path().join("<b>story.csv"), log).unwrap();
     done(folder.path(), "report <b>story.csv");
-    browser.open(&folder.path().join("report.html"), "#event=0-1");
+    browser.open(&folder.path().join("report.html"), "#event=vm0-1");
     assert!(browser.text("document.querySelector('.answer').textContent").contains(evil));
     assert!(browser.text("document.title").ends_with("clocklab"));
     assert_eq!(browser.complaints, [""; 0]);
@@ -194,7 +194,7 @@ fn a_narrow_window_scrolls_tables_and_not_the_page() {
     let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     for line in ["--seed 42 --runs 3", "--seed 1 --vms 40 --duration 20"] {
-        browser.open(&page(folder.path(), line), "#event=0-9");
+        browser.open(&page(folder.path(), line), "#event=vm0-9");
         for width in [390, 1400] {
             browser.resize(width, 900);
             let wide = browser.eval("document.documentElement.scrollWidth");
@@ -207,7 +207,7 @@ fn a_narrow_window_scrolls_tables_and_not_the_page() {
 fn pictures_tell_their_values_and_the_page_prints() {
     let mut browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
-    browser.open(&page(folder.path(), "--seed 42"), "#event=0-17");
+    browser.open(&page(folder.path(), "--seed 42"), "#event=vm0-17");
     let place = middle_of(&mut browser, "svg[data-values]", 0.6);
     browser.point(place);
     let told = browser.text("document.querySelector('#tip:not([hidden])').textContent");

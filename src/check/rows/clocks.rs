@@ -99,7 +99,7 @@ impl Checker<'_> {
         let Some(found) = row.hybrid.filter(|_| keeps) else {
             if keeps != row.hybrid.is_some() {
                 let expected =
-                    if keeps { "a hybrid clock as l.c" } else { "nothing, as hybrid clocks are not kept" };
+                    if keeps { "a hybrid clock" } else { "nothing, as hybrid clocks are not kept" };
                 let found = row.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default();
                 self.add(step, FaultKind::Hybrid, Column::Hlc, found, expected);
             }
@@ -135,7 +135,7 @@ impl Checker<'_> {
             self.add(
                 step,
                 FaultKind::Hybrid,
-                Column::Hlc,
+                if found.l == right.l { Column::HlcCount } else { Column::Hlc },
                 found,
                 format!("{right} after {own}{message}{physical}"),
             );

@@ -3,8 +3,12 @@
 use super::Row;
 use super::cells::Cells;
 use super::time_of_day::TimeOfDay;
-use super::values::{hybrid, kind, machine, message, narrow, number, seconds};
+use super::values::{hybrid, items, kind, machine, message, narrow, number, seconds};
+use crate::clock::HybridStamp;
+use crate::log::Schema;
+use crate::log::cell::unguarded;
 use crate::log::row::{COLUMNS, Column};
+use crate::time::Nanos;
 
 /// A cell that holds what it cannot hold.
 pub(super) struct Wrong {
@@ -14,12 +18,13 @@ pub(super) struct Wrong {
 
 pub(super) const NUMBER: &str = "a whole number";
 pub(super) const MACHINE: &str = "the number of a machine, from 0 to 4294967295";
-pub(super) const MACHINES: &str = "numbers of machines with ; between them, or nothing";
+pub(super) const MACHINES: &str = "numbers of machines as a JSON list such as [1,2], or nothing";
 
 /// One line's cells on their way into a row.
 pub(super) struct Parser<'a> {
     pub(super) cells: &'a Cells,
     pub(super) places: &'a [Option<usize>; COLUMNS.len()],
+    pub(super) schema: Schema,
     pub(super) text: &'a [u8],
 }
 
@@ -41,11 +46,16 @@ impl Parser<'_> {
             |cell| time.parse(cell),
         )?;
         row.lamport = self.one(Column::Lamport, NUMBER, number)?;
-        self.list(Column::Vector, "whole numbers with ; between them, or nothing", number, &mut row.vector)?;
-        row.hybrid = self.maybe(Column::Hlc, "two whole numbers as l.c, or nothing", hybrid)?;
+        self.list(
+            Column::Vector,
+            "whole numbers as a JSON list such as [5,12,0], or nothing",
+            number,
+            &mut row.vector,
+        )?;
+        row.hybrid = self.hybrid()?;
         self.list(Column::Peers, MACHINES, machine, &mut row.peers)?;
         row.message =
-            self.maybe(Column::Message, "a message as <sender>-<event of the send>, or nothing", message)?;
+            self.maybe(Column::Message, "a message as vm<sender>-<event of the send>, or nothing", message)?;
         row.sender_lamport = self.maybe(Column::SenderLamport, "a whole number, or nothing", number)?;
         row.queue = match self.places[Column::Queue as usize] {
             Some(_) => Some(self.one(Column::Queue, "a whole number up to 4294967295", narrow)?),
@@ -53,11 +63,33 @@ impl Parser<'_> {
         };
         self.list(Column::Lost, MACHINES, machine, &mut row.lost)?;
         self.list(Column::Duplicated, MACHINES, machine, &mut row.duplicated)?;
-        row.payload.clear();
-        let payload = self.cell(Column::Payload);
-        if !payload.is_empty() {
-            let wrong = |_utf8_error| Wrong { column: Column::Payload, expected: "a text in UTF-8" };
-            row.payload.push_str(str::from_utf8(payload).map_err(wrong)?);
+        self.text(Column::Payload, &mut row.payload)?;
+        self.text(Column::Mark, &mut row.mark)
+    }
+
+    /// In the first schema both parts stand in one cell.
+    fn hybrid(&self) -> Result<Option<HybridStamp>, Wrong> {
+        if self.schema == Schema::First {
+            return self.maybe(Column::Hlc, "two whole numbers as l.c, or nothing", hybrid);
+        }
+        let l = self.maybe(Column::Hlc, "a whole number, or nothing", number)?;
+        let c = self.maybe(Column::HlcCount, "a whole number, or nothing", number)?;
+        let wrong = |column, expected| Err(Wrong { column, expected });
+        match (l, c) {
+            (None, None) => Ok(None),
+            (Some(l), Some(c)) => Ok(Some(HybridStamp { l: Nanos::new(l), c })),
+            (Some(_), None) => wrong(Column::HlcCount, "a whole number, as hlc has one"),
+            (None, Some(_)) => wrong(Column::Hlc, "a whole number, as hlc_count has one"),
+        }
+    }
+
+    fn text(&self, column: Column, into: &mut String) -> Result<(), Wrong> {
+        into.clear();
+        let cell = self.cell(column);
+        if !cell.is_empty() {
+            let cell = if self.schema == Schema::First { cell } else { unguarded(cell) };
+            let wrong = |_utf8_error| Wrong { column, expected: "a text in UTF-8" };
+            into.push_str(str::from_utf8(cell).map_err(wrong)?);
         }
         Ok(())
     }
@@ -96,7 +128,7 @@ impl Parser<'_> {
         if cell.is_empty() {
             return Ok(());
         }
-        for item in cell.split(|byte| *byte == b';') {
+        for item in items(cell).ok_or(Wrong { column, expected })? {
             into.push(parse(item).ok_or(Wrong { column, expected })?);
         }
         Ok(())

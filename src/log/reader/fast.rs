@@ -9,6 +9,7 @@ use super::{EventKind, Row, TimeOfDay};
 use crate::clock::HybridStamp;
 use crate::event::MessageId;
 use crate::id::VmId;
+use crate::log::cell::unguarded;
 use crate::time::Nanos;
 
 /// Fills the row with the first one of the text, and tells how long that is without its newline; or gives up.
@@ -27,13 +28,11 @@ pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<u
     row.lamport = cursor.number()?;
     cursor.comma()?;
     cursor.list(&mut row.vector, Cursor::number)?;
-    row.hybrid = cursor.maybe(|cursor| {
-        let l = cursor.number()?;
-        cursor.byte(b'.')?;
-        Some(HybridStamp { l: Nanos::new(l), c: cursor.number()? })
-    })?;
+    row.hybrid = cursor.hybrid()?;
     cursor.list(&mut row.peers, |cursor| cursor.narrow().map(VmId))?;
     row.message = cursor.maybe(|cursor| {
+        cursor.byte(b'v')?;
+        cursor.byte(b'm')?;
         let sender = VmId(cursor.narrow()?);
         cursor.byte(b'-')?;
         Some(MessageId { sender, event: cursor.number()? })
@@ -44,12 +43,24 @@ pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<u
     cursor.list(&mut row.lost, |cursor| cursor.narrow().map(VmId))?;
     cursor.list(&mut row.duplicated, |cursor| cursor.narrow().map(VmId))?;
     row.payload.clear();
-    if cursor.rest.first() != Some(&b'\n') {
-        let payload = cursor.take(memchr(b'\n', cursor.rest)?)?;
-        let is_plain = |byte: &u8| !matches!(byte, b',' | b'"' | b'\r');
-        row.payload.push_str(str::from_utf8(payload).ok().filter(|_| payload.iter().all(is_plain))?);
+    row.mark.clear();
+    if cursor.rest.first_chunk() == Some(b",\n") {
+        cursor.comma()?;
+    } else {
+        let line = cursor.take(memchr(b'\n', cursor.rest)?)?;
+        let (payload, mark) = line.split_at(memchr(b',', line)?);
+        plain(payload, &mut row.payload)?;
+        plain(&mark[1..], &mut row.mark)?;
     }
     Some(text.len() - cursor.rest.len())
+}
+
+/// The text of a cell that has nothing unusual.
+#[inline]
+fn plain(cell: &[u8], into: &mut String) -> Option<()> {
+    let is_plain = |byte: &u8| !matches!(byte, b',' | b'"' | b'\r');
+    into.push_str(str::from_utf8(unguarded(cell)).ok().filter(|_| cell.iter().all(is_plain))?);
+    Some(())
 }
 
 /// What is left of a text.
@@ -139,20 +150,40 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
-    /// A list that may be empty, with the comma after it.
+    /// The two columns of a hybrid clock, both filled or both empty, with the comma after each.
+    #[inline(always)]
+    fn hybrid(&mut self) -> Option<Option<HybridStamp>> {
+        let l = self.maybe(Self::number)?;
+        let c = self.maybe(Self::number)?;
+        match (l, c) {
+            (None, None) => Some(None),
+            (Some(l), Some(c)) => Some(Some(HybridStamp { l: Nanos::new(l), c })),
+            _ => None,
+        }
+    }
+
+    /// A list that may be empty, with the comma after it: one number in brackets, or several in brackets and quotes.
     #[inline(always)]
     fn list<T>(&mut self, into: &mut Vec<T>, parse: impl Fn(&mut Self) -> Option<T>) -> Option<()> {
         into.clear();
-        if self.is_at_comma() {
-            return self.comma();
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        match first {
+            b',' => return Some(()),
+            b'[' => {
+                into.push(parse(self)?);
+                return if *self.take(2)? == *b"]," { Some(()) } else { None };
+            }
+            b'"' => self.byte(b'[')?,
+            _ => return None,
         }
         loop {
             into.push(parse(self)?);
             let (separator, rest) = self.rest.split_first()?;
             self.rest = rest;
             match separator {
-                b';' => {}
-                b',' => return Some(()),
+                b',' => {}
+                b']' => return if *self.take(2)? == *b"\"," { Some(()) } else { None },
                 _ => return None,
             }
         }

@@ -44,6 +44,8 @@ pub struct Row {
     pub duplicated: Vec<VmId>,
     /// What the message carried.
     pub payload: String,
+    /// What the workload says of the event.
+    pub mark: String,
 }
 
 /// The kind of an event, as a log names it.

@@ -48,9 +48,25 @@ fn log(lines: &[&str]) -> Vec<u8> {
     text
 }
 
-const SEND: &str = "2,17,send,0.5,2026-03-01T23:59:59.500000Z,21,9;4;17,5.3,0;1,2-17,,4,0,1,123456";
+const SEND: &str =
+    "2,17,send,0.5,2026-03-01T23:59:59.500000Z,21,\"[9,4,17]\",5,3,\"[0,1]\",vm2-17,,4,[0],[1],123456,";
 
-fn records() -> impl Strategy<Value = (bool, u64, u64, Vec<u64>, u32, String)> {
+/// A log of the first schema, with few columns.
+const FIRST: &str = "vm,event,kind,elapsed_s,lamport,peers,message\n2,17,send,0.5,21,0;1,2-17\n";
+
+#[test]
+fn the_first_schema_is_read_for_ever() {
+    let text = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,peers,message,sender_lamport,queue,lost,duplicated,\
+                payload\n2,17,send,0.500000000,2026-03-01T23:59:59.500000Z,21,9;4;17,5.3,0;1,2-17,,4,0,1,'123456\n";
+    let mut reader = reader(text.as_bytes());
+    assert_eq!(reader.schema(), Schema::First);
+    let first = reader.next_row().unwrap().unwrap().clone();
+    let (rows, _) = rows(&log(&[&SEND.replace("123456", "''123456")]));
+    assert_eq!(first, rows[0]);
+    assert_eq!((first.payload.as_str(), &first.vector[..]), ("'123456", &[9, 4, 17][..]));
+}
+
+fn records() -> impl Strategy<Value = (bool, u64, u64, Vec<u64>, u32, String, String)> {
     let numbers = prop_oneof![0..20u64, any::<u64>()];
     (
         any::<bool>(),
@@ -58,6 +74,7 @@ fn records() -> impl Strategy<Value = (bool, u64, u64, Vec<u64>, u32, String)> {
         0..9_000_000_000_000_000u64,
         prop::collection::vec(numbers, 0..4),
         any::<u32>(),
+        any::<String>(),
         any::<String>(),
     )
 }
@@ -69,7 +86,7 @@ proptest! {
         let mut format = RowFormat::new(start);
         let mut text = log(&[]);
         let mut expected = Vec::new();
-        for (is_send, number, nanos, entries, narrow, payload) in records {
+        for (is_send, number, nanos, entries, narrow, payload, mark) in records {
             let elapsed = Nanos::new(nanos);
             let hybrid = (number > 3).then_some(HybridStamp { l: elapsed, c: number });
             let clocks = Reading { lamport: number, vector: &entries, hybrid };
@@ -82,9 +99,9 @@ proptest! {
             let received = Received { message, lamport: number, payload: payload.clone() };
             let kind = if is_send { Kind::Send(&sent) } else { Kind::Receive(&received) };
             let vm = VmId(narrow);
-            format.row(&Record { vm, event: number, elapsed, clocks, queue: narrow, kind }, &mut text);
+            format.row(&Record { vm, event: number, elapsed, clocks, queue: narrow, kind, mark: &mark }, &mut text);
             let time = start + jiff::SignedDuration::from_micros((nanos / 1000).cast_signed());
-            let newlines = |row: &Row| row.payload.matches('\n').count() as u64;
+            let newlines = |row: &Row| (row.payload.clone() + &row.mark).matches('\n').count() as u64;
             let line = expected.last().map_or(2, |row: &Row| row.line + 1 + newlines(row));
             expected.push(Row {
                 line,
@@ -103,6 +120,7 @@ proptest! {
                 lost: if is_send { to.clone() } else { vec![] },
                 duplicated: if is_send { to } else { vec![] },
                 payload: carried.to_string(),
+                mark,
             });
         }
         let (read, torn) = rows(&text);
@@ -112,7 +130,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(prop_oneof![
-        Just(b','), Just(b'"'), Just(b'\n'), Just(b';'), Just(b'.'), Just(b'-'), b'0'..=b'9', any::<u8>()], 0..200)) {
+        Just(b','), Just(b'"'), Just(b'\n'), Just(b';'), Just(b'['), Just(b']'), Just(b'.'), Just(b'-'), b'0'..=b'9', any::<u8>()], 0..200)) {
         let mut text = log(&[SEND]);
         text.extend_from_slice(&bytes);
         let mut reader = reader(&text);
@@ -126,7 +144,7 @@ proptest! {
 
     #[test]
     fn a_row_cut_anywhere_is_torn_and_those_before_are_read(cut in 1..SEND.len()) {
-        let text = log(&["0,1,internal,0.1,,1,,,,,,0,,,", SEND]);
+        let text = log(&["0,1,internal,0.1,,1,,,,,,,0,,,,", SEND]);
         let (rows, torn) = rows(&text[..text.len() - cut]);
         prop_assert_eq!((rows.len(), torn), (1, (SEND.len() + 1 - cut) as u64));
     }
@@ -145,18 +163,19 @@ fn other_programs_may_order_columns_as_they_like_and_leave_some_out() {
 #[test]
 fn what_is_malformed_is_told_with_file_line_column_and_what_is_allowed() {
     let check = |row: &str, message: &str| {
-        let text = log(&["0,1,internal,0.1,,1,,,,,,0,,,", row, "0,3,internal,0.3,,3,,,,,,0,,,"]);
+        let text = log(&["0,1,internal,0.1,,1,,,,,,,0,,,,", row, "0,3,internal,0.3,,3,,,,,,,0,,,,"]);
         let mut reader = reader(&text);
         reader.next_row().unwrap();
         assert_eq!(reader.next_row().unwrap_err().to_string(), message);
         assert_eq!(reader.next_row().unwrap().map(|row| (row.line, row.event)), Some((4, 3)), "it goes on");
     };
-    check("0,2,internal", "vm_0_1.csv:3: found 3 columns, expected 15 as in the header");
-    check("", "vm_0_1.csv:3: found 1 columns, expected 15 as in the header");
+    check("0,2,internal", "vm_0_1.csv:3: found 3 columns, expected 17 as in the header");
+    check("", "vm_0_1.csv:3: found 1 columns, expected 17 as in the header");
     let wrong = |column: &str, found: &str, expected: &str| {
         let at = COLUMNS.iter().position(|name| *name == column).unwrap();
-        let mut cells: Vec<&str> = "0,2,send,0.2,,2,1;2,5.0,1,0-2,,0,,,".split(',').collect();
-        cells[at] = found;
+        let mut cells: Vec<&str> = "0|2|send|0.2||2|\"[1,2]\"|5|0|[1]|vm0-2||0||||".split('|').collect();
+        let cell = format!("\"{found}\"");
+        cells[at] = &cell;
         check(
             &cells.join(","),
             &format!("vm_0_1.csv:3: column {column}: found '{found}', expected {expected}"),
@@ -177,14 +196,19 @@ fn what_is_malformed_is_told_with_file_line_column_and_what_is_allowed() {
         "a time of day in UTC, such as 2026-03-01T12:00:00.000000Z",
     );
     wrong("lamport", "1e3", NUMBER);
-    wrong("vector", "1;;2", "whole numbers with ; between them, or nothing");
-    wrong("hlc", "5", "two whole numbers as l.c, or nothing");
-    wrong("peers", "1;x", MACHINES);
-    wrong("message", "0_2", "a message as <sender>-<event of the send>, or nothing");
+    let lists = "whole numbers as a JSON list such as [5,12,0], or nothing";
+    for list in ["1;;2", "[1,,2]", "[1,2", "1,2", "[]]", "[[1]]"] {
+        wrong("vector", list, lists);
+    }
+    wrong("hlc", "5.0.1", "a whole number, or nothing");
+    wrong("hlc", "", "a whole number, as hlc_count has one");
+    wrong("hlc_count", "", "a whole number, as hlc has one");
+    wrong("peers", "[1,x]", MACHINES);
+    wrong("message", "vm0_2", "a message as vm<sender>-<event of the send>, or nothing");
     wrong("sender_lamport", "?", "a whole number, or nothing");
     wrong("queue", "", "a whole number up to 4294967295");
     wrong("lost", ";", MACHINES);
-    wrong("duplicated", " 1", MACHINES);
+    wrong("duplicated", "[-1]", MACHINES);
 }
 
 #[test]
@@ -201,11 +225,16 @@ fn what_is_no_log_is_refused_by_its_header() {
 
 #[test]
 fn a_forgotten_quote_does_not_swallow_the_rows_after_it() {
-    let text = log(&[&format!("{SEND}\"").replace("123456", "\"123456").replace("6\"", "6"), SEND, SEND]);
-    let mut reader = reader(&text);
-    let error = reader.next_row().unwrap_err().to_string();
+    let text = log(&[&SEND.replace("123456", "\"123456"), SEND, SEND]);
+    let mut quoted = reader(&text);
+    let error = quoted.next_row().unwrap_err().to_string();
+    assert_eq!(error, "vm_0_1.csv:2: found 28 columns, expected 17 as in the header");
+    assert_eq!(quoted.next_row().unwrap().map(|row| row.line), Some(4), "the next quote ends it");
+    let text = FIRST.replace("2-17", "\"2-17") + "0,2,internal,2,2,,\n0,3,internal,3,3,,\n";
+    let mut quoted = reader(text.as_bytes());
+    let error = quoted.next_row().unwrap_err().to_string();
     assert_eq!(error, "vm_0_1.csv:2: found a quote that is opened and never closed");
-    assert!(matches!(reader.next_row(), Ok(None)));
+    assert!(matches!(quoted.next_row(), Ok(None)));
     let torn = log(&[&SEND.replace("123456", "\"12\n34")]);
     let (rows, torn) = rows(&torn);
     assert!(rows.is_empty() && torn > 0, "a text that was being written is torn");

@@ -41,13 +41,24 @@ pub(super) fn pair(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((&text[..at], &text[at + 1..]))
 }
 
+/// The items of a list that is not empty in either schema: `[5,12,0]` or `5;12;0`.
+pub(super) fn items(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let (items, separator) = match text.strip_prefix(b"[") {
+        Some(rest) => (rest.strip_suffix(b"]")?, b','),
+        None => (text, b';'),
+    };
+    // Programs that write a list anew put a blank behind each comma.
+    Some(items.split(move |byte| *byte == separator).map(<[u8]>::trim_ascii))
+}
+
 pub(super) fn hybrid(text: &[u8]) -> Option<HybridStamp> {
     let (l, c) = pair(text, b'.')?;
     Some(HybridStamp { l: Nanos::new(number(l)?), c: number(c)? })
 }
 
+/// An event's name in either schema: `vm1-2` or `1-2`.
 pub(super) fn message(text: &[u8]) -> Option<MessageId> {
-    let (sender, event) = pair(text, b'-')?;
+    let (sender, event) = pair(text.strip_prefix(b"vm").unwrap_or(text), b'-')?;
     Some(MessageId { sender: machine(sender)?, event: number(event)? })
 }
 

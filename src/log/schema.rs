@@ -1,0 +1,53 @@
+//! The two schemas of a run's CSV files.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The schema of a run's CSV files. Lists and names of events tell theirs by themselves, cell by cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum Schema {
+    /// Names as `1-2`, lists as `5;12;0`, hybrid clocks as `l.c`, texts as they are. It is only read.
+    First,
+    /// Names as `vm1-2`, JSON lists, hybrid clocks in two columns, texts guarded, and marks.
+    #[default]
+    Second,
+}
+
+/// Why a number names no schema.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "schema {0} is not known: this clocklab reads the schemas 1 and 2, and a later one may have written this"
+)]
+pub struct UnknownSchemaError(u8);
+
+impl From<Schema> for u8 {
+    fn from(schema: Schema) -> Self {
+        match schema {
+            Schema::First => 1,
+            Schema::Second => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for Schema {
+    type Error = UnknownSchemaError;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::First),
+            2 => Ok(Self::Second),
+            number => Err(UnknownSchemaError(number)),
+        }
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::Second => "second",
+        })
+    }
+}
