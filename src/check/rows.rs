@@ -302,7 +302,8 @@ impl Visitor for Checker<'_> {
         let Some((first, message)) = rows.first() else { return };
         const MOST: usize = 8;
         let step = |(place, message): &(Place, MessageId)| {
-            format!("{}-{} ({}) receives {message}", place.vm, place.event, self.place(*place))
+            let own = MessageId { sender: place.vm, event: place.event };
+            format!("{own} ({}) receives {message}", self.place(*place))
         };
         let steps: Vec<String> = rows.iter().take(MOST).map(step).collect();
         let more =

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::head::{draw_heading, put, width};
 use super::look::Look;
 use super::shown::Shown;
+use crate::event::MessageId;
 use crate::id::VmId;
 use crate::watch::{Seen, Sighting};
 
@@ -28,7 +29,8 @@ fn draw_one(row: Rect, buffer: &mut Buffer, sighting: &Sighting, look: &Look) {
         Seen::Internal => return,
         Seen::Send { to, recipients, lost } => {
             let more = recipients.saturating_sub(to.len());
-            let words = format!(" sends {vm}-{event} to {}", names(to, more));
+            let own = MessageId { sender: *vm, event: *event };
+            let words = format!(" sends {own} to {}", names(to, more));
             let words = if lost.is_empty() { words } else { format!("{words}, lost to {}", names(lost, 0)) };
             ("○", words, format!("{before} + 1"))
         }

@@ -169,9 +169,9 @@ clocklab  3 machines · scale-model · seed 7
      2 ──────────────────────────────────────────────────────────────·──────────
                                                          ╵0 s         ╵1 s
 ── messages ──────────────────────────────────── how the Lamport clocks go on ──
-   1.36 s  ○ 1 sends 1-2 to 2                 6 + 1 = 7
-   0.96 s  ● 1 receives 0-5 with stamp 5      max(0, 5) + 1 = 6   +6
-   0.80 s  ○ 0 sends 0-5 to 1, 2, lost to 2   4 + 1 = 5
+   1.36 s  ○ 1 sends vm1-2 to 2               6 + 1 = 7
+   0.96 s  ● 1 receives vm0-5 with stamp 5    max(0, 5) + 1 = 6   +6
+   0.80 s  ○ 0 sends vm0-5 to 1, 2, lost to 2 4 + 1 = 5
 
 
 space pause   q end the run   d leave the view   ? help   ↑↓ scroll   tab panes
@@ -323,7 +323,7 @@ fn each_of_several_runs_starts_anew() {
         run.pass(&mut view, 100);
         let drawn = screen(&mut view, 80, 24);
         assert!(drawn.contains(&format!("run {number} of 5 · 3 machines")), "{drawn}");
-        assert_eq!(drawn.matches("0 sends 0-1 to 1").count(), 1, "{drawn}");
+        assert_eq!(drawn.matches("0 sends vm0-1 to 1").count(), 1, "{drawn}");
     }
 }
 

@@ -203,7 +203,7 @@ fn a_send_to_several_is_one_event_with_one_stamp() {
     assert!(
         messages.iter().all(|message| message.id == messages[0].id && message.stamp == messages[0].stamp)
     );
-    assert_eq!((messages[0].id.to_string().as_str(), messages[0].stamp.lamport()), ("0-2", 2));
+    assert_eq!((messages[0].id.to_string().as_str(), messages[0].stamp.lamport()), ("vm0-2", 2));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_delivery_changes_no_clock_until_a_tick_receives_it() {
     let record = receiver.record(event);
     assert_eq!((record.clocks.lamport, record.clocks.vector, record.queue), (3, &[2, 2, 0][..], 0));
     let Kind::Receive(received) = record.kind else { panic!("{record:?}") };
-    assert_eq!((received.message.to_string().as_str(), received.lamport), ("0-2", 2));
+    assert_eq!((received.message.to_string().as_str(), received.lamport), ("vm0-2", 2));
     assert_eq!(received.payload.as_deref().map(String::as_str), Some("123456"));
     let event = receiver.tick(Nanos::new(5), &mut store, &mut outbox);
     let record = receiver.record(event);
