@@ -67,7 +67,7 @@ pub(super) fn unguarded(cell: &[u8]) -> &[u8] {
 fn is_plain(text: &str) -> bool {
     let Some(&first) = text.as_bytes().first() else { return true };
     match first {
-        b'0'..=b'9' => is_exact_everywhere(text) || text.parse::<SocketAddr>().is_ok(),
+        b'0'..=b'9' => is_exact_everywhere(text) || text.parse::<SocketAddr>().is_ok() || is_a_count(text),
         b'a'..=b'z' | b'A'..=b'Z' => !is_taken_for_a_date(text) && !is_a_value_elsewhere(text),
         b'[' | b'{' | b'"' | b'_' => true,
         // What other signs begin, some program or other looks at. Letters of all alphabets begin names of months.
@@ -83,6 +83,16 @@ fn is_exact_everywhere(text: &str) -> bool {
     is_number && (text == "0" || !text.starts_with('0'))
 }
 
+/// Whether it is a number and several words of which none makes it a date or a time: `4 messages to it`.
+fn is_a_count(text: &str) -> bool {
+    let mut words = text.split(' ');
+    let is_number = words.next().is_some_and(is_exact_everywhere);
+    let is_noun = |word: &str| {
+        word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_lowercase()) && !is_a_month(word)
+    };
+    is_number && words.next().is_some_and(is_noun) && words.next().is_some_and(|word| !has_digits(word))
+}
+
 /// Words that programs read as values of their own, in any case: what is missing, what is true, what is no number.
 fn is_a_value_elsewhere(text: &str) -> bool {
     const WORDS: [&str; 13] =
@@ -90,8 +100,14 @@ fn is_a_value_elsewhere(text: &str) -> bool {
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Whether it begins with the name of a month, whole or short, and has a number: `May 4`, `dec-99`.
+/// Whether it begins with the name of a month, and has a number: `May 4`, `dec-99`.
 fn is_taken_for_a_date(text: &str) -> bool {
+    let word = text.split(|letter: char| !letter.is_alphabetic()).next().unwrap_or_default();
+    has_digits(text) && is_a_month(word)
+}
+
+/// Whether a word is a month's name, whole or short.
+fn is_a_month(word: &str) -> bool {
     /// In English, German and Dutch.
     const MONTHS: [&str; 27] = [
         "january",
@@ -122,8 +138,8 @@ fn is_taken_for_a_date(text: &str) -> bool {
         "augustus",
         "jänner",
     ];
-    let word = text.split(|letter: char| !letter.is_alphabetic()).next().unwrap_or_default().to_lowercase();
-    has_digits(text) && word.chars().count() >= 3 && MONTHS.iter().any(|month| month.starts_with(&word))
+    let word = word.to_lowercase();
+    word.chars().count() >= 3 && MONTHS.iter().any(|month| month.starts_with(&word))
 }
 
 fn has_digits(text: &str) -> bool {
@@ -185,6 +201,8 @@ mod tests {
             "5 %",
             "\u{20ac}5",
             "May 4",
+            "4 may in",
+            "5 pm in",
             "dec-99",
             "M\u{e4}rz 5",
             "\u{ff1d}1+1",
@@ -203,6 +221,7 @@ mod tests {
             "deliver vm3-17",
             "request 12",
             "decide 4",
+            "4 messages to it that were sent before",
             "[5,12,0]",
             "reset, as they say",
             "127.0.0.1:7000",
