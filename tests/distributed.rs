@@ -355,7 +355,7 @@ fn latest_heard(cluster: &Cluster, node: usize, sender: u32) -> u64 {
         let whole = content.rfind('\n').map_or(0, |last| last + 1);
         let rows = csv::Reader::from_reader(&content.as_bytes()[..whole]).into_deserialize::<common::Row>();
         for row in rows.map(Result::unwrap).filter(|row| row.kind == "receive") {
-            let (vm, event) = row.message.split_once('-').unwrap();
+            let (vm, event) = row.message.strip_prefix("vm").unwrap().split_once('-').unwrap();
             if vm.trim_start_matches("vm") == sender.to_string() {
                 latest = latest.max(event.parse().unwrap());
             }
