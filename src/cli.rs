@@ -37,7 +37,7 @@ use crate::control::{Observer, Progress, Stop};
 use crate::driver::Ending;
 use crate::join::{self, Invitation, NodeError};
 use crate::live::bridge::Membership;
-use crate::log::{self, node_folder_name};
+use crate::log::{self, FolderError, node_folder_name};
 use crate::nodes::NodeChoice;
 use crate::run::{Prepared, Request, RunError, WriteError};
 use crate::scenario::{Runs, Scenario, Settings};
@@ -47,6 +47,9 @@ use crate::text::Tame;
 use crate::time::Nanos;
 use crate::worker;
 
+/// Why a node's folder may be taken.
+const SHARED_FOLDER: &str = "; if that is another node of this run, each needs a folder of its own: with --node auto and no \
+                             --output it is output/node_K, and a launcher's number may stand in the name, as in --output o$PMI_RANK";
 /// The run or the check has failed.
 const FAILED: u8 = 1;
 /// The arguments are wrong.
@@ -128,7 +131,10 @@ fn failed(what: &str, error: &io::Error) -> Fatal {
 
 fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     if flags.worker {
-        let told = worker::work(BufReader::new(io::stdin()), &mut io::stdout());
+        let (stopper, stop) = Stop::new();
+        let own = stopper.clone();
+        Signals::listen(own, false).map_err(|error| failed("cannot listen to signals", &error))?;
+        let told = worker::work(BufReader::new(io::stdin()), &mut io::stdout(), stopper, stop);
         return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
     }
     let mut settings = flags.settings();
@@ -242,7 +248,10 @@ impl Shell {
         let joined = join::join(invitation, settings, drawn, &mut request, self.stop.clone(), &mut observer)?;
         match joined {
             Some((scenario, membership)) => self.make_run(&scenario, Some(membership), &request),
-            None => Ok(self.conclude(&Ending::Interrupted, Nanos::ZERO, None)),
+            None => {
+                complain(&"Interrupted before the run began. Nothing was written.");
+                Ok(self.signals.exit_code())
+            }
         }
     }
 
@@ -252,7 +261,15 @@ impl Shell {
         membership: Option<Membership>,
         request: &Request,
     ) -> Result<ExitCode, Fatal> {
-        let prepared = Prepared::new(scenario.clone(), membership, request)?;
+        let is_node = membership.is_some();
+        let prepared = Prepared::new(scenario.clone(), membership, request).map_err(|error| {
+            let is_taken = matches!(error, RunError::Folder(FolderError::InUse { .. }));
+            let mut fatal = Fatal::from(error);
+            if is_node && is_taken {
+                fatal.message += SHARED_FOLDER;
+            }
+            fatal
+        })?;
         self.tell_moved(prepared.moved());
         let mut observer = self.observer(scenario, None, scenario.duration());
         let finished = prepared.run(self.stop.clone(), &mut *observer)?;
@@ -279,6 +296,11 @@ impl Shell {
         let finished = series.run(&self.stop, &mut *observer);
         drop(observer);
         self.say(&table::SeriesSummary { scenario: &scenario, series: &finished })?;
+        for (k, _, run) in &finished.runs {
+            for warning in table::warnings(run) {
+                complain(&format_args!("warning: run {k}: {warning}"));
+            }
+        }
         let runs: Vec<_> = finished.runs.iter().map(|(.., run)| run).collect();
         let elapsed = runs.iter().fold(Nanos::ZERO, |sum, run| sum.plus(run.elapsed));
         let code = self.conclude(&finished.ending, elapsed, finished.unwritten.as_ref());

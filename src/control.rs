@@ -41,7 +41,7 @@ impl Observer for Unwatched {
 }
 
 /// Asks a run to stop early, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stopper(watch::Sender<bool>);
 
 impl Stopper {

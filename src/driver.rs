@@ -1,5 +1,6 @@
 //! What every driver takes and gives: a plan for this machine, and what the run came to.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::VmId;
 use crate::log::{FileEntry, Layout, LogError, ResumeError, Traffic};
+use crate::pace::{Made, Punctuality};
 use crate::tally::Account;
 use crate::time::Nanos;
 
@@ -151,25 +153,46 @@ impl Ending {
     }
 }
 
-/// How often ticks were how late: counts in microseconds, up to an hour, with three digits.
+/// How often ticks were how late: counts in microseconds, up to an hour, with three digits. And when.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LatenessCounts(Histogram<u64>);
+pub struct LatenessCounts {
+    counts: Histogram<u64>,
+    /// When ticks were made, and when they were not though they were due, by the node of the process.
+    pub punctuality: BTreeMap<u32, Punctuality>,
+}
 
 impl Default for LatenessCounts {
     fn default() -> Self {
-        Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds"))
+        let counts = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("sound bounds");
+        Self { counts, punctuality: BTreeMap::new() }
     }
 }
 
 impl LatenessCounts {
-    /// Adds a tick that was so late.
-    pub(crate) fn add(&mut self, late: Nanos) {
-        self.0.saturating_record(late.get() / 1000);
+    /// Those of a process of that node, of which no tick was added yet.
+    pub(crate) fn of_node(node: u32) -> Self {
+        Self { punctuality: BTreeMap::from([(node, Punctuality::default())]), ..Self::default() }
+    }
+
+    /// Adds a tick of the first of its nodes.
+    pub(crate) fn add(&mut self, made: &Made) {
+        self.counts.saturating_record(made.late().get() / 1000);
+        if let Some(punctuality) = self.punctuality.values_mut().next() {
+            punctuality.add(made);
+        }
     }
 
     /// Adds the ticks of others.
     pub(crate) fn merge(&mut self, others: &Self) {
-        self.0.add(&others.0).expect("the same bounds");
+        self.counts.add(&others.counts).expect("the same bounds");
+        for (node, punctuality) in &others.punctuality {
+            self.punctuality.entry(*node).or_default().merge(punctuality);
+        }
+    }
+
+    /// Whether no tick was made.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
     }
 
     /// The measures that people look at.
@@ -177,27 +200,31 @@ impl LatenessCounts {
         #[expect(clippy::cast_precision_loss, reason = "microseconds of at most an hour")]
         let ms = |micros: u64| micros as f64 / 1000.0;
         LatenessSpread {
-            p50_ms: ms(self.0.value_at_quantile(0.5)),
-            p99_ms: ms(self.0.value_at_quantile(0.99)),
-            max_ms: ms(self.0.max()),
+            p50_ms: ms(self.counts.value_at_quantile(0.5)),
+            p99_ms: ms(self.counts.value_at_quantile(0.99)),
+            max_ms: ms(self.counts.max()),
         }
     }
 }
 
-/// As pairs of a value and its count.
+/// As pairs of a value and its count, and when.
 impl Serialize for LatenessCounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let counts = self.0.iter_recorded();
-        serializer.collect_seq(counts.map(|step| (step.value_iterated_to(), step.count_at_value())))
+        let counts = self.counts.iter_recorded();
+        let pairs: Vec<_> = counts.map(|step| (step.value_iterated_to(), step.count_at_value())).collect();
+        (pairs, &self.punctuality).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for LatenessCounts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut counts = Self::default();
-        for (micros, count) in Vec::<(u64, u64)>::deserialize(deserializer)? {
-            counts.0.saturating_record_n(micros, count);
+        let (pairs, punctuality) =
+            <(Vec<(u64, u64)>, BTreeMap<u32, Punctuality>)>::deserialize(deserializer)?;
+        for (micros, count) in pairs {
+            counts.counts.saturating_record_n(micros, count);
         }
+        counts.punctuality = punctuality;
         Ok(counts)
     }
 }

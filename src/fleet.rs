@@ -73,6 +73,7 @@ pub fn run(
         warnings: Vec::new(),
         told: Vec::new(),
         is_stopping: false,
+        missing: None,
     };
     captain.start_all()?;
     captain.watch(&heard, stop, observer);
@@ -92,6 +93,8 @@ struct Captain<'a> {
     /// Notices that people have seen: several processes tell of the same.
     told: Vec<String>,
     is_stopping: bool,
+    /// A process that was asked to stop before the run began, and not from here.
+    missing: Option<u32>,
 }
 
 impl Captain<'_> {
@@ -128,10 +131,17 @@ impl Captain<'_> {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             if stop.asked() && !self.is_stopping {
-                self.ending.interrupt();
                 self.stop_all();
             }
             observer.progress(&self.progress());
+        }
+        // All may have been asked at once, and have ended before it was seen here.
+        match self.missing {
+            Some(node) if !stop.asked() => {
+                let message = "it was asked to stop before the run began".to_owned();
+                self.ending.fail(Failure::Process { node, message });
+            }
+            _ => self.is_stopping |= stop.asked(),
         }
     }
 
@@ -186,7 +196,13 @@ impl Captain<'_> {
     fn gone(&mut self, node: u32, observer: &mut dyn Observer) {
         let process = &mut self.crew[node as usize];
         let status = process.wait();
-        if process.done.is_some() {
+        if let Some(done) = &process.done {
+            if done.interrupted && !self.is_stopping {
+                self.left(node, observer);
+            }
+            return self.end_latecomers();
+        }
+        if process.is_late {
             return;
         }
         let all_started = self.crew.iter().all(Process::has_ever_started);
@@ -196,17 +212,51 @@ impl Captain<'_> {
             self.ending.fail(Failure::Process { node, message });
             return self.stop_all();
         }
-        let machines = nodes::share(self.fleet.processes, node, self.scenario.vms());
-        let (first, last) = (machines.start, machines.end - 1);
         let what = process
             .failure
             .take()
             .map_or_else(|| format!("has died: {status}"), |why| format!("has failed: {why}"));
-        let text = format!("the process of node {node} (machines {first} to {last}) {what}");
-        self.warnings.push(text.clone());
-        self.tell(text, observer);
+        self.warn(format!("{} {what}", self.name(node)), observer);
         if !self.restart(node) {
             self.tell_all(&Order::Gone(node));
+        }
+        self.end_latecomers();
+    }
+
+    /// A process was asked to stop, and not from here. One that was started again may have come too late.
+    fn left(&mut self, node: u32, observer: &mut dyn Observer) {
+        let process = &self.crew[node as usize];
+        if process.has_started {
+            self.warn(format!("{} was asked to stop and has left the run", self.name(node)), observer);
+        } else if process.life == 0 {
+            self.missing = Some(node);
+            self.stop_all();
+        }
+    }
+
+    /// How people call a process.
+    fn name(&self, node: u32) -> String {
+        let machines = nodes::share(self.fleet.processes, node, self.scenario.vms());
+        format!("the process of node {node} (machines {} to {})", machines.start, machines.end - 1)
+    }
+
+    /// Tells something now, and again at the end.
+    fn warn(&mut self, text: String, observer: &mut dyn Observer) {
+        self.warnings.push(text.clone());
+        self.tell(text, observer);
+    }
+
+    /// Where some processes have come to the run's end, one that was started again and has not met them has nobody
+    /// to go on with: what its predecessor did is all that it will have done.
+    fn end_latecomers(&mut self) {
+        let waits = |process: &Process| process.life > 0 && !process.has_started;
+        let are_others_done = self.crew.iter().any(|process| process.done.is_some())
+            && self.crew.iter().all(|process| !process.is_alive() || waits(process));
+        if are_others_done {
+            for process in self.crew.iter_mut().filter(|process| process.is_alive()) {
+                process.is_late = true;
+                process.order(&Order::Stop);
+            }
         }
     }
 
@@ -253,14 +303,21 @@ impl Captain<'_> {
         };
         let (mut lateness, mut links) = (LatenessCounts::default(), LinkReport::default());
         for (node, mut process) in (0..).zip(std::mem::take(&mut self.crew)) {
-            let Some(done) = process.done.take() else {
-                self.read_what_it_left(node, &mut outcome);
+            let done = process.done.take();
+            if done.as_ref().is_none_or(|_| process.accounts.is_empty()) {
+                self.read_what_it_left(node, process.has_ever_started(), &mut outcome);
+            }
+            let Some(done) = done else {
+                // Nobody knows what it would have done.
+                if self.is_stopping {
+                    self.ending.interrupt();
+                }
                 continue;
             };
             outcome.accounts.append(&mut process.accounts);
             if let Some(message) = done.failure {
                 self.ending.fail(Failure::Process { node, message });
-            } else if done.interrupted {
+            } else if done.interrupted && self.is_stopping {
                 self.ending.interrupt();
             }
             let began = done.began.and_then(|began| began.parse().ok());
@@ -289,12 +346,12 @@ impl Captain<'_> {
     }
 
     /// What the machines of a process that has died did up to then is in their logs.
-    fn read_what_it_left(&mut self, node: u32, outcome: &mut Outcome) {
+    fn read_what_it_left(&mut self, node: u32, has_started: bool, outcome: &mut Outcome) {
         if let Err(failure) = read_logs(&self.plan.folder, node, self.fleet.processes, self.scenario, outcome)
         {
             self.ending.fail(failure);
         }
-        if self.plan.layout == Layout::Nowhere {
+        if self.plan.layout == Layout::Nowhere && has_started {
             self.warnings.push(format!("nothing is known of the machines of node {node}: they kept no logs"));
         }
     }
@@ -317,8 +374,7 @@ fn read_logs(
     }
     let known: Vec<VmId> = outcome.accounts.iter().map(|account: &Account| account.vm).collect();
     let silent = nodes::share(processes, node, scenario.vms()).map(VmId).filter(|vm| !known.contains(vm));
-    let nothing = Recovered::default();
-    outcome.accounts.extend(silent.map(|vm| nothing.account(vm, scenario.schedule(vm).rate())));
+    outcome.accounts.extend(silent.map(|vm| scenario.untouched(vm)));
     let bridge = folder.join(bridge_log_name(node));
     if bridge.exists() {
         outcome.files.push(BridgeLog::resume(bridge)?.finish()?);

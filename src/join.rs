@@ -168,7 +168,19 @@ pub fn join(
     let mut scenario = Scenario::new(&settings, drawn)?;
     run::check_distributed(&scenario, nodes.len(), "nodes", &nodes.to_string())?;
     let addresses: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-    let listener = bridge::listen(invitation.listen.as_ref().unwrap_or(&addresses[*node as usize]))?;
+    let place = invitation.listen.as_ref().unwrap_or(&addresses[*node as usize]);
+    let listener = bridge::listen_when_known(place, invitation.join_timeout, stop.clone(), observer)?;
+    let Some(listener) = listener else { return Ok(None) };
+    if let Ok(address) = listener.local_addr()
+        && is_out_of_reach(invitation, address.ip())
+    {
+        let port = address.port();
+        observer.notice(&format!(
+            "warning: {place} is {} on this machine, where no other host reaches it (Debian's /etc/hosts says so of a host's own \
+             name): give this node --listen 0.0.0.0:{port}, or put its address into --nodes",
+            address.ip()
+        ));
+    }
     let mut identity = Identity {
         run: Arc::clone(&name),
         scenario: lines(&scenario, !is_asking || settings.seed.is_some())?,
@@ -259,6 +271,15 @@ fn read_key(invitation: &Invitation) -> Result<Option<Key>, NodeError> {
     };
     let content = read_start(path).map_err(|source| NodeError::KeyFile { path: path.clone(), source })?;
     Key::new(&content).map(Some).map_err(|source| NodeError::Key { path: path.clone(), source })
+}
+
+/// Whether a process listens at an address that only this machine reaches, though some node may be elsewhere.
+fn is_out_of_reach(invitation: &Invitation, listens: IpAddr) -> bool {
+    let mut hosts = invitation.nodes.iter().map(|node| &node.host);
+    let first = hosts.next();
+    let are_one_host = hosts.all(|host| Some(host) == first);
+    let is_elsewhere = !are_one_host && !invitation.nodes.is_loopback_only();
+    listens.is_loopback() && invitation.listen.is_none() && is_elsewhere
 }
 
 /// Whether a process that listens there can be reached by this machine alone. 0.0.0.0 stands for all its addresses.

@@ -10,6 +10,7 @@
 //!
 //! - **The core** is pure: no files, no threads, no clock of the machine, no randomness but from the
 //!   seed. [`text`], [`time`], [`id`] and [`seed`] are its ground; [`clock`] has the logical clocks;
+//!   [`pace`] tells when ticks in real time are due;
 //!   [`event`] the messages and calls and what a tick's event is; [`network`] decides what becomes of messages;
 //!   a [`workload`] decides what a tick does; [`tally`] adds events up; a [`vm`] is one machine; and a
 //!   [`scenario`] is a whole run's model.
@@ -98,6 +99,7 @@ pub mod log;
 pub mod network;
 pub mod nodes;
 pub mod order;
+pub mod pace;
 mod panics;
 pub mod report;
 pub mod run;

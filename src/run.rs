@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::control::{Observer, Stop};
-use crate::driver::{Ending, Failure, LatenessSpread, LinkReport, Outcome, Plan};
+use crate::driver::{Ending, Failure, LatenessCounts, LatenessSpread, LinkReport, Outcome, Plan};
 use crate::fit::{self, DoesNotFit};
 use crate::fleet::{self, Fleet, FleetError};
 use crate::id::VmId;
@@ -16,6 +16,7 @@ use crate::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
     RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
+use crate::pace;
 use crate::scenario::{LogChoice, Processes, Scenario, ScenarioError, Threads};
 use crate::sim;
 use crate::tally::Account;
@@ -53,6 +54,8 @@ pub struct Finished {
     pub lamport: u64,
     /// How late its ticks were, where that was in real time.
     pub lateness: Option<LatenessSpread>,
+    /// What a person should know of it: of other processes, and of ticks that did not keep their times.
+    pub warnings: Vec<String>,
     /// Which node of a distributed run this process was, and how many there are.
     pub node: Option<(u32, u32)>,
     /// Whether the accounts are those of all machines of the run.
@@ -203,6 +206,10 @@ impl Prepared {
     /// Writes what the run leaves. A run whose own logs or summary cannot be written has failed.
     fn finish(mut self, outcome: Outcome) -> Finished {
         let Outcome { ending, began, elapsed, accounts, files, lamport, lateness, links } = outcome;
+        let mut warnings = links.as_ref().map_or_else(Vec::new, |links| links.warnings.clone());
+        if let Some(counts) = &lateness {
+            warnings.extend(self.lateness_warnings(counts, &accounts));
+        }
         let mut finished = Finished {
             ending,
             elapsed,
@@ -210,7 +217,8 @@ impl Prepared {
             is_whole: accounts.len() == self.scenario.vms() as usize,
             accounts,
             lamport,
-            lateness: lateness.map(|counts| counts.spread()),
+            lateness: lateness.filter(|counts| !counts.is_empty()).map(|counts| counts.spread()),
+            warnings,
             links,
             files: self.paths(&files),
             unwritten: None,
@@ -224,8 +232,17 @@ impl Prepared {
         finished
     }
 
+    /// What the logs would say of it as well.
+    fn lateness_warnings(&self, counts: &LatenessCounts, accounts: &[Account]) -> Vec<String> {
+        let timed = accounts.iter().filter_map(|account| {
+            let lateness = account.lateness.as_ref()?;
+            Some((format!("machine {}", account.vm), account.rate, lateness))
+        });
+        pace::warnings(self.scenario.late(), &counts.punctuality, timed)
+    }
+
     fn write(&mut self, finished: &mut Finished, mut files: Vec<FileEntry>, began: Option<Timestamp>) {
-        let Finished { ending, accounts, lateness, links, unwritten, .. } = finished;
+        let Finished { ending, accounts, lateness, warnings, links, unwritten, .. } = finished;
         match write_summary(self.folder.path().join(SUMMARY), accounts, finished.lamport) {
             Ok(entry) => files.push(entry),
             Err(error) if matches!(ending, Ending::Failed(_)) => *unwritten = Some(error.into()),
@@ -241,9 +258,8 @@ impl Prepared {
         run.lateness_p50_ms = lateness.map(|late| late.p50_ms);
         run.lateness_p99_ms = lateness.map(|late| late.p99_ms);
         run.lateness_max_ms = lateness.map(|late| late.max_ms);
-        if let Some(links) = links {
-            (run.links, run.warnings) = (Some(links.traffic), links.warnings.clone());
-        }
+        run.links = links.as_ref().map(|links| links.traffic);
+        run.warnings.clone_from(warnings);
         if let Ending::Failed(failure) = ending {
             run.failure = Some(failure.to_string());
         }

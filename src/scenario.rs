@@ -14,11 +14,12 @@ pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
 pub use rates::{ParseRatesError, Rates};
 pub use settings::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Settings, Threads, VmCount};
 
-use crate::clock::{Clocks, Hybrid, Vector};
+use crate::clock::{Clocks, Hybrid, HybridStamp, Vector};
 use crate::id::VmId;
 use crate::network::{Latency, Network, Partition, Probability, Uplink};
+use crate::pace::{Late, Pace};
 use crate::seed::{Purpose, Seed};
-use crate::tally::Account;
+use crate::tally::{Account, Tally};
 use crate::time::{Nanos, Schedule};
 use crate::vm::Vm;
 use crate::workload::{Choice, Workload};
@@ -34,6 +35,7 @@ pub struct Scenario {
     workload: Choice,
     draw: Draw,
     phase: Phase,
+    late: Late,
     clocks: ClockList,
     skew: Nanos,
     latency: Latency,
@@ -84,6 +86,7 @@ impl Scenario {
             workload: settings.workload.unwrap_or(Choice::ScaleModel),
             draw: settings.draw.unwrap_or(Settings::DRAW),
             phase: settings.phase.unwrap_or(Phase::Random),
+            late: settings.late.unwrap_or(Late::Burst),
             clocks: settings.clocks.unwrap_or_default(),
             skew: settings.skew.unwrap_or_default(),
             latency,
@@ -140,6 +143,7 @@ impl Scenario {
             workload: Some(self.workload),
             draw: Some(self.draw),
             phase: Some(self.phase),
+            late: Some(self.late),
             clocks: Some(self.clocks),
             skew: Some(self.skew),
             latency: Some(self.latency),
@@ -210,6 +214,16 @@ impl Scenario {
         Schedule::new(rate, phase)
     }
 
+    /// A live machine's ticks, from the first: when each is due, given when those before it were made.
+    pub fn pace(&self, vm: VmId) -> Pace {
+        Pace::new(self.schedule(vm), self.late)
+    }
+
+    /// What late ticks do.
+    pub const fn late(&self) -> Late {
+        self.late
+    }
+
     /// How far a machine's physical clock is ahead of the run's time, in nanoseconds.
     pub fn skew(&self, vm: VmId) -> i64 {
         let most = self.skew.get();
@@ -223,6 +237,23 @@ impl Scenario {
         let hybrid = self.clocks.hybrid.then(|| Hybrid::new(self.skew(vm)));
         let uplink = Uplink::new(&self.network, self.seed.stream(vm, Purpose::Network));
         Vm::new(vm, workload, self.seed.stream(vm, Purpose::Workload), Clocks::new(vector, hybrid), uplink)
+    }
+
+    /// The account of a machine that has made no event.
+    pub fn untouched(&self, vm: VmId) -> Account {
+        Account {
+            vm,
+            rate: self.schedule(vm).rate(),
+            tally: Tally::default(),
+            lost: 0,
+            duplicated: 0,
+            lamport: 0,
+            vector: if self.clocks.vector { vec![0; self.vms() as usize].into() } else { Box::default() },
+            hybrid: self.clocks.hybrid.then(HybridStamp::default),
+            waiting: 0,
+            in_flight: 0,
+            lateness: None,
+        }
     }
 
     /// A machine that goes on where its account ends. What waited in its inbox is lost, and what it draws from
@@ -300,10 +331,11 @@ mod tests {
         let workload = || ScaleModel::new(VmId(1), 3, 3);
         let (mut store, mut outbox) = (Store::default(), Outbox::default());
         let mut first = scenario.machine(VmId(1), workload());
+        let rate = scenario.schedule(VmId(1)).rate();
+        assert_eq!(first.account(Nanos::ZERO, &mut store, rate, None), scenario.untouched(VmId(1)));
         for now in 1..=20 {
             first.tick(Nanos::from_secs(now), &mut store, &mut outbox);
         }
-        let rate = scenario.schedule(VmId(1)).rate();
         let account = first.account(Nanos::from_secs(20), &mut store, rate, None);
         assert!(account.lost > 0);
         let mut next = scenario.machine_after(&account, workload());

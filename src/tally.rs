@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::HybridStamp;
 use crate::id::VmId;
-use crate::time::{Nanos, Rate};
+pub use crate::pace::Lateness;
+use crate::time::Rate;
 
 /// Counts and extremes over the events of one machine.
 ///
@@ -93,31 +94,6 @@ impl Account {
 /// The largest final Lamport clock. 0 where there is none.
 pub fn largest_lamport(accounts: &[Account]) -> u64 {
     accounts.iter().map(|account| account.lamport).max().unwrap_or(0)
-}
-
-/// How long after they were due a machine's ticks ran.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lateness {
-    sum: Nanos,
-    max: Nanos,
-}
-
-impl Lateness {
-    /// Adds a tick that ran so much later than it was due.
-    pub fn add(&mut self, late: Nanos) {
-        self.sum = self.sum.plus(late);
-        self.max = self.max.max(late);
-    }
-
-    /// The mean over that many ticks, in milliseconds.
-    pub fn mean_ms(&self, ticks: u64) -> f64 {
-        mean(self.sum.get(), ticks) / 1e6
-    }
-
-    /// The latest, in milliseconds.
-    pub fn max_ms(&self) -> f64 {
-        self.max.as_secs_f64() * 1e3
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a mean for people to read")]

@@ -23,25 +23,29 @@ use crate::scenario::Scenario;
 use crate::seed::Seed;
 
 /// Does the work that `orders` asks for, and tells of it in `words`. Where no more orders can come, since the
-/// process that gave them is gone, the work ends in order.
+/// process that gave them is gone, the work ends in order, as where somebody else asks it to stop.
 ///
 /// # Errors
 ///
 /// Where nobody hears the words any more.
-pub fn work(mut orders: impl BufRead + Send + 'static, words: &mut dyn Write) -> io::Result<()> {
+pub fn work(
+    mut orders: impl BufRead + Send + 'static,
+    words: &mut dyn Write,
+    stopper: Stopper,
+    stop: Stop,
+) -> io::Result<()> {
     let Some(Order::Work(work)) = hear(&mut orders) else {
         return say(words, &Word::Failed("a worker is started by clocklab itself, for --processes".into()));
     };
-    let (stopper, stop) = Stop::new();
     let (meet, meeting) = mpsc::channel();
     let (gone, deaths) = unbounded_channel();
     thread::Builder::new().name("orders".into()).spawn(move || obey(orders, &meet, &gone, &stopper))?;
     let mut teller = Teller { words };
-    let outcome = (|| -> Result<Outcome, String> {
+    let outcome = (|| -> Result<Option<Outcome>, String> {
         let listener = bridge::listen(&work.listen).map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
         teller.say(&Word::Listening(address));
-        let addresses = wait_for(&meeting, &stop).ok_or("it was stopped before it could start")?;
+        let Some(addresses) = wait_for(&meeting, &stop) else { return Ok(None) };
         let scenario = Scenario::new(&work.settings, Seed(0)).map_err(|error| error.to_string())?;
         let identity = identity(&work, &scenario)?;
         let membership = Membership {
@@ -57,10 +61,12 @@ pub fn work(mut orders: impl BufRead + Send + 'static, words: &mut dyn Write) ->
         };
         let plan = plan(&work, &work.folder);
         choose_workload(&scenario, &plan, Some(membership), stop, &mut teller)
+            .map(Some)
             .map_err(|error| error.to_string())
     })();
     match outcome {
-        Ok(outcome) => tell(teller.words, outcome),
+        Ok(Some(outcome)) => tell(teller.words, outcome),
+        Ok(None) => say(teller.words, &Word::Done(Box::new(Done { interrupted: true, ..Done::default() }))),
         Err(message) => say(teller.words, &Word::Failed(message)),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
 use common::program::{assert_code, clocklab, empty_folder, wait_until};
 use common::{Run, is_log, names};
@@ -323,6 +324,117 @@ fn sigint_and_sigterm_end_a_run_in_order() {
 }
 
 #[test]
+fn a_run_that_is_interrupted_before_its_first_tick_has_a_row_a_machine() {
+    for (more, run_in) in [
+        ("", "output"),
+        ("--log combined", "output"),
+        ("--workload client-server --clocks lamport", "output"),
+        ("--runs 3", "output/run_1"),
+    ] {
+        let folder = empty_folder();
+        let mut command =
+            clocklab(&folder, &["--vms", "5", "--rates", "1", "--phase", "aligned", "--duration", "600"]);
+        command.args(more.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let path = folder.path().join(run_in);
+        wait_until("a manifest", || path.join("run.toml").exists());
+        signal(&child, "INT");
+        let ended = child.wait_with_output().unwrap();
+        assert_code(&ended, 130);
+        let run = Run::read(&path);
+        assert_eq!((run.status(), run.summary.len()), ("interrupted", 5), "{more}");
+        run.assert_manifest(&path);
+        if more.contains("--runs") {
+            let series = folder.path().join("output");
+            let text = fs::read_to_string(series.join("run.toml")).unwrap();
+            assert!(text.starts_with("status = \"interrupted\"\n"), "{text}");
+            assert_eq!(fs::read_to_string(series.join("runs.csv")).unwrap().lines().count(), 6);
+        }
+    }
+}
+
+/// A terminal that is closed ends a run as other signals do, unless it was started to outlive it.
+#[test]
+fn sighup_ends_a_run_in_order_and_not_under_nohup() {
+    let folder = empty_folder();
+    let child = start_long_run(&folder, &["--rates", "50-200"]);
+    signal(&child, "HUP");
+    let ended = child.wait_with_output().unwrap();
+    assert_code(&ended, 129);
+    let run = Run::read(&folder.path().join("output"));
+    assert_eq!(run.status(), "interrupted");
+    run.assert_sound();
+    run.assert_summary();
+
+    let folder = empty_folder();
+    let ignoring = "trap '' HUP; exec \"$0\" --rates 50-200 --duration 600s";
+    let mut command = Command::new("sh");
+    command.args(["-c", ignoring, env!("CARGO_BIN_EXE_clocklab")]).current_dir(folder.path());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let output = folder.path().join("output");
+    wait_until("rows in every log", || has_rows_in_every_log(&output));
+    signal(&child, "HUP");
+    let events = || Run::read(&output).rows().count();
+    let before = events();
+    wait_until("more rows", || events() > before + 20);
+    signal(&child, "TERM");
+    assert_code(&child.wait_with_output().unwrap(), 143);
+}
+
+/// What a run says of its ticks at its end, and what its logs say.
+fn warnings_of_ticks(printed: &[u8]) -> Vec<String> {
+    let is_of_ticks =
+        |line: &&str| line.contains("no machine ticked") || line.contains("did not keep its rate");
+    text(printed)
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .filter(is_of_ticks)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_run_that_stood_still_says_so_and_late_ticks_do_what_was_asked() {
+    let each = |late: &str| {
+        let folder = empty_folder();
+        let args = ["--rates", "50,20,5", "--duration", "4s", "--seed", "7", "--late", late];
+        let child = clocklab(&folder, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let path = folder.path().join("output");
+        wait_until("rows in every log", || has_rows_in_every_log(&path));
+        signal(&child, "STOP");
+        // Another run is the clock.
+        assert_code(&output(&empty_folder(), &["--duration", "1500ms", "--quiet"]), 0);
+        signal(&child, "CONT");
+        let ended = child.wait_with_output().unwrap();
+        assert_code(&ended, 0);
+        let run = Run::read(&path);
+        assert_eq!((run.status(), run.manifest["late"].as_str()), ("complete", Some(late)));
+        run.assert_sound();
+        run.assert_summary();
+        assert_code(&output(&folder, &["check"]), 0);
+        let said = warnings_of_ticks(&ended.stderr);
+        assert_eq!(said, warnings_of_ticks(&output(&folder, &["stats"]).stdout), "{late}");
+        assert!(said[0].starts_with("warning: no machine ticked for 1."), "{said:?}");
+        let kept = run.manifest["run"]["warnings"].as_array().unwrap();
+        assert!(kept.iter().any(|kept| said[0].ends_with(kept.as_str().unwrap())), "{kept:?}");
+        let events = [0, 1, 2].map(|vm| run.vms[&vm].len());
+        (events, said[0].clone())
+    };
+    thread::scope(|scope| {
+        let [burst, skip, delay] = ["burst", "skip", "delay"].map(|late| scope.spawn(move || each(late)));
+        let (events, said) = burst.join().unwrap();
+        assert_eq!(events, [200, 80, 20]);
+        assert!(said.ends_with(" and made in a burst"), "{said}");
+        let (events, said) = skip.join().unwrap();
+        assert!(events[0] < 140 && events[1] < 60, "{events:?}");
+        assert!(said.ends_with(" whose time had passed were left out"), "{said}");
+        let (events, said) = delay.join().unwrap();
+        assert!(events[0] < 140 && events[1] < 60, "{events:?}");
+        assert!(said.contains("those after them were due later by as much"), "{said}");
+    });
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let folder = empty_folder();
     let child = start_long_run(&folder, &["--vms", "5", "--rates", "50-200"]);
@@ -505,6 +617,7 @@ fn wrong_arguments_are_refused_with_flag_value_and_what_is_allowed() {
         (&["--workload", "chess"], &["'chess'", "--workload", "scale-model, client-server"]),
         (&["--draw", "0"], &["'0'", "--draw", "from 1 to"]),
         (&["--phase", "late"], &["'late'", "--phase", "random, aligned"]),
+        (&["--late", "never"], &["'never'", "--late", "burst, skip, delay"]),
         (&["--clocks", "sundial"], &["'sundial'", "--clocks", "lamport, vector, hlc"]),
         (&["--skew", "-1ms"], &["'-1ms'", "--skew", "negative"]),
         (&["--skew", "50"], &["'50'", "--skew", "50 has no unit", "write 50ms or 50s"]),

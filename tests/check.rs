@@ -753,6 +753,31 @@ fn the_folders_of_several_nodes_are_one_run() {
     assert!(clocklab(folder.path(), "order a b 0-1 3-9").status.success());
 }
 
+/// Late ticks are right; early ones are not, nor more than are due.
+#[test]
+fn no_live_event_comes_before_its_tick_or_beyond_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "--vms 2 --rates 10,5 --duration 1 --clocks lamport --phase aligned --seed 3");
+    let output = folder.path().join("output");
+    let log = &logs_in(&output)[0];
+    let text = fs::read_to_string(log).unwrap();
+    let cell = text.lines().nth(3).unwrap().split(',').nth(3).unwrap();
+    fs::write(log, text.replace(cell, "0.299999999")).unwrap();
+    let faults = check(&[folder_at(&output)]).unwrap().faults;
+    let fault = faults.first().next().unwrap();
+    assert_eq!((fault.kind, fault.line), (FaultKind::Time, Some(4)));
+    assert_eq!(fault.expected, "0.300000000 or later, when the tick of that number is due");
+
+    fs::write(log, &text).unwrap();
+    let manifest = fs::read_to_string(output.join("run.toml")).unwrap();
+    fs::write(output.join("run.toml"), manifest.replace("duration = \"1s\"", "duration = \"900ms\""))
+        .unwrap();
+    let report = check(&[folder_at(&output)]).unwrap();
+    let fault = report.faults.first().next().unwrap();
+    assert_eq!((fault.kind, fault.found.as_str()), (FaultKind::Number, "10"));
+    assert!(fault.expected.starts_with("at most 9, "), "{}", fault.expected);
+}
+
 /// Another program may write all its rows into one file, in an order of its own, as long as that of each
 /// machine is kept.
 #[test]

@@ -52,6 +52,10 @@ side_by_side!(starting:
     a_port_in_use_is_named_and_nothing_is_overwritten,
     wrong_nodes_are_refused_and_the_right_one_is_not_disturbed,
     a_run_of_another_node_or_with_other_settings_is_not_resumed,
+    two_that_are_node_0_are_told,
+    an_own_name_that_is_not_known_is_waited_for,
+    a_name_that_only_this_machine_reaches_is_told,
+    nodes_do_not_share_a_folder,
 );
 
 side_by_side!(dying:
@@ -70,6 +74,8 @@ side_by_side!(dying:
     one_that_left_may_come_back,
     all_may_leave_at_once,
     clients_go_on_while_the_server_is_away,
+    a_resume_after_the_last_tick_ends_when_nobody_is_there,
+    a_resume_after_the_end_ends_with_a_word,
 );
 
 side_by_side!(networks:
@@ -263,6 +269,69 @@ fn a_run_of_another_node_or_with_other_settings_is_not_resumed() {
     let said = cluster.spawn(0, replaced(&cluster.command(0, "--resume"), "o0", "nowhere")).end(2);
     assert!(said.contains("nowhere/run.toml"), "{said}");
     assert_eq!(fs::read(cluster.output(1).join("run.toml")).unwrap(), before, "nothing was touched");
+}
+
+fn two_that_are_node_0_are_told() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 60 --join-timeout 3s");
+    let command = replaced(&cluster.command(0, ""), "o0", "o1");
+    let ports = [0, 1].map(|node| cluster.ports[node].address.to_string());
+    let nodes = [cluster.start(0), cluster.spawn(1, replaced(&command, &ports[0], &ports[1]))];
+    for node in nodes {
+        let said = node.end(1);
+        assert!(
+            said.contains("both processes are started as node 0: each needs a number of its own with --node"),
+            "{said}"
+        );
+    }
+}
+
+fn an_own_name_that_is_not_known_is_waited_for() {
+    let cluster = Cluster::new(2, "--no-cluster-key --vms 4 --duration 60");
+    let command = |timeout: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+        command
+            .current_dir(cluster.folder.path())
+            .args(["--nodes", &format!("nobody.invalid:7000,{}", cluster.list[1])]);
+        command.args(["--node", "0", "--no-cluster-key", "--join-timeout", timeout]);
+        command
+    };
+    let waits = "waiting until nobody.invalid:7000, where this node is to listen, has an address: ";
+    let said = cluster.spawn(0, command("1s")).end(1);
+    assert!(
+        said.starts_with(waits) && said.contains("error: cannot listen at nobody.invalid:7000: "),
+        "{said}"
+    );
+    assert!(said.contains("--listen"), "{said}");
+    let node = cluster.spawn(0, command("60s"));
+    node.wait_for(waits);
+    node.signal("INT");
+    let said = node.end(130);
+    assert!(said.ends_with("Interrupted before the run began. Nothing was written.\n"), "{said}");
+}
+
+fn a_name_that_only_this_machine_reaches_is_told() {
+    let cluster = Cluster::new(2, "--no-cluster-key --vms 4 --duration 60 --join-timeout 1s");
+    let port = cluster.ports[0].address.port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+    command.current_dir(cluster.folder.path());
+    command.args(["--nodes", &format!("localhost:{port},192.0.2.1:9"), "--node", "0", "--output", "o0"]);
+    command.args(["--no-cluster-key", "--vms", "4", "--join-timeout", "1s"]);
+    let said = cluster.spawn(0, command).end(1);
+    assert!(said.contains("where no other host reaches it"), "{said}");
+    assert!(said.contains(&format!("--listen 0.0.0.0:{port}")), "{said}");
+}
+
+fn nodes_do_not_share_a_folder() {
+    let cluster = Cluster::new(2, "--vms 4 --duration 60");
+    let first = cluster.start(0);
+    cluster.wait_for_bridge(0, "listen", None);
+    let said = cluster.spawn(1, replaced(&cluster.command(1, ""), "o1", "o0")).end(1);
+    assert!(said.contains("another run is writing to o0; choose another folder with --output"), "{said}");
+    assert!(said.contains("each needs a folder of its own: with --node auto"), "{said}");
+    first.signal("INT");
+    first.end(130);
+    let part = Run::read(&cluster.output(0));
+    assert_eq!((part.status(), part.summary.len()), ("interrupted", 2), "it waited for the other");
 }
 
 // ---- dying ----
@@ -637,6 +706,42 @@ fn clients_go_on_while_the_server_is_away() {
     );
 }
 
+/// Its last row is written, and the farewell of the other one does not come before both are killed.
+fn a_resume_after_the_last_tick_ends_when_nobody_is_there() {
+    let (cluster, proxies) = behind_proxies("--vms 4 --duration 2 --rates 50");
+    let nodes = cluster.start_all();
+    cluster.wait_for_events(1, 30);
+    proxies.iter().for_each(Proxy::black_hole);
+    wait_until("all events", || cluster.events(1) == 200);
+    nodes.into_iter().for_each(Node::kill);
+    drop(proxies);
+    let said = cluster.start_with(1, "--resume").end(0);
+    let word = "there is nothing to go on with: no other node is there any more";
+    assert!(said.contains(word), "{said}");
+    let part = Run::read(&cluster.output(1));
+    assert_eq!((part.status(), part.summary.len(), part.rows().count()), ("complete", 2, 200));
+    part.assert_manifest(&cluster.output(1));
+}
+
+fn a_resume_after_the_end_ends_with_a_word() {
+    let cluster = Cluster::new(3, "--vms 6 --duration 3 --rates 50");
+    let mut nodes = cluster.start_all_and_run();
+    // The others wait for this one for half a minute.
+    nodes[2].signal("STOP");
+    nodes.remove(1).kill();
+    wait_until("all events", || cluster.events(0) == 300);
+    let before = cluster.events(1);
+    let said = cluster.start_with(1, "--resume --join-timeout 30s").end(0);
+    let word =
+        format!("there is nothing to go on with: node 0 ({}) says that the run has ended", cluster.list[0]);
+    assert!(said.contains(&word), "{said}");
+    let part = Run::read(&cluster.output(1));
+    assert_eq!((part.status(), part.rows().count()), ("interrupted", before));
+    let events = part.summary.iter().map(|row| row["events"].parse::<usize>().unwrap()).sum::<usize>();
+    assert_eq!((part.summary.len(), events), (2, before));
+    part.assert_manifest(&cluster.output(1));
+}
+
 // ---- networks ----
 
 /// Two nodes that reach each other through a proxy each; the proxies are those in front of nodes 0 and 1.
@@ -873,7 +978,7 @@ fn strangers_at_the_port_are_logged_and_disturb_nothing() {
     let wrong_node = answer(&hello(&cluster, 1, 1));
     assert!(wrong_node.contains("node 1 wanted to speak to node 1, and met node 0"), "{wrong_node}");
     let own_node = answer(&hello(&cluster, 0, 0));
-    assert!(own_node.contains("node 0 wanted to speak to node 0, and met node 0"), "{own_node}");
+    assert!(own_node.contains("both processes are started as node 0"), "{own_node}");
     let mut other_run = hello(&cluster, 1, 0);
     other_run.from.run = "another".into();
     assert!(answer(&other_run).contains("it belongs to run"));
@@ -1254,7 +1359,9 @@ fn a_wrong_key_or_none_gets_a_closed_connection_and_a_row() {
         let second = cluster.start_with(1, keys[ours]);
         second.end(0);
         let said = first.end(0);
-        assert_eq!(said.matches(reason).count(), 1, "{said}");
+        let refusals = said.lines().filter(|line| line.starts_with("refused a connection"));
+        assert_eq!(refusals.filter(|line| line.contains(reason)).count(), 1, "{said}");
+        assert!(said.contains(&format!("; a connection from 127.0.0.1 was refused: {reason}")), "{said}");
         cluster.assert_whole();
         ["one", "other"].iter().for_each(|name| fs::remove_file(cluster.folder.path().join(name)).unwrap());
         assert!(!contains(&cluster.everything(), SECRET));

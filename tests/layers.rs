@@ -16,7 +16,10 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("the edge", &["driver", "panics", "log", "trace", "link", "nodes", "control", "watch", "input"]),
     (
         "the core",
-        &["scenario", "vm", "tally", "workload", "network", "event", "clock", "seed", "id", "time", "text"],
+        &[
+            "scenario", "vm", "tally", "pace", "workload", "network", "event", "clock", "seed", "id", "time",
+            "text",
+        ],
     ),
     ("the map", &["lib"]),
 ];

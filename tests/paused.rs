@@ -96,6 +96,15 @@ fn a_minute_at_six_ticks_a_second_is_360_events_every_time() {
 }
 
 #[test]
+fn where_no_tick_is_late_it_does_not_matter_what_late_ticks_would_do() {
+    for late in ["burst", "skip", "delay"] {
+        let (_, run) =
+            run(&format!("rates = \"600,20,1\"\nduration = \"10s\"\nlate = \"{late}\""), Layout::PerVm);
+        assert_eq!(run.vms.values().map(Vec::len).collect::<Vec<_>>(), [6000, 200, 10], "{late}");
+    }
+}
+
+#[test]
 fn ticks_keep_their_deadlines_without_drift() {
     let (outcome, run) = run("vms = 4\nrates = \"7,13,97,250\"\nduration = \"100s\"", Layout::PerVm);
     let rates = [7u64, 13, 97, 250];

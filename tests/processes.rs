@@ -277,3 +277,85 @@ fn what_cannot_be_shared_is_refused_with_the_flag() {
     );
     assert!(!folder.path().join("output").exists());
 }
+
+/// One that dies is started again when all others have ended: the first process stands still in between.
+#[test]
+fn a_process_that_is_started_again_too_late_ends_with_the_run() {
+    let folder = empty_folder();
+    let args = ["--vms", "4", "--processes", "2", "--duration", "1500ms", "--rates", "50", "--resume"];
+    let child = start(&folder, &args, 5);
+    let workers = children(child.id());
+    signal(child.id(), "STOP");
+    signal(workers[1], "KILL");
+    wait_until("the other's end", || !children(child.id()).contains(&workers[0]));
+    signal(child.id(), "CONT");
+    let (out, err) = assert_code(&child.wait_with_output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "complete", "{out}");
+    run.assert_sound();
+    run.assert_manifest(&path);
+    assert_eq!(run.summary.len(), 4);
+    assert_eq!([0, 1].map(|vm| run.vms[&vm].len()), [75; 2]);
+    for vm in [2, 3] {
+        assert_eq!(run.summary[vm as usize]["events"], run.vms[&vm].len().to_string());
+    }
+    assert!(err.contains("the process of node 1 (machines 2 to 3) has died: signal 9 ended it"), "{err}");
+    assert!(!err.contains("did not start") && !err.contains("error: "), "{err}");
+}
+
+#[test]
+fn a_run_that_is_interrupted_before_its_first_tick_has_a_row_a_machine() {
+    type HasCome = fn(u32, &Path) -> bool;
+    let moments: [(&str, HasCome); 4] = [
+        ("a manifest", |_, output| output.join("run.toml").exists()),
+        ("one process", |pid, _| !children(pid).is_empty()),
+        ("two processes", |pid, _| children(pid).len() == 2),
+        ("a bridge", |_, output| output.join("bridge_1.csv").exists()),
+    ];
+    for (moment, has_come) in moments {
+        for more in ["", "--resume", "--log=none"] {
+            let folder = empty_folder();
+            let args =
+                ["--vms", "4", "--processes", "2", "--duration", "600", "--rates", "1", "--phase", "aligned"];
+            let mut command = clocklab(&folder, &args);
+            let child = command.args(more.split_whitespace()).spawn().unwrap();
+            let path = folder.path().join("output");
+            wait_until(moment, || has_come(child.id(), &path));
+            signal(child.id(), "INT");
+            let (out, err) = assert_code(&child.wait_with_output().unwrap(), 130);
+            let run = Run::read(&path);
+            assert_eq!(run.status(), "interrupted", "{moment} {out} {err}");
+            assert_eq!(run.summary.len(), 4, "{moment} {out} {err}");
+            assert!(run.summary.iter().zip(0..).all(|(row, vm)| row["vm"] == vm.to_string()));
+            run.assert_manifest(&path);
+            assert!(!err.contains("error"), "{err}");
+        }
+    }
+}
+
+/// A service manager asks all processes to stop, not only the first one.
+#[test]
+fn processes_that_are_asked_to_stop_themselves_leave_in_order() {
+    let folder = empty_folder();
+    let child = start(&folder, &["--vms", "4", "--processes", "2", "--duration", "600", "--rates", "50"], 10);
+    signal(child.id(), "STOP");
+    children(child.id()).into_iter().for_each(|pid| signal(pid, "TERM"));
+    signal(child.id(), "TERM");
+    signal(child.id(), "CONT");
+    let (_, err) = assert_code(&child.wait_with_output().unwrap(), 143);
+    let run = Run::read(&folder.path().join("output"));
+    assert_eq!(run.status(), "interrupted", "{err}");
+    run.assert_sound();
+    run.assert_summary();
+
+    let folder = empty_folder();
+    let child = start(&folder, &["--vms", "4", "--processes", "2", "--duration", "2", "--rates", "50"], 10);
+    signal(children(child.id())[1], "TERM");
+    let (_, err) = assert_code(&child.wait_with_output().unwrap(), 0);
+    let warning = "warning: the process of node 1 (machines 2 to 3) was asked to stop and has left the run\n";
+    assert!(err.contains(warning), "{err}");
+    let run = Run::read(&folder.path().join("output"));
+    assert_eq!(([0, 1].map(|vm| run.vms[&vm].len()), run.summary.len()), ([100; 2], 4));
+    run.assert_sound();
+}

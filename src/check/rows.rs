@@ -19,6 +19,7 @@ use crate::event::MessageId;
 use crate::history::{Delivery, Model, Place, Queue, Replay, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::scenario::Scenario;
 use crate::time::{Nanos, Schedule};
 
 /// Goes through the rows and collects what is wrong.
@@ -41,6 +42,10 @@ struct Machine {
     log: usize,
     vm: VmId,
     schedule: Option<Schedule>,
+    /// When its ticks are due, where they happen in real time: then or later.
+    live: Option<Schedule>,
+    /// How many ticks are due within the run's duration.
+    ticks: Option<u64>,
     skew: Option<i64>,
     event: u64,
     line: u64,
@@ -78,7 +83,7 @@ enum Before {
 impl<'a> Checker<'a> {
     pub(super) fn new(model: &'a Model, folders: &[LogFolder], names: &[LogPath]) -> Self {
         let start = |folder: &LogFolder| folder.manifest.as_ref().and_then(|manifest| manifest.started);
-        let is_virtual = model.scenario().is_some_and(crate::scenario::Scenario::is_virtual);
+        let is_virtual = model.scenario().is_some_and(Scenario::is_virtual);
         let start_of = |folder| if is_virtual { Some(Timestamp::UNIX_EPOCH) } else { start(folder) };
         let starts = folders.iter().flat_map(|folder| folder.logs.iter().map(move |_| start_of(folder)));
         Self {
@@ -144,10 +149,17 @@ impl<'a> Checker<'a> {
     fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
         if step.machine == self.machines.len() {
             let vm = step.row.vm;
+            let due = self.model.schedule(vm);
+            let live = due.filter(|_| self.model.is_one_clock() && self.model.live_pace(vm).is_some());
+            let schedule = self.model.exact_schedule(vm);
+            let duration = self.model.scenario().map(Scenario::duration);
+            let ticks = due.zip(duration).map(|(due, duration)| due.ticks_until(duration));
             self.machines.push(Machine {
                 log: step.log,
                 vm,
-                schedule: self.model.exact_schedule(vm),
+                schedule,
+                live,
+                ticks,
                 skew: self.model.skew(vm),
                 event: 0,
                 line: 1,
@@ -168,6 +180,8 @@ impl<'a> Checker<'a> {
     fn check_number(&mut self, step: &Step<'_>) -> Before {
         let machine = self.machine(step);
         let (before, row) = (machine.event, step.row);
+        self.check_allowed(step);
+        let machine = &mut self.machines[step.machine];
         let was_unreadable = std::mem::replace(&mut machine.unreadable, step.unreadable) < step.unreadable;
         if row.event == before + 1 {
             return Before::Known;
@@ -177,6 +191,15 @@ impl<'a> Checker<'a> {
             self.add(step, FaultKind::Number, Column::Event, row.event, expected);
         }
         Before::Unknown
+    }
+
+    /// No machine makes more ticks than are due within the run's duration.
+    fn check_allowed(&mut self, step: &Step<'_>) {
+        let Some(ticks) = self.machines[step.machine].ticks.filter(|ticks| step.row.event > *ticks) else {
+            return;
+        };
+        let expected = format!("at most {ticks}, as many ticks as are due within the run's duration");
+        self.add(step, FaultKind::Number, Column::Event, step.row.event, expected);
     }
 
     fn check_form(&mut self, step: &Step<'_>) {

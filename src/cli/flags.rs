@@ -9,6 +9,7 @@ use super::after::Command;
 use super::end_report::ReportChoice;
 use crate::network::{Latency, Partition, Probability};
 use crate::nodes::{NodeChoice, NodeList};
+use crate::pace::Late;
 use crate::scenario::{
     ClockList, Draw, LogChoice, Phase, Processes, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
 };
@@ -85,6 +86,10 @@ pub(super) struct Flags {
         help_heading = "The machines"
     )]
     phase: Option<Phase>,
+    /// What ticks do whose time has passed: burst makes them all, skip leaves them out, delay moves those to come
+    /// [default: burst]
+    #[arg(long, value_name = "L", allow_hyphen_values = true, help_heading = "The machines")]
+    late: Option<Late>,
     /// What a tick does: scale-model, client-server [default: scale-model]
     #[arg(long, value_name = "W", allow_hyphen_values = true, help_heading = "The machines")]
     workload: Option<Choice>,
@@ -286,6 +291,7 @@ impl Flags {
             workload: self.workload,
             draw: self.draw,
             phase: self.phase,
+            late: self.late,
             clocks: self.clocks,
             skew: self.skew.map(|WithUnit(skew)| skew),
             latency: self.latency,
@@ -352,11 +358,11 @@ mod tests {
 
     #[test]
     fn every_flag_sets_its_own_setting() {
-        let line = "clocklab --virtual-time --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned \
+        let line = "clocklab --virtual-time --vms 4 --duration 5s --rates 2-3 --seed 9 --workload scale-model --draw 7 --phase aligned --late skip \
                     --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
                     --runs 5 --threads 3 --processes 2 --log none";
         let expected = "virtual-time = true\nvms = 4\nduration = \"5s\"\nrates = \"2-3\"\nseed = 9\nworkload = \"scale-model\"\ndraw = 7\n\
-                        phase = \"aligned\"\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\nloss = 0.25\n\
+                        phase = \"aligned\"\nlate = \"skip\"\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\nloss = 0.25\n\
                         duplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\"]\nruns = 5\nthreads = 3\nprocesses = 2\nlog = \"none\"\n";
         let settings = Flags::parse_from(line.split_whitespace()).settings();
         assert_eq!(toml::to_string(&settings).unwrap(), expected);

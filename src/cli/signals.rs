@@ -1,5 +1,6 @@
-//! SIGINT, SIGTERM and, where a terminal is watched, SIGHUP: the first ends the run in order, the second at once.
+//! SIGINT, SIGTERM and SIGHUP: the first ends the run in order, the second at once.
 
+use std::fs;
 use std::io;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
@@ -23,11 +24,12 @@ pub(super) struct Signals {
 
 impl Signals {
     /// From now on the first signal asks the run to stop and the second ends the process. A terminal that is hung
-    /// up is one of them where somebody watches on it; else it has its ordinary effect, which may be none.
+    /// up is one of them, unless who started the process wants it to be ignored, as `nohup` does; where somebody
+    /// watches on that terminal there is nobody left to run for.
     pub(super) fn listen(stopper: Stopper, watches: bool) -> io::Result<Self> {
         let first = Arc::new(AtomicU8::new(0));
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
-        if watches {
+        if watches || !is_ignored(SIGHUP) {
             signals.add_signal(SIGHUP)?;
         }
         let told = Arc::clone(&first);
@@ -48,4 +50,12 @@ impl Signals {
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.first.load(Ordering::SeqCst))
     }
+}
+
+/// Whether the process was started with a signal ignored. Only Linux tells without further ado.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal - 1)) != 0
 }

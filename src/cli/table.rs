@@ -209,8 +209,8 @@ fn messages(accounts: &[Account]) -> String {
 
 /// What went wrong without ending the run.
 pub(super) fn warnings(finished: &Finished) -> Vec<String> {
-    let Some(links) = &finished.links else { return Vec::new() };
-    let mut warnings = links.warnings.clone();
+    let mut warnings = finished.warnings.clone();
+    let Some(links) = &finished.links else { return warnings };
     let sum = |part: fn(&Account) -> u64| finished.accounts.iter().map(part).sum::<u64>();
     if links.traffic.dropped > 0 {
         let dropped = grouped(links.traffic.dropped);

@@ -26,6 +26,8 @@ pub(super) struct Process {
     pub(super) life: u32,
     pub(super) address: Option<String>,
     pub(super) has_started: bool,
+    /// Whether it was told that the run was over before it could go on.
+    pub(super) is_late: bool,
     pub(super) progress: Progress,
     pub(super) accounts: Vec<Account>,
     pub(super) done: Option<Done>,
@@ -58,6 +60,7 @@ impl Process {
             life,
             address: None,
             has_started: false,
+            is_late: false,
             progress: Progress::default(),
             accounts: Vec::new(),
             done: None,

@@ -68,7 +68,7 @@ pub enum Word {
 }
 
 /// How a process has ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Done {
     /// What broke, where something did.
     pub failure: Option<String>,
@@ -119,12 +119,15 @@ pub fn hear<T: DeserializeOwned>(from: &mut dyn BufRead) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::Made;
     use crate::time::Nanos;
 
     #[test]
     fn what_is_said_is_heard_and_anything_else_ends_the_talk() {
-        let mut lateness = LatenessCounts::default();
-        (1..2000).for_each(|micros| lateness.add(Nanos::new(micros * 1000)));
+        let mut lateness = LatenessCounts::of_node(3);
+        let made =
+            |micros: u64| Made { due: Nanos::ZERO, at: Nanos::new(micros * 1000), before: Nanos::ZERO };
+        (1..2000).for_each(|micros| lateness.add(&made(micros)));
         let done = Done {
             failure: Some("a \"reason\"\nof two lines".into()),
             interrupted: false,
@@ -143,7 +146,7 @@ mod tests {
         assert!(matches!(hear(&mut from), Some(Word::Progress(1, 2, 3, 4))));
         let Some(Word::Done(heard)) = hear(&mut from) else { panic!("it was said") };
         assert_eq!((heard.lamport, heard.failure.unwrap().lines().count()), (u64::MAX, 2));
-        assert_eq!(heard.lateness.unwrap().spread(), lateness.spread());
+        assert_eq!(heard.lateness.unwrap(), lateness);
         assert!(hear::<Word>(&mut from).is_none() && hear::<Word>(&mut from).is_none());
     }
 }

@@ -3,6 +3,7 @@
 use crate::id::VmId;
 use crate::log::{Bridge, LogFolder};
 use crate::nodes::node_of;
+use crate::pace::Pace;
 use crate::scenario::{Scenario, Switch};
 use crate::seed::Seed;
 use crate::time::{Nanos, Schedule};
@@ -54,8 +55,17 @@ impl Model {
 
     /// When a machine of one of the logs went on after its process had died.
     pub fn resumes(&self, log: usize, vm: VmId) -> &[Nanos] {
+        self.bridge(log, vm).map_or(&[], |bridge| &bridge.resumes)
+    }
+
+    /// Which of a run's processes a machine of one of the logs lived in, as far as is known; 0 in a run of one.
+    pub fn node(&self, log: usize, vm: VmId) -> u32 {
+        self.bridge(log, vm).map_or(0, |bridge| bridge.node)
+    }
+
+    fn bridge(&self, log: usize, vm: VmId) -> Option<&Bridge> {
         let bridges = self.bridges.get(log).map_or(&[][..], Vec::as_slice);
-        let bridge = match (bridges, self.vms()) {
+        match (bridges, self.vms()) {
             ([bridge], _) => Some(bridge),
             // All processes of a run in one folder.
             ([_, ..], Some(vms)) if vm.0 < vms => {
@@ -63,8 +73,7 @@ impl Model {
                 bridges.iter().find(|bridge| bridge.node == node_of(vm.0, nodes, vms))
             }
             _ => None,
-        };
-        bridge.map_or(&[], |bridge| &bridge.resumes)
+        }
     }
 
     /// Whether messages from one machine to another were to stay in order.
@@ -80,6 +89,12 @@ impl Model {
     /// When a machine's ticks are due.
     pub fn schedule(&self, vm: VmId) -> Option<Schedule> {
         self.scenario.as_ref().filter(|scenario| vm.0 < scenario.vms()).map(|scenario| scenario.schedule(vm))
+    }
+
+    /// A machine's ticks where they are in real time, from the first.
+    pub fn live_pace(&self, vm: VmId) -> Option<Pace> {
+        let scenario = self.scenario.as_ref().filter(|scenario| !scenario.is_virtual())?;
+        (vm.0 < scenario.vms()).then(|| scenario.pace(vm))
     }
 
     /// When a machine's ticks are due, where they happen exactly then.

@@ -127,7 +127,7 @@ pub enum GreetingError {
     },
     /// It is not the node that should be there, or has been given this process's own number.
     #[error(
-        "node {theirs} wanted to speak to node {to}, and met node {ours}: the nodes' numbers do not fit their addresses"
+        "node {theirs} wanted to speak to node {to}, and met node {ours}: all nodes need the same --nodes in the same order, and each its own --node"
     )]
     Node {
         /// Its number.
@@ -136,6 +136,12 @@ pub enum GreetingError {
         to: u32,
         /// Our number.
         ours: u32,
+    },
+    /// Both have the same number.
+    #[error("both processes are started as node {node}: each needs a number of its own with --node")]
+    SameNode {
+        /// The number.
+        node: u32,
     },
     /// The run is over where it wants to join it.
     #[error("the run has ended")]
@@ -166,6 +172,11 @@ impl GreetingError {
     /// Whether the two will never belong together, as they are.
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::NotClocklab | Self::Superfluous | Self::Refused { is_final: false, .. })
+    }
+
+    /// Whether the other end has refused since its run is over.
+    pub fn says_ended(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if *reason == Self::Ended.to_string())
     }
 
     /// The same as the other end sees it.
@@ -275,6 +286,10 @@ fn printable(text: &str) -> String {
 /// The first difference.
 pub fn check(ours: &Identity, hello: &Hello) -> Result<(), GreetingError> {
     let theirs = &hello.from;
+    // Two that are node 0 have both named a run, and that is not what is wrong with them.
+    if theirs.node == ours.node {
+        return Err(GreetingError::SameNode { node: ours.node });
+    }
     let asks = theirs.run.is_empty() || ours.run.is_empty();
     if theirs.run != ours.run && !asks {
         let (theirs, ours) = (theirs.run.to_string(), ours.run.to_string());
@@ -284,7 +299,7 @@ pub fn check(ours: &Identity, hello: &Hello) -> Result<(), GreetingError> {
         return Err(GreetingError::Nodes { theirs: theirs.nodes, ours: ours.nodes });
     }
     compare(&theirs.scenario, &ours.scenario, asks)?;
-    if hello.to != ours.node || theirs.node == ours.node || theirs.node >= ours.nodes {
+    if hello.to != ours.node || theirs.node >= ours.nodes {
         return Err(GreetingError::Node { theirs: theirs.node, to: hello.to, ours: ours.node });
     }
     Ok(())
@@ -359,15 +374,15 @@ mod tests {
         );
         check(
             &|h| h.to = 2,
-            "node 1 wanted to speak to node 2, and met node 0: the nodes' numbers do not fit their addresses",
+            "node 1 wanted to speak to node 2, and met node 0: all nodes need the same --nodes in the same order, and each its own --node",
         );
         check(
-            &|h| h.from.node = 0,
-            "node 0 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses",
+            &|h| (h.from.node, h.from.run) = (0, "x".into()),
+            "both processes are started as node 0: each needs a number of its own with --node",
         );
         check(
             &|h| h.from.node = 3,
-            "node 3 wanted to speak to node 0, and met node 0: the nodes' numbers do not fit their addresses",
+            "node 3 wanted to speak to node 0, and met node 0: all nodes need the same --nodes in the same order, and each its own --node",
         );
     }
 
@@ -434,6 +449,9 @@ mod tests {
         put_refusal(&GreetingError::Run { theirs: "\x1b[2Jx".into(), ours: "y".into() }, &mut out);
         let reason = "it belongs to run y, and this process to run [2Jx".to_owned();
         assert_eq!(read(&out), Err(GreetingError::Refused { reason, is_final: true }));
+        out.clear();
+        put_refusal(&GreetingError::Ended, &mut out);
+        assert!(read(&out).is_err_and(|error| error.says_ended()));
         out.clear();
         put_refusal(&GreetingError::Superfluous, &mut out);
         assert!(matches!(read(&out), Err(GreetingError::Refused { is_final: false, .. })));

@@ -46,7 +46,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::diary::Diary;
 pub use self::inbound::Inbound;
-pub use self::join::{Asked, ask, listen};
+pub use self::join::{Asked, ask, listen, listen_when_known};
 use self::links::Links;
 pub use self::outbound::Outbound;
 use self::outbound::Wake;
@@ -57,11 +57,14 @@ use crate::id::VmId;
 use crate::link::bounds::Bounds;
 use crate::link::greeting::Identity;
 use crate::link::seal::Key;
+use crate::link::session::SILENCE;
 use crate::log::{BridgeLog, FileEntry, Happening, LogError, Passed};
 use crate::nodes;
 use crate::panics;
 use crate::time::Nanos;
 
+/// How long the end of a run waits for a process at whose address nobody listens.
+pub const REFUSED_TIME: Nanos = SILENCE;
 /// How long a connection may take to greet.
 const GREETING_TIME: Duration = Duration::from_secs(5);
 
@@ -179,14 +182,46 @@ pub enum JoinError {
         /// The event of the message.
         heard: u64,
     },
+    /// The run is over.
+    #[error("node {node} ({address}) says that the run has ended")]
+    Over {
+        /// The node that said so.
+        node: u32,
+        /// Its address.
+        address: String,
+    },
+    /// The process's own name is not known.
+    #[error(
+        "cannot listen at {address}: {source}; is it spelled right? With --listen 0.0.0.0:PORT it need not be known here"
+    )]
+    Unknown {
+        /// The address.
+        address: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// The bridge's sockets cannot be used.
-    #[error("cannot listen at {address}: {source}")]
+    #[error("cannot listen at {address}: {source}{}", hint(source))]
     Listen {
         /// The address.
         address: String,
         /// The operating system's reason.
         source: io::Error,
     },
+}
+
+/// What to do where an address cannot be listened at.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program has that port, or a process that was started with the same --node"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; that is no address of this machine: is --node right? In a container or behind a translated address say \
+             with --listen 0.0.0.0:PORT where to listen"
+        }
+        _ => "",
+    }
 }
 
 struct Missing<'a>(&'a [(u32, String, String)]);

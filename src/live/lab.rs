@@ -2,13 +2,16 @@
 
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, Recipient, System};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use super::bridge::{self, Bridge, Finish, Inbound, JoinError, Membership, News, Open, Outbound, Prepared};
+use super::bridge::{
+    self, Bridge, Finish, Inbound, JoinError, Membership, News, Open, Outbound, Prepared, REFUSED_TIME,
+};
 use super::directory::{Deliver, Directory};
 use super::pulse::Pulse;
 use super::shared::{Closing, Report};
@@ -119,6 +122,8 @@ struct Border {
     inbound: Arc<Inbound>,
     news: UnboundedReceiver<News>,
     closing: Option<bridge::Closing>,
+    /// That the run was over before this process could go on with it.
+    warning: Option<String>,
 }
 
 /// A run under way.
@@ -136,6 +141,9 @@ struct Lab<W: Workload> {
     /// Where the run is watched, if it is.
     scene: Option<Arc<Scene>>,
     timebase: Option<Timebase>,
+    /// How far the logs went that the machines go on with, and whether these had made all their ticks.
+    logged: Nanos,
+    is_whole: bool,
     ending: Ending,
     /// Sites at which no machine will tick again.
     quiet: usize,
@@ -154,6 +162,7 @@ impl<W: Workload> Lab<W> {
         watch: Option<Watch>,
     ) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
+        let node = abroad.as_ref().map_or(0, |(_, membership)| membership.identity.node);
         let resume = abroad.as_ref().is_some_and(|(_, membership)| membership.resume);
         let machines =
             abroad.as_ref().map_or_else(|| 0..scenario.vms(), |(_, membership)| membership.share());
@@ -168,6 +177,7 @@ impl<W: Workload> Lab<W> {
         let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
             let orders = Orders {
                 site,
+                node,
                 machines,
                 scenario: scenario.clone(),
                 layout: plan.layout,
@@ -194,6 +204,8 @@ impl<W: Workload> Lab<W> {
             theatre,
             scene,
             timebase: None,
+            logged: Nanos::ZERO,
+            is_whole: resume,
             ending: Ending::Complete,
             quiet: 0,
             closings: Vec::new(),
@@ -219,7 +231,7 @@ impl<W: Workload> Lab<W> {
                     None
                 }
             };
-        Border { bridge, outbound, inbound, news, closing: None }
+        Border { bridge, outbound, inbound, news, closing: None, warning: None }
     }
 
     /// Waits for every site to make its machines, and tells what their logs say; none where one of them
@@ -230,10 +242,12 @@ impl<W: Workload> Lab<W> {
         for _ in 0..self.sites.len() {
             tokio::select! {
                 report = self.reports.recv() => match report? {
-                    Report::Ready { site, recipients: its, elapsed, passed } => {
+                    Report::Ready { site, recipients: its, logged: its_logs } => {
                         recipients[site] = its;
-                        logged.elapsed = logged.elapsed.max(elapsed);
-                        logged.passed.add(passed);
+                        logged.elapsed = logged.elapsed.max(its_logs.elapsed);
+                        self.logged = logged.elapsed;
+                        self.is_whole &= its_logs.is_whole;
+                        logged.passed.add(its_logs.passed);
                     }
                     other => self.take(other),
                 },
@@ -254,12 +268,25 @@ impl<W: Workload> Lab<W> {
         if let Some(bridge) = &border.bridge {
             bridge.do_send(logged);
         }
+        // Who misses a node at the end waits for it no longer than that.
+        let mut nobody = pin!(tokio::time::sleep(REFUSED_TIME.into()));
         while matches!(self.ending, Ending::Complete) {
             tokio::select! {
                 news = border.news.recv() => match news? {
                     News::Start { elapsed } => return Some(elapsed),
+                    News::NotJoined(error @ JoinError::Over { .. }) => {
+                        border.missed_the_end(&error.to_string(), observer);
+                        if !self.is_whole {
+                            self.ending.interrupt();
+                        }
+                        break;
+                    }
                     other => border.take(other, &mut self.ending, observer),
                 },
+                () = &mut nobody, if self.is_whole => {
+                    border.missed_the_end("no other node is there any more", observer);
+                    break;
+                }
                 () = self.stop.wait() => self.ending.interrupt(),
             }
         }
@@ -323,7 +350,7 @@ impl<W: Workload> Lab<W> {
         let Some(Border { bridge: Some(bridge), .. }) = &self.border else { return };
         let bridge = bridge.clone();
         let finish = |early| bridge.do_send(Finish { lamport, early });
-        let mut is_early = !matches!(self.ending, Ending::Complete);
+        let mut is_early = !matches!(self.ending, Ending::Complete) || self.timebase.is_none();
         finish(is_early);
         while self.border.as_ref().is_some_and(|border| border.closing.is_none() && bridge.connected()) {
             tokio::select! {
@@ -356,7 +383,7 @@ impl<W: Workload> Lab<W> {
                 None => break,
             }
         }
-        let closing = self.border.and_then(|border| border.closing);
+        let (closing, warning) = self.border.map_or((None, None), |border| (border.closing, border.warning));
         let mut outcome = Outcome {
             ending: self.ending,
             began: self.timebase.map(|timebase| timebase.time_of_day()),
@@ -374,11 +401,17 @@ impl<W: Workload> Lab<W> {
             outcome.files.extend(closing.files);
             lateness.merge(&closing.lateness);
         }
+        if let Some(timebase) = self.timebase {
+            let stepped = timebase.stepped();
+            lateness.punctuality.values_mut().for_each(|process| process.step(stepped));
+        }
         outcome.accounts.sort_unstable_by_key(|account| account.vm);
         outcome.lamport = outcome.lamport.max(largest_lamport(&outcome.accounts));
         if let Some(closing) = closing {
             outcome.files.extend(closing.file);
-            outcome.links = Some(closing.report);
+            let mut report = closing.report;
+            report.warnings.extend(warning);
+            outcome.links = Some(report);
         }
         outcome.lateness = Some(lateness);
         outcome
@@ -397,9 +430,9 @@ impl<W: Workload> Lab<W> {
         }
     }
 
-    /// Time since the run's start; zero before.
+    /// Time since the run's start; before, how far its logs go.
     fn elapsed(&self) -> Nanos {
-        self.timebase.map(|timebase| timebase.elapsed()).unwrap_or_default()
+        self.timebase.map_or(self.logged, |timebase| timebase.elapsed())
     }
 
     fn progress(&self) -> Progress {
@@ -426,6 +459,13 @@ impl Border {
         if let Some(border) = border {
             border.take(news, ending, observer);
         }
+    }
+
+    /// There is nobody left to go on with.
+    fn missed_the_end(&mut self, why: &str, observer: &mut dyn Observer) {
+        let text = format!("there is nothing to go on with: {why}");
+        observer.notice(&text);
+        self.warning = Some(text);
     }
 
     fn take(&mut self, news: News, ending: &mut Ending, observer: &mut dyn Observer) {

@@ -16,6 +16,7 @@ use crate::driver::{Failure, LatenessCounts};
 use crate::event::{Kind, Message, Outbox, Record};
 use crate::id::VmId;
 use crate::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
+use crate::pace::Made;
 use crate::panics;
 use crate::tally::Account;
 use crate::time::Nanos;
@@ -24,8 +25,8 @@ use crate::watch::Scene;
 
 /// What a site tells the lab.
 pub(super) enum Report {
-    /// Its machines are made; these are their actors, by number; how far their logs go, and what they say of messages.
-    Ready { site: usize, recipients: Vec<Recipient<Deliver>>, elapsed: Nanos, passed: Passed },
+    /// Its machines are made; these are their actors, by number, and what their logs say.
+    Ready { site: usize, recipients: Vec<Recipient<Deliver>>, logged: Logged },
     /// None of its machines will tick again.
     Quiet,
     /// All its machines have handed in their accounts, and its logs are closed.
@@ -34,6 +35,16 @@ pub(super) enum Report {
     Failed(Failure),
     /// An actor panicked; the machine's, or where there is none, the site's own.
     Panicked { vm: Option<VmId>, message: String },
+}
+
+/// What the logs say that a site's machines go on with; nothing in a new run.
+pub(super) struct Logged {
+    /// How far they go.
+    pub(super) elapsed: Nanos,
+    /// Whether all machines have made all their ticks.
+    pub(super) is_whole: bool,
+    /// What they say of messages.
+    pub(super) passed: Passed,
 }
 
 /// What a site leaves.
@@ -47,8 +58,8 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    fn empty(site: usize) -> Self {
-        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: LatenessCounts::default() }
+    fn empty(site: usize, node: u32) -> Self {
+        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: LatenessCounts::of_node(node) }
     }
 }
 
@@ -78,7 +89,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        site: usize,
+        (site, node): (usize, u32),
         theatre: Arc<Theatre>,
         pulse: Arc<Pulse>,
         scene: Option<Arc<Scene>>,
@@ -92,7 +103,7 @@ impl Shared {
             log: RefCell::default(),
             ticking: Cell::new(0),
             owing: Cell::new(0),
-            closing: RefCell::new(Closing::empty(site)),
+            closing: RefCell::new(Closing::empty(site, node)),
             closed: Cell::new(false),
             pulse,
             scene,
@@ -171,7 +182,7 @@ impl Shared {
         self.stage().directory.send(message);
     }
 
-    pub(super) fn count(&self, record: &Record<'_>, late: Nanos) {
+    pub(super) fn count(&self, record: &Record<'_>, made: &Made) {
         if let Kind::Receive(received) = record.kind {
             self.stage().directory.received(received.message.sender);
         }
@@ -179,7 +190,7 @@ impl Shared {
         if let Some(scene) = &self.scene {
             scene.see(self.site, record);
         }
-        self.closing.borrow_mut().lateness.add(late);
+        self.closing.borrow_mut().lateness.add(made);
     }
 
     /// Nothing more is to happen: an event could not be logged. It happened all the same, so the
@@ -198,9 +209,14 @@ impl Shared {
     }
 
     pub(super) fn handed_in(&self, account: Account, log: Option<LogFile>) {
+        self.add(account, log);
+        self.one_owes_less();
+    }
+
+    /// Adds what a machine leaves, which may never have had an actor.
+    pub(super) fn add(&self, account: Account, log: Option<LogFile>) {
         self.closing.borrow_mut().accounts.push(account);
         self.close(log);
-        self.one_owes_less();
     }
 
     /// A machine's actor is gone, and with it what it owed.
@@ -223,7 +239,7 @@ impl Shared {
         if self.owing.get() == 0 && !self.closed.replace(true) {
             self.close(self.log.take());
             let site = self.closing.borrow().site;
-            self.report(Report::Closed(self.closing.replace(Closing::empty(site))));
+            self.report(Report::Closed(self.closing.replace(Closing::empty(site, 0))));
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::directory::Deliver;
 use super::pulse::Pulse;
-use super::shared::{Report, Shared};
+use super::shared::{Logged, Report, Shared};
 use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
 use crate::driver::Failure;
@@ -19,6 +19,7 @@ use crate::id::VmId;
 use crate::log::{Layout, LogFile, Passed, Recovered, combined_log_name, vm_log_name};
 use crate::panics;
 use crate::scenario::Scenario;
+use crate::tally::Account;
 use crate::time::Nanos;
 use crate::watch::Scene;
 use crate::workload::Workload;
@@ -29,6 +30,8 @@ pub(super) type MakeWorkload<W> = Arc<dyn Fn(VmId) -> W + Send + Sync>;
 /// The orders for one site.
 pub(super) struct Orders<W> {
     pub(super) site: usize,
+    /// The node of the process; 0 where it is alone.
+    pub(super) node: u32,
     /// Its machines, by number.
     pub(super) machines: Range<u32>,
     pub(super) scenario: Scenario,
@@ -47,6 +50,8 @@ pub(super) struct Orders<W> {
 pub(super) struct Site<W: Workload> {
     orders: Orders<W>,
     machines: Vec<Addr<VmActor<W>>>,
+    /// The accounts and logs of machines that were not made, since the run was halted before.
+    unmade: Vec<(Account, Option<LogFile>)>,
     shared: Rc<Shared>,
     finished: bool,
 }
@@ -71,16 +76,16 @@ pub(super) struct Close {
 
 impl<W: Workload> Site<W> {
     pub(super) fn new(orders: Orders<W>) -> Self {
-        let Orders { site, theatre, pulse, scene, reports, .. } = &orders;
+        let Orders { site, node, theatre, pulse, scene, reports, .. } = &orders;
         let (theatre, pulse) = (Arc::clone(theatre), Arc::clone(pulse));
-        let shared = Shared::new(*site, theatre, pulse, scene.clone(), reports.clone());
+        let shared = Shared::new((*site, *node), theatre, pulse, scene.clone(), reports.clone());
         let shared = Rc::new(shared);
-        Self { orders, machines: Vec::new(), shared, finished: false }
+        Self { orders, machines: Vec::new(), unmade: Vec::new(), shared, finished: false }
     }
 
     /// Makes the machines with their logs, as long as the run is not halted, and tells how far the logs go, and
-    /// what they say of messages.
-    fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Nanos, Passed), Failure> {
+    /// what they say.
+    fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Logged), Failure> {
         let Orders { scenario, machines, layout, folder, workload, scene, resume, .. } = &self.orders;
         let mut past = Past::default();
         let mut log = |name: String| open_log(folder.join(name), *resume, &mut past);
@@ -98,12 +103,14 @@ impl<W: Workload> Site<W> {
         let mut recipients = Vec::with_capacity(machines.len());
         for (vm, log) in machines.clone().map(VmId).zip(logs) {
             if self.shared.has_halted() {
-                break;
+                let past = past.machines.get(&vm);
+                let past = past.map(|past| past.account(vm, scenario.schedule(vm).rate()));
+                self.unmade.push((past.unwrap_or_else(|| scenario.untouched(vm)), log));
+                continue;
             }
-            let schedule = scenario.schedule(vm);
             let machine = match past.machines.get(&vm) {
                 Some(past) => {
-                    let account = past.account(vm, schedule.rate());
+                    let account = past.account(vm, scenario.schedule(vm).rate());
                     if let Some(scene) = scene {
                         scene.resume(&account);
                     }
@@ -111,15 +118,24 @@ impl<W: Workload> Site<W> {
                 }
                 None => scenario.machine(vm, workload(vm)),
             };
-            let actor = VmActor::new(machine, schedule, scenario.duration(), log, Rc::clone(&self.shared));
+            let actor =
+                VmActor::new(machine, scenario.pace(vm), scenario.duration(), log, Rc::clone(&self.shared));
             let address = actor.start();
             self.shared.one_is_made();
             recipients.push(address.clone().recipient());
             self.machines.push(address);
         }
-        let logged = past.machines.values().map(|past| past.elapsed).max().unwrap_or_default();
-        Ok((recipients, logged, past.passed))
+        let elapsed = past.machines.values().map(|past| past.elapsed).max().unwrap_or_default();
+        let has_all = |vm| past.machines.get(&vm).is_some_and(|past| has_ended(scenario, vm, past.elapsed));
+        let is_whole = machines.clone().map(VmId).all(has_all);
+        Ok((recipients, Logged { elapsed, is_whole, passed: past.passed }))
     }
+}
+
+/// Whether no tick of a machine is due after its last event.
+fn has_ended(scenario: &Scenario, vm: VmId, last: Nanos) -> bool {
+    let schedule = scenario.schedule(vm);
+    schedule.ticks_until(last) >= schedule.ticks_until(scenario.duration())
 }
 
 /// What logs say of the machines that go on with them.
@@ -145,10 +161,16 @@ impl<W: Workload> Actor for Site<W> {
 
     fn started(&mut self, _: &mut Context<Self>) {
         let report = match self.prepare() {
-            Ok((recipients, elapsed, passed)) => {
-                Report::Ready { site: self.orders.site, recipients, elapsed, passed }
+            Ok((recipients, logged)) => Report::Ready { site: self.orders.site, recipients, logged },
+            Err(failure) => {
+                // What logs that are gone on with say of their machines is not known.
+                if !self.orders.resume && self.machines.is_empty() {
+                    let Orders { machines, scenario, .. } = &self.orders;
+                    let untouched = |vm| (scenario.untouched(VmId(vm)), None);
+                    self.unmade = machines.clone().map(untouched).collect();
+                }
+                Report::Failed(failure)
             }
-            Err(failure) => Report::Failed(failure),
         };
         self.shared.report(report);
     }
@@ -182,6 +204,7 @@ impl<W: Workload> Handler<Close> for Site<W> {
         for machine in self.machines.drain(..) {
             machine.do_send(HandIn { ended });
         }
+        self.unmade.drain(..).for_each(|(account, log)| self.shared.add(account, log));
         self.shared.close_when_none_owes();
         self.finished = true;
         context.stop();

@@ -27,15 +27,14 @@ pub(super) trait Ticking: Actor {
     /// The instant of a point in the run.
     fn instant(&self, elapsed: Nanos) -> Instant;
 
-    /// Makes the tick that was due then.
-    fn tick(&mut self, due: Nanos, now: Nanos);
+    /// Makes the tick that is due.
+    fn tick(&mut self, now: Nanos);
 }
 
 pin_project! {
-    /// Makes a machine's ticks, each at its own due time: late ticks run late, in bursts that leave
-    /// room for the mailbox, and none is skipped or doubled. Deadlines come from the schedule alone,
-    /// so a late tick does not delay the next one. All ticks of a burst happen at the time at which it
-    /// began.
+    /// Makes a machine's ticks, each at its own due time, which the machine's pace decides. Late ticks run late, and
+    /// where several are due, in bursts that leave room for the mailbox. All ticks of a burst happen at the time at
+    /// which it began.
     ///
     /// One timer serves all ticks, so a tick allocates nothing.
     #[derive(Debug)]
@@ -79,7 +78,7 @@ impl<A: Ticking> ActorFuture<A> for Ticker {
                 ready!(sleep.poll(task));
                 now = actor.now();
             }
-            actor.tick(due, now);
+            actor.tick(now);
         }
         task.waker().wake_by_ref();
         Poll::Pending

@@ -55,6 +55,14 @@ impl Timebase {
         self.start + Duration::from(elapsed)
     }
 
+    /// How far the time of day has moved beyond the run's own time since the start, in nanoseconds: while the computer
+    /// sleeps, none passes for the run.
+    pub fn stepped(&self) -> i64 {
+        let told = SignedDuration::try_from(Duration::from(self.elapsed())).unwrap_or_default();
+        let step = Self::time_of_day_now().duration_since(self.time_of_day) - told;
+        i64::try_from(step.as_nanos()).unwrap_or(i64::MAX)
+    }
+
     /// The time of day at the run's start.
     pub const fn time_of_day(&self) -> Timestamp {
         self.time_of_day

@@ -9,8 +9,9 @@ use super::directory::Deliver;
 use super::shared::Shared;
 use super::ticker::{Ticker, Ticking};
 use crate::log::LogFile;
+use crate::pace::Pace;
 use crate::tally::Lateness;
-use crate::time::{Nanos, Schedule};
+use crate::time::Nanos;
 use crate::vm::Vm;
 use crate::workload::Workload;
 
@@ -18,11 +19,9 @@ use crate::workload::Workload;
 #[derive(Debug)]
 pub(super) struct VmActor<W: Workload> {
     vm: Vm<W>,
-    schedule: Schedule,
-    /// The number of the next tick, from 1.
-    next: u64,
-    /// The number of its last tick.
-    last: u64,
+    pace: Pace,
+    /// Ticks that are due later are not made.
+    end: Nanos,
     phase: Phase,
     lateness: Lateness,
     /// When the messages in the mailbox arrived, as far as they are known to have arrived together.
@@ -63,18 +62,11 @@ pub(super) struct HandIn {
 
 impl<W: Workload> VmActor<W> {
     /// The actor of a machine that makes its ticks up to `end`.
-    pub(super) fn new(
-        vm: Vm<W>,
-        schedule: Schedule,
-        end: Nanos,
-        log: Option<LogFile>,
-        site: Rc<Shared>,
-    ) -> Self {
+    pub(super) fn new(vm: Vm<W>, pace: Pace, end: Nanos, log: Option<LogFile>, site: Rc<Shared>) -> Self {
         Self {
             vm,
-            schedule,
-            next: 1,
-            last: schedule.ticks_until(end),
+            pace,
+            end,
             phase: Phase::Ticking,
             lateness: Lateness::default(),
             arrival: None,
@@ -90,14 +82,15 @@ impl<W: Workload> Actor for VmActor<W> {
 
 impl<W: Workload> Ticking for VmActor<W> {
     fn next_due(&mut self) -> Option<Nanos> {
-        if self.next > self.last || self.site.has_halted() {
+        let due = self.pace.due();
+        if due > self.end || self.site.has_halted() {
             if self.phase == Phase::Ticking {
                 self.phase = Phase::Quiet;
                 self.site.one_is_quiet();
             }
             return None;
         }
-        Some(self.schedule.due(self.next))
+        Some(due)
     }
 
     fn now(&self) -> Nanos {
@@ -115,9 +108,9 @@ impl<W: Workload> Ticking for VmActor<W> {
 
     /// One event, its row, and only then its messages. Writing takes time: an event that is logged reads
     /// the clock for itself.
-    fn tick(&mut self, due: Nanos, now: Nanos) {
+    fn tick(&mut self, now: Nanos) {
         let now = if self.log.is_some() || self.site.has_log() { self.site.elapsed() } else { now };
-        self.next += 1;
+        let made = self.pace.made(now);
         let mut outbox = self.site.outbox();
         let event = self.vm.tick(now, &mut self.site.store(), &mut outbox);
         let record = self.vm.record(event);
@@ -125,8 +118,8 @@ impl<W: Workload> Ticking for VmActor<W> {
             self.site.log_failed(error);
             return;
         }
-        self.lateness.add(now.minus(due));
-        self.site.count(&record, now.minus(due));
+        self.lateness.add(made.late());
+        self.site.count(&record, &made);
         for message in outbox.drain() {
             self.site.send(message);
         }
@@ -137,8 +130,8 @@ impl<W: Workload> Handler<Begin> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, _: Begin, context: &mut Context<Self>) {
-        self.next = self.schedule.ticks_until(self.site.from()) + 1;
-        let first = self.instant(self.schedule.due(self.next));
+        self.pace.begin(self.site.from());
+        let first = self.instant(self.pace.due());
         context.spawn(Ticker::new(tokio::time::sleep_until(first)));
     }
 }
@@ -171,7 +164,8 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
-        let (rate, lateness) = (self.schedule.rate(), Some(self.lateness.clone()));
+        self.lateness.settle(&self.pace);
+        let (rate, lateness) = (self.pace.schedule().rate(), Some(self.lateness.clone()));
         let account = self.vm.account(ended, &mut self.site.store(), rate, lateness);
         if self.phase == Phase::Ticking {
             self.site.one_is_quiet();

@@ -103,7 +103,7 @@ fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
         account.drift(largest_lamport),
         (format!("{:.6}", account.mean_jump()), tally.largest_jump),
         (format!("{:.6}", tally.mean_queue()), tally.longest_queue, tally.queue),
-        (late(&|lateness| lateness.mean_ms(tally.events)), late(&Lateness::max_ms)),
+        (late(&Lateness::mean_ms), late(&Lateness::max_ms)),
     )
 }
 
@@ -133,6 +133,7 @@ mod tests {
             lateness: (vm == 0).then(|| {
                 let mut lateness = Lateness::default();
                 lateness.add(Nanos::new(2_000_000));
+                (1..4).for_each(|_| lateness.add(Nanos::ZERO));
                 lateness
             }),
         };

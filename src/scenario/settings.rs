@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClockList, LogChoice, Phase, Rates, Switch};
 use crate::network::{Latency, Partition, Probability};
+use crate::pace::Late;
 use crate::text::{self, Whole};
 use crate::time::{Nanos, WithUnit};
 use crate::workload::Choice;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub draw: Option<Draw>,
     /// When each machine's first tick is due.
     pub phase: Option<Phase>,
+    /// What ticks do that are late, in real time.
+    pub late: Option<Late>,
     /// The clocks that they keep.
     pub clocks: Option<ClockList>,
     /// The largest error of a machine's physical clock, either way.
@@ -93,6 +96,7 @@ impl Settings {
             workload: self.workload.or(others.workload),
             draw: self.draw.or(others.draw),
             phase: self.phase.or(others.phase),
+            late: self.late.or(others.late),
             clocks: self.clocks.or(others.clocks),
             skew: self.skew.or(others.skew),
             latency: self.latency.or(others.latency),

@@ -72,7 +72,7 @@ pub const MEASURES: &[Measure] = measures! { Measure:
     "latency_arrival_ms", "of the mean, until the first event here after which it waits or is received", |m, _| m.arrival.ms();
     "latency_waiting_ms", "of the mean, from there on", |m, _| m.waiting.ms();
     "late_mean_ms", "how much later than due its events were, in real time", |m, _| {
-        Some(m.lateness.as_ref()?.mean_ms(m.tally.events))
+        Some(m.lateness.as_ref()?.mean_ms())
     };
     "late_max_ms", "the latest", |m, _| m.lateness.as_ref().map(Lateness::max_ms);
 };

@@ -1,5 +1,7 @@
 //! Goes through the rows once and adds them up.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 use super::counts::{Counts, Line, Samples, Ties, as_f64};
@@ -8,8 +10,9 @@ use crate::event::MessageId;
 use crate::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{EventKind, ReadError, Row};
+use crate::pace::{Made, Pace, Punctuality};
 use crate::tally::{Lateness, Tally};
-use crate::time::{Nanos, Schedule};
+use crate::time::Nanos;
 
 /// The longest time that is told from longer ones, some eleven days.
 const LONGEST_MICROS: u64 = 1_000_000_000_000;
@@ -30,7 +33,9 @@ pub(super) struct Meter<'a> {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) vm: VmId,
-    schedule: Option<Schedule>,
+    node: u32,
+    /// Its ticks, where they are in real time.
+    pace: Option<Pace>,
     pub(super) pauses: Pauses,
     pub(super) tally: Tally,
     pub(super) lost: u64,
@@ -89,6 +94,8 @@ pub(super) struct Whole {
     /// Microseconds, as the following.
     pub(super) waiting: Histogram<u64>,
     pub(super) lateness: Histogram<u64>,
+    /// By the node of the process.
+    pub(super) punctuality: BTreeMap<u32, Punctuality>,
     /// The bytes of stamps, with seven bits of a number in a byte, over all sends.
     pub(super) lamport_bytes: u64,
     pub(super) vector_bytes: u64,
@@ -109,6 +116,7 @@ impl<'a> Meter<'a> {
             latency: Spread::new(),
             waiting: histogram(),
             lateness: histogram(),
+            punctuality: BTreeMap::new(),
             lamport_bytes: 0,
             vector_bytes: 0,
             vector_entries: 0,
@@ -123,11 +131,12 @@ impl<'a> Meter<'a> {
     fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
         if step.machine == self.machines.len() {
             let vm = step.row.vm;
-            let live = self.model.schedule(vm).filter(|_| self.model.exact_schedule(vm).is_none());
+            let live = self.model.live_pace(vm);
             let duration = self.model.scenario().map(|scenario| scenario.duration().get() / 10);
             self.machines.push(Machine {
                 vm,
-                schedule: live,
+                node: self.model.node(step.log, vm),
+                pace: live,
                 pauses: Pauses::new(self.model.resumes(step.log, vm)),
                 tally: Tally::default(),
                 lost: 0,
@@ -179,8 +188,8 @@ impl<'a> Meter<'a> {
 }
 
 impl Machine {
-    fn add(&mut self, row: &Row) -> Option<Nanos> {
-        self.pauses.until(row, self.last, self.schedule);
+    fn add(&mut self, row: &Row) -> Option<Made> {
+        self.pauses.until(row, self.last, self.pace.as_mut());
         self.clocks.until(row.elapsed, self.lamport);
         let jump = row.lamport.saturating_sub(self.lamport);
         let queue = row.queue.unwrap_or(0);
@@ -198,10 +207,12 @@ impl Machine {
             }
             EventKind::Receive => self.tally.receives += 1,
         }
-        let schedule = self.schedule?;
-        let late = row.elapsed.minus(schedule.due(row.event.saturating_add(self.pauses.missed)));
-        self.lateness.as_mut()?.add(late);
-        Some(late)
+        let (pace, lateness) = (self.pace.as_mut()?, self.lateness.as_mut()?);
+        pace.jump(row.event.saturating_add(self.pauses.missed).saturating_add(pace.skipped()));
+        let made = pace.made(row.elapsed);
+        lateness.add(made.late());
+        lateness.settle(pace);
+        Some(made)
     }
 
     /// When the message arrived that this row receives, as far as the queue tells: by the row that shows it first.
@@ -242,7 +253,7 @@ impl Visitor for Meter<'_> {
         let rows = self.whole.events;
         let is_one_clock = self.model.is_one_clock();
         let machine = self.machine(step);
-        let late = machine.add(row);
+        let made = machine.add(row);
         let arrived = machine.arrived(row, rows);
         if let Delivery::Delivered { stamp: sent, .. } = delivery {
             let latency = since(row.elapsed, *sent);
@@ -260,8 +271,10 @@ impl Visitor for Meter<'_> {
         } else if row.kind == EventKind::Receive {
             self.whole.unknown += 1;
         }
-        if let Some(late) = late {
-            self.whole.lateness.saturating_record(late.get() / 1000);
+        if let Some(made) = made {
+            self.whole.lateness.saturating_record(made.late().get() / 1000);
+            let node = self.machines[step.machine].node;
+            self.whole.punctuality.entry(node).or_default().add(&made);
         }
         if rows >= self.whole.next_look {
             self.look();

@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 
 use crate::log::Row;
-use crate::time::{Nanos, Schedule};
+use crate::pace::Pace;
+use crate::time::Nanos;
 
 /// The pauses of one machine up to a row.
 #[derive(Debug, Default)]
@@ -27,27 +28,30 @@ impl Pauses {
 
     /// Goes on to a row; `last` is when the one before it happened.
     #[inline]
-    pub(super) fn until(&mut self, row: &Row, last: Nanos, schedule: Option<Schedule>) {
+    pub(super) fn until(&mut self, row: &Row, last: Nanos, pace: Option<&mut Pace>) {
         if self.resumes.front().is_some_and(|resume| *resume <= row.elapsed) {
-            self.resumed(row, last, schedule);
+            self.resumed(row, last, pace);
         }
     }
 
-    fn resumed(&mut self, row: &Row, last: Nanos, schedule: Option<Schedule>) {
+    fn resumed(&mut self, row: &Row, last: Nanos, pace: Option<&mut Pace>) {
         while self.resumes.pop_front_if(|resume| *resume <= row.elapsed).is_some() {}
         if row.event > 1 {
             self.count += 1;
             self.time = self.time.plus(row.elapsed.minus(last));
         }
-        let ticks = schedule.map_or(0, |schedule| schedule.ticks_until(row.elapsed));
-        self.missed = self.missed.max(ticks.saturating_sub(row.event));
+        let Some(pace) = pace else { return };
+        let tick = pace.schedule().ticks_until(row.elapsed);
+        self.missed = self.missed.max(tick.saturating_sub(row.event.saturating_add(pace.skipped())));
+        pace.go_on(tick, row.elapsed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Rate;
+    use crate::pace::Late;
+    use crate::time::{Rate, Schedule};
 
     fn row(event: u64, millis: u64) -> Row {
         Row { event, elapsed: Nanos::new(millis * 1_000_000), ..Row::default() }
@@ -55,13 +59,13 @@ mod tests {
 
     #[test]
     fn events_after_a_pause_are_those_of_later_ticks() {
-        let schedule = Some(Schedule::new(Rate::new(10).unwrap(), Nanos::new(50_000_000)));
+        let mut pace = Pace::new(Schedule::new(Rate::new(10).unwrap(), Nanos::new(50_000_000)), Late::Burst);
         let mut pauses = Pauses::new(&[1, 2].map(Nanos::from_secs));
         let mut last = Nanos::ZERO;
         // Two ticks before it is away, one between two pauses at once, and all from 2.05 s on.
         for (event, millis, missed) in [(1, 50, 0), (2, 151, 0), (3, 1151, 9), (4, 2052, 17), (5, 2150, 17)] {
             let row = row(event, millis);
-            pauses.until(&row, last, schedule);
+            pauses.until(&row, last, Some(&mut pace));
             last = row.elapsed;
             assert_eq!(pauses.missed, missed, "event {event}");
         }

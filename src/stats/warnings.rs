@@ -1,9 +1,10 @@
 //! What a person would want to be warned of.
 
 use super::Context;
-use super::counts::as_f64;
 use super::meter::Machine;
 use crate::id::VmId;
+use crate::pace::{self, Late};
+use crate::scenario::Scenario;
 use crate::workload::Choice;
 
 /// The most machines that are named of one sort of warning.
@@ -38,7 +39,12 @@ pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
     }
     add(&mut warnings, machines, |machine| never_received(machine, machines.len(), context));
     add(&mut warnings, machines, |machine| grows(machine, context));
-    add(&mut warnings, machines, |machine| is_late(machine, context));
+    let timed = machines.iter().filter_map(|machine| {
+        let rate = context.model.schedule(machine.vm)?.rate();
+        Some((context.name(machine.vm), rate, machine.lateness.as_ref()?))
+    });
+    let late = context.model.scenario().map_or(Late::Burst, Scenario::late);
+    warnings.extend(pace::warnings(late, &whole.punctuality, timed));
     warnings
 }
 
@@ -82,19 +88,6 @@ fn grows(machine: &Machine, context: &Context<'_>) -> Option<String> {
             "{}'s queue grows without bound, by about {:.1} a minute{sent}",
             context.name(machine.vm),
             slope * 60.0
-        )
-    })
-}
-
-/// Ticks that are late by half a period on the mean.
-fn is_late(machine: &Machine, context: &Context<'_>) -> Option<String> {
-    let period = context.model.schedule(machine.vm)?.rate().period().as_secs_f64() * 1e3;
-    let late = machine.lateness.as_ref()?.mean_ms(machine.tally.events);
-    let rate = context.model.schedule(machine.vm)?.rate();
-    (late > period / 2.0 && as_f64(machine.tally.events) > 1.0).then(|| {
-        format!(
-            "{} did not keep its rate of {rate} a second: its events were {late:.1} ms late on the mean",
-            context.name(machine.vm)
         )
     })
 }

@@ -14,11 +14,16 @@ impl Checker<'_> {
         let row = step.row;
         let (last, schedule, start, last_time) =
             (machine.elapsed, machine.schedule, machine.start, machine.system_time);
+        // Its tick has that number or a higher one, where some were left out, and is due then or later.
+        let due = machine.live.map(|schedule| schedule.due(row.event)).filter(|due| row.elapsed < *due);
         let is_exact = schedule
             .is_none_or(|schedule| before == Before::Unknown || schedule.due(row.event) == row.elapsed);
         if let Some(schedule) = schedule.filter(|_| !is_exact) {
             let expected =
                 format!("{}, when the event is due in virtual time", Seconds(schedule.due(row.event)));
+            self.add(step, FaultKind::Time, Column::Elapsed, Seconds(row.elapsed), expected);
+        } else if let Some(due) = due {
+            let expected = format!("{} or later, when the tick of that number is due", Seconds(due));
             self.add(step, FaultKind::Time, Column::Elapsed, Seconds(row.elapsed), expected);
         } else if row.elapsed < last {
             let expected = format!("{} or later, as in its machine's row before", Seconds(last));

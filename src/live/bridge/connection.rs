@@ -32,6 +32,16 @@ pub(super) enum Fault {
     Crowded,
     #[error("no greeting came within {} s", super::GREETING_TIME.as_secs())]
     Slow,
+    #[error(
+        "no answer to the attempt to connect within {} s: the host may be down, or a firewall may drop what is sent to it",
+        super::GREETING_TIME.as_secs()
+    )]
+    NoAnswer,
+    #[error(
+        "it took the connection and did not greet within {} s: it may still wait for another node, or be something else",
+        super::GREETING_TIME.as_secs()
+    )]
+    Silent,
     #[error("it does not speak clocklab's protocol: {0}")]
     NoGreeting(FrameError),
     #[error(transparent)]
@@ -90,6 +100,12 @@ impl Connection {
     /// A connection that the other end has dialled.
     pub(super) fn accepted(stream: TcpStream, key: Option<&Key>) -> Self {
         Self::new(stream, key.map_or_else(Seal::open, Seal::accepting))
+    }
+
+    /// Connects to an address, in the time that a greeting has.
+    pub(super) async fn connect(address: &str) -> Result<TcpStream, Fault> {
+        let connected = tokio::time::timeout(super::GREETING_TIME, TcpStream::connect(address)).await;
+        Ok(connected.map_err(|_elapsed| Fault::NoAnswer)??)
     }
 
     fn new(stream: TcpStream, seal: Seal) -> Self {

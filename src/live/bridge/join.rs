@@ -1,6 +1,6 @@
 //! Asking node 0 for what only it decides: the run's name and its seed.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,48 @@ pub struct Asked {
 /// Where it cannot be had.
 pub fn listen(address: &str) -> Result<TcpListener, JoinError> {
     TcpListener::bind(address).map_err(|source| JoinError::Listen { address: address.to_owned(), source })
+}
+
+/// Takes a port at an own address, which may be a name that is looked up in vain for a while, as in a pod that has just
+/// started; none where the process is asked to stop before. Of a name's addresses one that others reach comes
+/// first.
+///
+/// # Errors
+///
+/// Where the port cannot be had, or the name is not known in time.
+pub fn listen_when_known(
+    address: &str,
+    join_timeout: Duration,
+    mut stop: Stop,
+    observer: &mut dyn Observer,
+) -> Result<Option<TcpListener>, JoinError> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let clock = Timebase::starting_in(Duration::ZERO);
+    let mut has_told = false;
+    loop {
+        let error = match address.to_socket_addrs() {
+            Ok(found) => {
+                let mut found: Vec<SocketAddr> = found.collect();
+                found.sort_by_key(|address| address.ip().is_loopback());
+                let bound = TcpListener::bind(found.as_slice());
+                let source = |source| JoinError::Listen { address: address.to_owned(), source };
+                return bound.map(Some).map_err(source);
+            }
+            Err(error) => error,
+        };
+        if clock.elapsed() >= join_timeout.into() {
+            return Err(JoinError::Unknown { address: address.to_owned(), source: error });
+        }
+        if !std::mem::replace(&mut has_told, true) {
+            observer.notice(&format!(
+                "waiting until {address}, where this node is to listen, has an address: {error}"
+            ));
+        }
+        let stopped = async { timeout(PAUSE, stop.wait()).await.is_ok() };
+        if System::new().block_on(stopped) {
+            return Ok(None);
+        }
+    }
 }
 
 /// Asks node 0 until it answers; none where the process is asked to stop before. `own` has no name of a run,
@@ -72,10 +114,15 @@ async fn ask_until_answered(
     let mut told = String::new();
     loop {
         sleep_until(clock.instant(dialer.due().min(deadline))).await;
-        let fault = match timeout(GREETING_TIME, ask_once(own, address, key)).await {
-            Ok(Ok(asked)) => return Ok(asked),
-            Ok(Err(fault)) => fault,
-            Err(_elapsed) => Fault::Slow,
+        let answered = match Connection::connect(address).await {
+            Ok(stream) => {
+                timeout(GREETING_TIME, ask_once(own, stream, key)).await.unwrap_or(Err(Fault::Silent))
+            }
+            Err(fault) => Err(fault),
+        };
+        let fault = match answered {
+            Ok(asked) => return Ok(asked),
+            Err(fault) => fault,
         };
         let reason = fault.to_string();
         if matches!(&fault, Fault::Greeting(error) if error.is_final()) {
@@ -93,8 +140,7 @@ async fn ask_until_answered(
     }
 }
 
-async fn ask_once(own: &Identity, address: &str, key: Option<&Key>) -> Result<Asked, Fault> {
-    let stream = TcpStream::connect(address).await?;
+async fn ask_once(own: &Identity, stream: TcpStream, key: Option<&Key>) -> Result<Asked, Fault> {
     let mut connection = Connection::dialled(stream, key);
     connection.agree().await?;
     let hello = Hello { from: own.clone(), to: 0, knows: 0, received: 0, turn: 1 };

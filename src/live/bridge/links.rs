@@ -69,6 +69,8 @@ pub(super) struct Links {
     overflow: Cell<u64>,
     /// Messages within this process that were lost with the one before it.
     inboxes: Cell<u64>,
+    /// A host whose connection was refused for its cluster key, and why: it may be a node that is missing.
+    pub(super) key_refusal: RefCell<Option<(String, String)>>,
     /// Something has happened that those who wait for the start or the end should look at.
     pub(super) changed: Notify,
 }
@@ -132,6 +134,7 @@ impl Links {
             lamport: Cell::new(0),
             overflow: Cell::new(0),
             inboxes: Cell::new(0),
+            key_refusal: RefCell::default(),
             changed: Notify::new(),
         }
     }
@@ -286,6 +289,13 @@ impl Links {
                 }
                 Standing::Here => return None,
                 _ => peer.away.reason.clone(),
+            };
+            // Who is refused for its key is not told why, and cannot tell who it is.
+            let reason = match &*self.key_refusal.borrow() {
+                Some((host, why)) if peer.standing == Standing::Expected => {
+                    format!("{reason}; a connection from {host} was refused: {why}")
+                }
+                _ => reason,
             };
             Some((place.node, place.address.clone(), reason))
         });

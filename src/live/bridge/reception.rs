@@ -109,7 +109,7 @@ async fn turn_away(links: &Rc<Links>, mut connection: Connection, from: &str, fa
             connection.close().await;
         }
         // It may be a node that the start waits for.
-        Fault::Seal(_) if !links.has_started() => links.refused_visibly(from, &fault.to_string()),
+        Fault::Seal(_) if !links.has_started() => links.key_refused(from, &fault.to_string()),
         fault => links.refused(from, &fault.to_string()),
     }
 }

@@ -24,6 +24,13 @@ impl Links {
         format!("node {} ({})", place.node, place.address)
     }
 
+    /// A connection was refused for its cluster key.
+    pub(super) fn key_refused(&self, address: &str, reason: &str) {
+        let host = address.rsplit_once(':').map_or(address, |(host, _port)| host);
+        self.key_refusal.replace(Some((host.to_owned(), reason.to_owned())));
+        self.refused_visibly(address, reason);
+    }
+
     /// A connection was refused for a reason that people should know.
     pub(super) fn refused_visibly(&self, address: &str, reason: &str) {
         self.refused(address, reason);

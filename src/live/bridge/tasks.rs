@@ -13,11 +13,11 @@ use tokio::time::{sleep_until, timeout};
 use super::connection::{Connection, Fault};
 use super::links::{Links, Place};
 use super::peer::{Away, Standing};
-use super::{GREETING_TIME, JoinError, News};
+use super::{GREETING_TIME, JoinError, News, REFUSED_TIME};
 use crate::id::VmId;
 use crate::link::dialer::Dialer;
 use crate::link::greeting::{self, GreetingError, Hello};
-use crate::link::session::{Arrival, SILENCE};
+use crate::link::session::Arrival;
 use crate::log::Happening;
 use crate::panics;
 use crate::seed::{Purpose, Seed};
@@ -27,8 +27,6 @@ use crate::time::Nanos;
 const PIECE: usize = 128 * 1024;
 /// After so many connections one after the other over which nothing came, the next one waits.
 const MANY_USELESS: u32 = 4;
-/// How long the end of a run waits for a process at whose address nobody listens.
-const REFUSED_TIME: Nanos = SILENCE;
 /// How long it waits for one that is away for any other reason.
 const AWAY_TIME: Nanos = Nanos::from_secs(30);
 /// How long a process that leaves early waits for the others' last words.
@@ -90,7 +88,13 @@ pub(super) async fn dial(links: Rc<Links>, place: Rc<Place>) {
             // The other end may have dialled in the meantime.
             continue;
         }
-        match timeout(GREETING_TIME, greet(&links, &place)).await.unwrap_or(Err(Fault::Slow)) {
+        let greeted = match Connection::connect(&place.address).await {
+            Ok(stream) => {
+                timeout(GREETING_TIME, greet(&links, &place, stream)).await.unwrap_or(Err(Fault::Silent))
+            }
+            Err(fault) => Err(fault),
+        };
+        match greeted {
             Ok((connection, number)) => {
                 dialer.succeeded();
                 let before = place.peer.borrow().session.progress();
@@ -123,9 +127,8 @@ fn is_to_be_dialled(links: &Links, place: &Place) -> bool {
     peer.in_use.is_none() && is_expected
 }
 
-/// Dials, greets, and tells the connection that is in use now.
-async fn greet(links: &Rc<Links>, place: &Rc<Place>) -> Result<(Connection, u64), Fault> {
-    let stream = TcpStream::connect(&place.address).await?;
+/// Greets who was dialled, and tells the connection that is in use now.
+async fn greet(links: &Rc<Links>, place: &Rc<Place>, stream: TcpStream) -> Result<(Connection, u64), Fault> {
     let mut connection = Connection::dialled(stream, links.key.as_deref());
     connection.agree().await?;
     if place.peer.borrow().in_use.is_some() {
@@ -168,8 +171,11 @@ fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
         links.note(Happening::Fail, Some(place), "", &reason);
     }
     let is_final = matches!(fault, Fault::Greeting(error) if error.is_final());
-    if is_final && place.node == 0 && !links.has_started() {
-        let (node, address) = (place.node, place.address.clone());
+    let has_ended = matches!(fault, Fault::Greeting(error) if error.says_ended());
+    let (node, address) = (place.node, place.address.clone());
+    if has_ended && !links.has_started() {
+        links.diary.tell(News::NotJoined(JoinError::Over { node, address }));
+    } else if is_final && place.node == 0 && !links.has_started() {
         links.diary.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
     } else {
         links.advance();
