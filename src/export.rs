@@ -11,11 +11,13 @@ mod protobuf;
 mod shiviz;
 mod text;
 mod window;
+mod xlsx;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use self::csv::{Decimal, Separator, Style};
 pub use self::window::{ParseWindowError, Window};
 
 use self::window::Part;
@@ -23,6 +25,7 @@ use crate::event::MessageId;
 use crate::history::{Delivery, HistoryError, Place, Replay, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::stats::measure;
 use crate::text::words;
 
 words! {
@@ -38,6 +41,8 @@ words! {
         Csv = "csv",
         /// One JSON object a line.
         Jsonl = "jsonl",
+        /// A workbook for spreadsheets.
+        Xlsx = "xlsx",
     }
 }
 
@@ -52,6 +57,8 @@ pub struct Exported {
     pub unreadable: u64,
     /// The first of them, in words.
     pub first_unreadable: Vec<String>,
+    /// What a person should know of what was written.
+    pub notes: Vec<String>,
 }
 
 /// Why a run cannot be exported.
@@ -68,6 +75,9 @@ pub enum ExportError {
         /// The events of the run.
         events: u64,
     },
+    /// A workbook has no room for it.
+    #[error("there is no workbook: {0}")]
+    Workbook(String),
     /// Nobody takes it.
     #[error("{0}")]
     Write(#[from] io::Error),
@@ -80,7 +90,8 @@ fn nothing(window: Option<&Window>, events: u64) -> String {
     }
 }
 
-/// Writes one run, of which the folders are the nodes' where there are several, or a window of it.
+/// Writes one run, of which the folders are the nodes' where there are several, or a window of it. The style is that
+/// of a table in CSV.
 ///
 /// # Errors
 ///
@@ -90,6 +101,7 @@ pub fn export(
     folders: &[LogFolder],
     format: Format,
     window: Option<Window>,
+    style: Style,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
@@ -97,8 +109,12 @@ pub fn export(
         Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
         Format::Dot => write(&names, dot::Dot::default(), window, out),
         Format::Perfetto => write(&names, perfetto::Perfetto::default(), window, out),
-        Format::Csv => write(&names, csv::Csv::new(), window, out),
+        Format::Csv => write(&names, csv::Csv::new(style), window, out),
         Format::Jsonl => write(&names, jsonl::Jsonl::new(), window, out),
+        Format::Xlsx => {
+            let workbook = xlsx::Xlsx::new(measure(folders)?, window.is_some());
+            write(&names, workbook, window, out)
+        }
     }
 }
 
@@ -139,6 +155,21 @@ trait Form {
 
     /// What stands after all events, given the messages that were sent and not received.
     fn end(&mut self, _in_flight: &[(MessageId, VmId)], _out: &mut Vec<u8>) {}
+
+    /// What a person should know of what was written.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether it cannot go on.
+    fn has_failed(&self) -> bool {
+        false
+    }
+
+    /// Why it cannot go on.
+    fn failure(&mut self) -> Option<ExportError> {
+        None
+    }
 }
 
 /// Bytes after which they are handed on.
@@ -220,18 +251,25 @@ impl<'a, F: Form> Exporter<'a, F> {
     }
 
     fn finish(mut self, torn: Vec<(PathBuf, u64)>) -> Result<Exported, ExportError> {
+        if let Some(failure) = self.form.failure() {
+            return Err(failure);
+        }
         if self.events == 0 {
             return Err(ExportError::Nothing { window: self.window, events: self.places });
         }
         self.in_flight.sort_unstable();
         self.form.end(&self.in_flight, &mut self.buffer);
+        if let Some(failure) = self.form.failure() {
+            return Err(failure);
+        }
+        let notes = self.form.notes();
         self.hand_on();
         match self.error {
             Some(error) => Err(error.into()),
             None => {
                 self.out.flush()?;
                 let Self { events, unreadable, first_unreadable, .. } = self;
-                Ok(Exported { events, torn, unreadable, first_unreadable })
+                Ok(Exported { events, torn, unreadable, first_unreadable, notes })
             }
         }
     }
@@ -308,7 +346,9 @@ impl<F: Form> Visitor for Exporter<'_, F> {
     fn cycle(&mut self, _rows: &[(Place, MessageId)]) {}
 
     fn is_done(&self) -> bool {
-        self.error.is_some() || self.window.as_ref().is_some_and(|window| window.is_over(self.places))
+        self.error.is_some()
+            || self.form.has_failed()
+            || self.window.as_ref().is_some_and(|window| window.is_over(self.places))
     }
 }
 

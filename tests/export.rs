@@ -545,3 +545,187 @@ fn every_format_is_in_the_help() {
         }
     }
 }
+
+#[test]
+fn a_table_is_written_as_spreadsheets_of_other_languages_read_it() {
+    let folder = make("--virtual-time --seed 4 --vms 3 --rates 5-9 --duration 2 --workload client-server");
+    let usual = export_text(&folder, "--format csv");
+    for (flags, separator, decimal) in [
+        ("--decimal comma --separator semicolon", b';', ','),
+        ("--decimal comma --separator tab", b'\t', ','),
+        ("--separator semicolon", b';', '.'),
+    ] {
+        let text = export_text(&folder, &format!("--format csv {flags}"));
+        let records = |text: &str, separator: u8| -> Vec<Vec<String>> {
+            let mut reader = csv::ReaderBuilder::new()
+                .has_headers(false)
+                .delimiter(separator)
+                .from_reader(text.as_bytes());
+            reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
+        };
+        let (expected, found) = (records(&usual, b','), records(&text, separator));
+        assert_eq!(expected.len(), found.len());
+        let elapsed = expected[0].iter().position(|name| name == "elapsed_s").unwrap();
+        for (mut expected, found) in expected.into_iter().zip(found) {
+            expected[elapsed] = expected[elapsed].replace('.', &decimal.to_string());
+            assert_eq!(expected, found, "{flags}");
+        }
+    }
+    for (flags, expected) in [
+        ("--format csv --decimal comma", "--decimal comma needs another mark between cells"),
+        (
+            "--format csv --decimal comma --separator comma",
+            "--decimal comma needs another mark between cells",
+        ),
+        ("--format jsonl --decimal comma", "--decimal goes with --format csv, and this is --format jsonl"),
+        ("--format xlsx --separator tab", "--separator goes with --format csv, and this is --format xlsx"),
+        ("--format csv --separator bar", "must be one of: comma, semicolon, tab"),
+    ] {
+        let output = clocklab(folder.path(), &format!("export {flags}"));
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && error.contains(expected), "{flags}: {error}");
+    }
+}
+
+/// A file of a workbook.
+fn part(workbook: &[u8], name: &str) -> String {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(workbook)).unwrap();
+    let mut text = String::new();
+    archive.by_name(name).unwrap_or_else(|_| panic!("{name}")).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A cell's type and value: `n` for a number, `s` for a text.
+fn cells(workbook: &[u8], sheet: &str) -> BTreeMap<String, (char, String)> {
+    let shared = part(workbook, "xl/sharedStrings.xml");
+    let plain = |text: &str| {
+        let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+        text.replace("&amp;", "&")
+    };
+    // A text is `<t>…</t>` or `<t xml:space="preserve">…</t>`.
+    let text = |xml: &str| {
+        let (_, inner) = xml.split_once("<t").unwrap();
+        plain(inner.split_once('>').unwrap().1.split("</t>").next().unwrap())
+    };
+    let shared: Vec<String> = shared.split("<si>").skip(1).map(text).collect();
+    let xml = part(workbook, sheet);
+    let cells = xml.split("<c r=\"").skip(1).map(|cell| {
+        let (name, rest) = cell.split_once('"').unwrap();
+        let kind = rest.split_once('>').unwrap().0.to_owned();
+        let value = || rest.split_once("<v>").unwrap().1.split("</v>").next().unwrap().to_owned();
+        let value = if kind.contains("t=\"inlineStr\"") {
+            ('s', text(rest))
+        } else if kind.contains("t=\"s\"") {
+            ('s', shared[value().parse::<usize>().unwrap()].clone())
+        } else {
+            assert!(!rest.split("</c>").next().unwrap().contains("<f"), "a formula: {rest}");
+            ('n', value())
+        };
+        (name.to_owned(), value)
+    });
+    cells.collect()
+}
+
+fn workbook(folder: &tempfile::TempDir, flags: &str) -> Vec<u8> {
+    let output = clocklab(folder.path(), &format!("export {flags} --format xlsx --out run.xlsx"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read(folder.path().join("run.xlsx")).unwrap()
+}
+
+#[test]
+fn a_workbook_has_the_values_of_the_logs_with_their_types() {
+    let folder = make("--virtual-time --seed 4 --vms 3 --rates 5-9 --duration 3 --skew 1s");
+    let workbook = workbook(&folder, "");
+    let names = part(&workbook, "xl/workbook.xml");
+    for name in ["\"summary\"", "\"over time\"", "\"vm0\"", "\"vm1\"", "\"vm2\""] {
+        assert!(names.contains(name), "{names}");
+    }
+    let table = export_text(&folder, "--format csv");
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let heads: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let sheet = |vm: &str| {
+        names.split("<sheet ").skip(1).position(|sheet| sheet.contains(&format!("\"vm{vm}\""))).unwrap() + 1
+    };
+    let mut of_vm: BTreeMap<String, (BTreeMap<String, (char, String)>, usize)> = BTreeMap::new();
+    let mut checked = 0;
+    for record in reader.records().map(Result::unwrap) {
+        let (cells, row) = of_vm.entry(record[0].to_owned()).or_insert_with(|| {
+            (cells(&workbook, &format!("xl/worksheets/sheet{}.xml", sheet(&record[0]))), 1)
+        });
+        *row += 1;
+        for (column, (head, expected)) in heads.iter().zip(&record).enumerate() {
+            let name = format!("{}{row}", char::from(b'A' + u8::try_from(column).unwrap()));
+            let found = cells.get(&name);
+            let Some((kind, value)) = found else {
+                assert_eq!(expected, "", "{name}");
+                continue;
+            };
+            match head.as_str() {
+                "vm" | "event" | "lamport" | "queue" | "sender_lamport" => {
+                    assert_eq!((*kind, value.as_str()), ('n', expected))
+                }
+                "elapsed_s" => {
+                    let both = [value, expected].map(|text| text.parse::<f64>().unwrap());
+                    assert!(*kind == 'n' && (both[0] - both[1]).abs() < 1e-9, "{both:?}");
+                }
+                "system_time" => {
+                    let days: f64 = value.parse().unwrap();
+                    let elapsed: f64 = record[3].parse().unwrap();
+                    assert!(*kind == 'n' && ((days - 25_569.0) * 86_400.0 - elapsed).abs() < 2e-6, "{value}");
+                }
+                "kind" | "vector" | "peers" | "message" => {
+                    assert_eq!((*kind, value.as_str()), ('s', expected))
+                }
+                _ => {}
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 300, "{checked}");
+    for chart in 1..=3 {
+        let xml = part(&workbook, &format!("xl/charts/chart{chart}.xml"));
+        assert_eq!(xml.matches("<c:ser>").count(), 3, "a line a machine");
+    }
+    let summary = cells(&workbook, "xl/worksheets/sheet1.xml");
+    assert!(summary.values().any(|(_, text)| text == "concurrent_share"));
+}
+
+#[test]
+fn nothing_in_a_workbook_is_a_formula_or_rounded() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("output")).unwrap();
+    let rows = "vm,event,kind,elapsed_s,system_time,lamport,vector,peers,message,sender_lamport,queue,payload\n\
+                0,1,send,0.5,1800-01-01T00:00:00.000000Z,9007199254740993,,1,0-1,,0,=1+1\n\
+                1,1,receive,0.6,1970-01-01T00:00:00.600000Z,9007199254740994,,0,0-1,9007199254740993,0,=1+1\n";
+    fs::write(
+        folder.path().join("output/vm_0_1.csv"),
+        rows.lines().take(2).collect::<Vec<_>>().join("\n") + "\n",
+    )
+    .unwrap();
+    let second: Vec<&str> =
+        rows.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| line).collect();
+    fs::write(folder.path().join("output/vm_1_1.csv"), second.join("\n") + "\n").unwrap();
+    let output = clocklab(folder.path(), "export --format xlsx --out run.xlsx");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("note: 3 numbers beyond 2^53 are text"), "{told}");
+    let cells = cells(&fs::read(folder.path().join("run.xlsx")).unwrap(), "xl/worksheets/sheet3.xml");
+    let texts: Vec<&str> =
+        cells.values().filter(|(kind, _)| *kind == 's').map(|(_, text)| text.as_str()).collect();
+    for text in ["=1+1", "9007199254740993", "1800-01-01T00:00:00.000000Z"] {
+        assert!(texts.contains(&text), "{texts:?}");
+    }
+}
+
+#[test]
+fn a_run_of_too_many_machines_for_sheets_is_told_what_helps() {
+    let folder = make("--virtual-time --seed 4 --vms 201 --rates 1 --duration 2");
+    let output = clocklab(folder.path(), "export --format xlsx --out run.xlsx");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(2)
+            && error.contains("the run has more than 200 machines")
+            && error.contains("--format csv"),
+        "{error}"
+    );
+    assert!(!folder.path().join("run.xlsx").exists());
+}

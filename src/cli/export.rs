@@ -1,7 +1,7 @@
 //! `export`: its flags, and where what it writes goes.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::folders::Folders;
 use super::{FAILED, Fatal, complain, data, failed, unreadable, usage};
-use crate::export::{ExportError, Exported, Format, Window, export};
+use crate::export::{Decimal, ExportError, Exported, Format, Separator, Style, Window, export};
 use crate::log;
 
 const EXPORTED: &str = "\
@@ -19,6 +19,10 @@ Formats:
   perfetto  a trace for the Perfetto UI, https://ui.perfetto.dev, with messages as arrows
   csv       one table of all machines, with a log's columns
   jsonl     one JSON object an event, with a log's columns
+  xlsx      a workbook: a sheet a machine, what stats measures, and charts of clocks, drift and queues
+
+A spreadsheet in many languages of Europe wants --format csv --decimal comma --separator semicolon; a workbook is read
+the same in all of them.
 
 Events come in causal order: each after the one before it in its machine, and a receive after its send.
 
@@ -37,12 +41,18 @@ const MOST_FOR_DOT: u64 = 2000;
 pub(super) struct ExportFlags {
     #[command(flatten)]
     folders: Folders,
-    /// What to write: shiviz, dot, perfetto, csv, jsonl
+    /// What to write: shiviz, dot, perfetto, csv, jsonl, xlsx
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true)]
     format: Format,
     /// Only a part: 10s-20s by time, events:1-500 by place in the causal order
     #[arg(long, value_name = "WINDOW", allow_hyphen_values = true)]
     window: Option<Window>,
+    /// With --format csv, what stands before decimals: dot, comma [default: dot]
+    #[arg(long, value_name = "MARK")]
+    decimal: Option<Decimal>,
+    /// With --format csv, what stands between cells: comma, semicolon, tab [default: comma]
+    #[arg(long, value_name = "MARK")]
+    separator: Option<Separator>,
     /// Where it goes; - is stdout
     #[arg(long, value_name = "FILE", default_value = "-")]
     out: PathBuf,
@@ -50,9 +60,14 @@ pub(super) struct ExportFlags {
 
 /// Writes the run.
 pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
+    let style = flags.style()?;
+    let is_stdout = flags.out.as_os_str() == "-";
+    if is_stdout && flags.format == Format::Xlsx && io::stdout().is_terminal() {
+        return Err(usage("a workbook is nothing for a terminal: name a file, such as --out run.xlsx"));
+    }
     let run = flags.folders.one_run()?;
-    let exported = if flags.out.as_os_str() == "-" {
-        match export(&run.folders, flags.format, flags.window, &mut *data()) {
+    let exported = if is_stdout {
+        match export(&run.folders, flags.format, flags.window, style, &mut *data()) {
             // Where nobody reads it any more, that is no failure.
             Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(ExitCode::SUCCESS);
@@ -67,7 +82,7 @@ pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
         }
         let target = Target::open(&flags.out)?;
         let mut out = BufWriter::new(&target.file);
-        match export(&run.folders, flags.format, flags.window, &mut out) {
+        match export(&run.folders, flags.format, flags.window, style, &mut out) {
             Ok(exported) => {
                 drop(out);
                 target.keep()?;
@@ -93,12 +108,37 @@ pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
     Ok(conclude(&exported))
 }
 
+impl ExportFlags {
+    /// How a table is written.
+    fn style(&self) -> Result<Style, Fatal> {
+        let given = [(self.decimal.is_some(), "--decimal"), (self.separator.is_some(), "--separator")];
+        if let Some((_, flag)) = given.iter().find(|(is_given, _)| *is_given && self.format != Format::Csv) {
+            return Err(usage(format_args!(
+                "{flag} goes with --format csv, and this is --format {}",
+                self.format
+            )));
+        }
+        let usual = Style::default();
+        let style = Style {
+            decimal: self.decimal.unwrap_or(usual.decimal),
+            separator: self.separator.unwrap_or(usual.separator),
+        };
+        if style.decimal == Decimal::Comma && style.separator == Separator::Comma {
+            return Err(usage(
+                "--decimal comma needs another mark between cells: --separator semicolon, or --separator tab",
+            ));
+        }
+        Ok(style)
+    }
+}
+
 /// Tells what was left out.
 fn conclude(exported: &Exported) -> ExitCode {
     for (path, bytes) in &exported.torn {
         let path = path.display();
         complain(&format_args!("{path}: its last row is torn and was left out ({bytes} bytes)"));
     }
+    exported.notes.iter().for_each(|note| complain(&format_args!("note: {note}")));
     for row in &exported.first_unreadable {
         complain(&format_args!("left out: {row}"));
     }

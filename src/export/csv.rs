@@ -1,20 +1,102 @@
-//! One table of all machines' events, with the columns of a log.
+//! One table of all machines' events, with the columns of a log, and the separators that a spreadsheet's language asks
+//! for.
 
 use jiff::Timestamp;
 
 use super::{Cause, Event, Form};
-use crate::log::RowFormat;
+use crate::log::{Column, RowFormat};
+use crate::text::words;
+
+words! {
+    /// What stands before the decimals of a number.
+    pub enum Decimal {
+        /// A dot.
+        Dot = "dot",
+        /// A comma.
+        Comma = "comma",
+    }
+}
+
+words! {
+    /// What stands between cells.
+    pub enum Separator {
+        /// A comma.
+        Comma = "comma",
+        /// A semicolon.
+        Semicolon = "semicolon",
+        /// A tab.
+        Tab = "tab",
+    }
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// What stands before decimals.
+    pub decimal: Decimal,
+    /// What stands between cells.
+    pub separator: Separator,
+}
+
+impl Default for Style {
+    /// A log's own.
+    fn default() -> Self {
+        Self { decimal: Decimal::Dot, separator: Separator::Comma }
+    }
+}
+
+impl Separator {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+            Self::Tab => b'\t',
+        }
+    }
+}
 
 /// Writes the table.
 #[derive(Debug)]
 pub(super) struct Csv {
     format: RowFormat,
+    style: Style,
+    /// A line in a log's own style, and its cells.
+    line: Vec<u8>,
+    record: csv::ByteRecord,
 }
 
 impl Csv {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(style: Style) -> Self {
         // Rows have their time of day; the start is needed for those that a run makes.
-        Self { format: RowFormat::new(Timestamp::UNIX_EPOCH) }
+        let format = RowFormat::new(Timestamp::UNIX_EPOCH);
+        Self { format, style, line: Vec::new(), record: csv::ByteRecord::new() }
+    }
+
+    /// Writes the line again in the style that is asked for.
+    fn restyle(&mut self, out: &mut Vec<u8>) {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&self.line[..]);
+        // A line that was just written can be read.
+        let _ = reader.read_byte_record(&mut self.record);
+        let separator = self.style.separator.byte();
+        for (column, cell) in self.record.iter().enumerate() {
+            if column > 0 {
+                out.push(separator);
+            }
+            let has_decimals = column == Column::Elapsed as usize && self.style.decimal == Decimal::Comma;
+            let needs_quotes = |byte: &u8| *byte == separator || matches!(byte, b'"' | b'\n' | b'\r');
+            if has_decimals {
+                out.extend(cell.iter().map(|byte| if *byte == b'.' { b',' } else { *byte }));
+            } else if cell.iter().any(needs_quotes) {
+                out.push(b'"');
+                for byte in cell {
+                    out.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
+                }
+                out.push(b'"');
+            } else {
+                out.extend_from_slice(cell);
+            }
+        }
+        out.push(b'\n');
     }
 }
 
@@ -22,11 +104,19 @@ impl Form for Csv {
     type Stamp = ();
 
     fn begin(&mut self, out: &mut Vec<u8>) {
-        RowFormat::header(out);
+        self.line.clear();
+        RowFormat::header(&mut self.line);
+        self.restyle(out);
     }
 
     fn event(&mut self, event: &Event<'_>, _: Cause<'_, ()>, out: &mut Vec<u8>) {
-        self.format.again(event.row, out);
+        if self.style == Style::default() {
+            self.format.again(event.row, out);
+            return;
+        }
+        self.line.clear();
+        self.format.again(event.row, &mut self.line);
+        self.restyle(out);
     }
 
     fn stamp(&mut self, _: &Event<'_>) {}
