@@ -1,7 +1,8 @@
 //! A run in the formats of other tools, written while its logs are read.
 //!
 //! All formats get the same events in the same order, causes before effects, from the run's history; a window
-//! takes a part out of it. Memory grows with the machines and the messages in flight, not with the events.
+//! takes a part out of it. Memory grows with the machines and the messages in flight, not with the events, but for a
+//! workbook, which is packed before it goes out.
 
 mod csv;
 mod dot;

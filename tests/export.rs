@@ -538,11 +538,12 @@ fn wrong_words_are_answered_as_elsewhere() {
 #[test]
 fn every_format_is_in_the_help() {
     let folder = tempfile::tempdir().unwrap();
-    for line in ["export --help", "export -h"] {
-        let help = String::from_utf8(clocklab(folder.path(), line).stdout).unwrap();
-        for format in ["shiviz", "dot", "perfetto", "csv", "jsonl"] {
-            assert!(help.contains(&format!("\n  {format} ")), "{format}: {help}");
-        }
+    let help = |line: &str| String::from_utf8(clocklab(folder.path(), line).stdout).unwrap();
+    let (short, long) = (help("export -h"), help("export --help"));
+    for format in ["shiviz", "dot", "perfetto", "csv", "jsonl", "xlsx"] {
+        assert!(long.contains(&format!("\n  {format} ")), "{format}: {long}");
+        let mut lists = short.lines().filter(|line| line.contains("--format <FORMAT>"));
+        assert!(lists.any(|line| line.contains(format)), "{format}: {short}");
     }
 }
 
@@ -637,8 +638,8 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
     let folder = make("--virtual-time --seed 4 --vms 3 --rates 5-9 --duration 3 --skew 1s");
     let workbook = workbook(&folder, "");
     let names = part(&workbook, "xl/workbook.xml");
-    for name in ["\"summary\"", "\"over time\"", "\"vm0\"", "\"vm1\"", "\"vm2\""] {
-        assert!(names.contains(name), "{names}");
+    for name in ["summary", "charts", "over time", "vm0", "vm1", "vm2"] {
+        assert!(names.contains(&format!("\"{name}\"")), "{names}");
     }
     let table = export_text(&folder, "--format csv");
     let mut reader = csv::Reader::from_reader(table.as_bytes());
@@ -661,7 +662,7 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
                 continue;
             };
             match head.as_str() {
-                "vm" | "event" | "lamport" | "queue" | "sender_lamport" => {
+                "vm" | "event" | "lamport" | "queue" | "sender_lamport" | "hlc" | "hlc_count" => {
                     assert_eq!((*kind, value.as_str()), ('n', expected))
                 }
                 "elapsed_s" => {
@@ -673,10 +674,7 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
                     let elapsed: f64 = record[3].parse().unwrap();
                     assert!(*kind == 'n' && ((days - 25_569.0) * 86_400.0 - elapsed).abs() < 2e-6, "{value}");
                 }
-                "kind" | "vector" | "peers" | "message" => {
-                    assert_eq!((*kind, value.as_str()), ('s', expected))
-                }
-                _ => {}
+                _ => assert_eq!((*kind, value.as_str()), ('s', expected), "{head}"),
             }
             checked += 1;
         }
@@ -685,6 +683,7 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
     for chart in 1..=3 {
         let xml = part(&workbook, &format!("xl/charts/chart{chart}.xml"));
         assert_eq!(xml.matches("<c:ser>").count(), 3, "a line a machine");
+        assert!(xml.contains("'over time'!$A$2:$A$"), "{xml}");
     }
     let summary = cells(&workbook, "xl/worksheets/sheet1.xml");
     assert!(summary.values().any(|(_, text)| text == "concurrent_share"));
@@ -694,9 +693,9 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
 fn nothing_in_a_workbook_is_a_formula_or_rounded() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("output")).unwrap();
-    let rows = "vm,event,kind,elapsed_s,system_time,lamport,vector,peers,message,sender_lamport,queue,payload\n\
-                0,1,send,0.5,1800-01-01T00:00:00.000000Z,9007199254740993,,1,0-1,,0,=1+1\n\
-                1,1,receive,0.6,1970-01-01T00:00:00.600000Z,9007199254740994,,0,0-1,9007199254740993,0,=1+1\n";
+    let rows = "vm,event,kind,elapsed_s,system_time,lamport,vector,peers,message,sender_lamport,queue,payload,mark\n\
+                0,1,send,0.5,1800-01-01T00:00:00.000000Z,9007199254740993,,[1],vm0-1,,0,'=1+1,''007\n\
+                1,1,receive,0.6,1970-01-01T00:00:00.600000Z,9007199254740994,,[0],vm0-1,9007199254740993,0,'=1+1,\n";
     fs::write(
         folder.path().join("output/vm_0_1.csv"),
         rows.lines().take(2).collect::<Vec<_>>().join("\n") + "\n",
@@ -707,13 +706,31 @@ fn nothing_in_a_workbook_is_a_formula_or_rounded() {
     fs::write(folder.path().join("output/vm_1_1.csv"), second.join("\n") + "\n").unwrap();
     let output = clocklab(folder.path(), "export --format xlsx --out run.xlsx");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && told.contains("note: 3 numbers beyond 2^53 are text"), "{told}");
-    let cells = cells(&fs::read(folder.path().join("run.xlsx")).unwrap(), "xl/worksheets/sheet3.xml");
+    assert!(
+        output.status.success() && told.contains("note: 3 numbers of more than 15 digits became text"),
+        "{told}"
+    );
+    let cells = cells(&fs::read(folder.path().join("run.xlsx")).unwrap(), "xl/worksheets/sheet4.xml");
     let texts: Vec<&str> =
         cells.values().filter(|(kind, _)| *kind == 's').map(|(_, text)| text.as_str()).collect();
-    for text in ["=1+1", "9007199254740993", "1800-01-01T00:00:00.000000Z"] {
+    for text in ["=1+1", "'007", "9007199254740993", "1800-01-01T00:00:00.000000Z"] {
         assert!(texts.contains(&text), "{texts:?}");
     }
+}
+
+#[test]
+fn a_workbook_without_a_place_for_its_sheets_leaves_nothing() {
+    let folder = make("--virtual-time --seed 4 --vms 2 --rates 1 --duration 2");
+    let output = Command::new(env!("CARGO_BIN_EXE_clocklab"))
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path().join("not there"))
+        .args(["export", "--format", "xlsx", "--out", "run.xlsx"])
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_ne!(output.status.code(), Some(0));
+    assert!(error.contains("there is no workbook") && error.contains("not there"), "{error}");
+    assert!(!error.contains("panicked") && !folder.path().join("run.xlsx").exists(), "{error}");
 }
 
 #[test]

@@ -32,7 +32,16 @@ struct Course {
 pub(super) struct Table {
     pub(super) machines: Vec<VmId>,
     /// Each with its time in seconds. A machine whose last event is over has nothing any more.
-    pub(super) rows: Vec<(f64, Vec<Option<Point>>)>,
+    pub(super) rows: Vec<(f64, Vec<Option<Shown>>)>,
+}
+
+/// A machine at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) clock: u64,
+    /// How far it is behind the largest clock of all machines, those that are over included.
+    pub(super) behind: u64,
+    pub(super) queue: u32,
 }
 
 impl Courses {
@@ -60,12 +69,16 @@ impl Courses {
         }
         let count = self.0.iter().map(|course| course.points.len()).max().unwrap_or(0);
         let at = |index: usize| Nanos::new(step.saturating_mul(index as u64 + 1)).as_secs_f64();
-        let row = |index: usize| {
-            (at(index), self.0.iter().map(|course| course.points.get(index).copied()).collect())
+        let mut largest = 0;
+        let mut row = |index: usize| {
+            let points = || self.0.iter().map(|course| course.points.get(index).copied());
+            largest = points().flatten().map(|(clock, _)| clock).fold(largest, u64::max);
+            let shown = |(clock, queue)| Shown { clock, behind: largest - clock, queue };
+            (at(index), points().map(|point| point.map(shown)).collect())
         };
         Table {
+            rows: (0..count).map(&mut row).collect(),
             machines: self.0.iter().map(|course| course.vm).collect(),
-            rows: (0..count).map(row).collect(),
         }
     }
 }
@@ -107,13 +120,29 @@ mod tests {
         assert_eq!(table.machines, [VmId(0), VmId(1)]);
         assert!(table.rows.len() <= MOST + 1 && table.rows.len() > MOST / 2, "{}", table.rows.len());
         for (at, points) in &table.rows[..table.rows.len() - 1] {
-            let (clock, queue) = points[1].unwrap();
+            let Shown { clock, behind, queue } = points[1].unwrap();
             assert!(
                 (*at - clock as f64 / 10.0) > -1e-9 && *at - clock as f64 / 10.0 <= 1.0 + 1e-9,
                 "{at} {clock}"
             );
-            assert_eq!(queue, 1);
+            assert_eq!((behind, queue), (0, 1));
         }
-        assert_eq!(table.rows.last().unwrap().1, [None, Some((10_000, 1))]);
+        assert_eq!(table.rows.last().unwrap().1, [None, Some(Shown { clock: 10_000, behind: 0, queue: 1 })]);
+    }
+
+    #[test]
+    fn drift_is_measured_from_a_machine_that_is_over_as_well() {
+        let mut courses = Courses::default();
+        let row = |vm: u32, second: u64, lamport: u64| Row {
+            vm: VmId(vm),
+            elapsed: Nanos::from_secs(second),
+            lamport,
+            ..Row::default()
+        };
+        courses.add(0, &row(0, 1, 50));
+        courses.add(1, &row(1, 1, 1));
+        courses.add(1, &row(1, 3, 2));
+        let last = courses.table().rows.pop().unwrap();
+        assert_eq!(last.1, [None, Some(Shown { clock: 2, behind: 48, queue: 0 })]);
     }
 }
