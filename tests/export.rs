@@ -596,8 +596,10 @@ fn part(workbook: &[u8], name: &str) -> String {
     text
 }
 
-/// A cell's type and value: `n` for a number, `s` for a text.
-fn cells(workbook: &[u8], sheet: &str) -> BTreeMap<String, (char, String)> {
+/// Cells by their names, each with its type and value: `n` for a number, `s` for a text.
+type Cells = BTreeMap<String, (char, String)>;
+
+fn cells(workbook: &[u8], sheet: &str) -> Cells {
     let shared = part(workbook, "xl/sharedStrings.xml");
     let plain = |text: &str| {
         let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
@@ -647,7 +649,7 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
     let sheet = |vm: &str| {
         names.split("<sheet ").skip(1).position(|sheet| sheet.contains(&format!("\"vm{vm}\""))).unwrap() + 1
     };
-    let mut of_vm: BTreeMap<String, (BTreeMap<String, (char, String)>, usize)> = BTreeMap::new();
+    let mut of_vm: BTreeMap<String, (Cells, usize)> = BTreeMap::new();
     let mut checked = 0;
     for record in reader.records().map(Result::unwrap) {
         let (cells, row) = of_vm.entry(record[0].to_owned()).or_insert_with(|| {
@@ -663,7 +665,7 @@ fn a_workbook_has_the_values_of_the_logs_with_their_types() {
             };
             match head.as_str() {
                 "vm" | "event" | "lamport" | "queue" | "sender_lamport" | "hlc" | "hlc_count" => {
-                    assert_eq!((*kind, value.as_str()), ('n', expected))
+                    assert_eq!((*kind, value.as_str()), ('n', expected));
                 }
                 "elapsed_s" => {
                     let both = [value, expected].map(|text| text.parse::<f64>().unwrap());

@@ -9,8 +9,6 @@ mod course;
 mod overview;
 mod sheet;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use rust_xlsxwriter::{Workbook, XlsxError};
 
 use self::course::Courses;
@@ -18,6 +16,7 @@ use self::sheet::{Sheet, Styles, Told};
 use super::{Cause, Event, ExportError, Form};
 use crate::event::MessageId;
 use crate::id::VmId;
+use crate::panics;
 use crate::stats::Stats;
 
 /// The most events that a sheet has room for, beside its header.
@@ -78,9 +77,8 @@ impl Xlsx {
         if self.failure.is_some() {
             return;
         }
-        // Where a temporary file takes no more, the crate that writes the workbook knows nothing but to panic. What
-        // it leaves behind is not looked at again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| act(self)));
+        // Where a temporary file takes no more, the crate that writes the workbook knows nothing but to panic.
+        let outcome = panics::quietly(|| act(self));
         self.failure = outcome.unwrap_or(Err(Failure::Temporary)).err();
     }
 
