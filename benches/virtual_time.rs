@@ -1,6 +1,6 @@
 //! Virtual time: what a tick costs, with Lamport clocks only and no logs where nothing else is said.
 //!
-//! - Against the plainest fast loop (`references/plain.rs`) and against nexosim
+//! - Against the plainest fast loop (`references/plain.rs`) and, with `--features nexosim`, against nexosim
 //!   (`references/nexosim.rs`), on one thread; and two threads against one.
 //! - With rows, in rows a second, to memory where the system has a file system there.
 //! - With vector clocks, for a few numbers of machines: their cost grows with the number.
@@ -57,7 +57,6 @@ fn clocklab(scenario: &Scenario, threads: usize, folder: Option<&Path>) -> f64 {
 struct Pair {
     short: Scenario,
     long: Scenario,
-    seconds: u64,
 }
 
 impl Pair {
@@ -66,7 +65,7 @@ impl Pair {
         let (short, long) =
             (scenario(vms, seconds, phase, clocks), scenario(vms, 2 * seconds, phase, clocks));
         assert_eq!(short.schedule(VmId(0)), long.schedule(VmId(0)));
-        Self { short, long, seconds }
+        Self { short, long }
     }
 
     /// Nanoseconds a tick between the two.
@@ -82,9 +81,10 @@ fn against_others(vms: u32, phase: &str) {
     let one = || pair.tick(|scenario| clocklab(scenario, 1, None));
     let plain = || pair.tick(references::plain::seconds);
     common::compare(&format!("{name}, one thread, against the plain loop"), ROUNDS, plain, one);
+    #[cfg(feature = "nexosim")]
     if vms <= 100_000 {
         let pair = Pair::new(vms, 1_000_000, phase, "lamport");
-        let nexosim = || references::nexosim::tick(&pair.short, pair.seconds);
+        let nexosim = || references::nexosim::tick(&pair.short);
         common::compare(&format!("{name}, one thread, against nexosim"), 3, nexosim, one);
     }
     if vms >= 100_000 && std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {

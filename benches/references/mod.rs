@@ -2,5 +2,6 @@
 
 #![allow(unreachable_pub, reason = "modules of a bench")]
 
+#[cfg(feature = "nexosim")]
 pub mod nexosim;
 pub mod plain;

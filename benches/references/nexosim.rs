@@ -72,8 +72,9 @@ impl Machine {
     }
 }
 
-/// Nanoseconds a tick on one thread, between that many simulated seconds and twice as many.
-pub fn tick(scenario: &Scenario, seconds: u64) -> f64 {
+/// Nanoseconds a tick on one thread, between the scenario's seconds and twice as many.
+pub fn tick(scenario: &Scenario) -> f64 {
+    let seconds = scenario.duration().get() / 1_000_000_000;
     let mailboxes: Vec<Mailbox<Machine>> = scenario.ids().map(|_| Mailbox::new()).collect();
     let vms = u64::from(scenario.vms());
     let machines: Vec<Machine> = scenario
