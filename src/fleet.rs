@@ -302,6 +302,11 @@ impl Captain<'_> {
             links: None,
         };
         let (mut lateness, mut links) = (LatenessCounts::default(), LinkReport::default());
+        // Where all were asked to leave before the end, by whomever, nobody has come to it.
+        let mut told = self.crew.iter().filter_map(|process| process.done.as_ref()).peekable();
+        if told.peek().is_some() && told.all(|done| done.interrupted && done.failure.is_none()) {
+            self.ending.interrupt();
+        }
         for (node, mut process) in (0..).zip(std::mem::take(&mut self.crew)) {
             let done = process.done.take();
             if done.as_ref().is_none_or(|_| process.accounts.is_empty()) {

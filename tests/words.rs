@@ -54,7 +54,11 @@ fn machines_may_tick_once_in_two_seconds() {
     run(&folder, "--scenario output/run.toml --threads 3 --output again --quiet", 0);
     assert_eq!(logs(&folder.path().join("again")), first);
     // Processes tell each other their settings as texts, and their machines' rates as they are.
-    run(&folder, "--processes 2 --rates 20.5,40,30.25 --duration 2 --output shared --quiet", 0);
+    run(
+        &folder,
+        "--processes 2 --rates 20.5,40,30.25 --phase aligned --duration 2 --output shared --quiet",
+        0,
+    );
     let shared = Run::read(&folder.path().join("shared"));
     assert_eq!(shared.vms.values().map(Vec::len).collect::<Vec<_>>(), [41, 80, 60]);
     assert_eq!(shared.thousandths(), [20_500, 40_000, 30_250]);

@@ -20,6 +20,9 @@ const BASE: u8 = 128;
 pub(super) struct Signals {
     /// The exit code of the first; 0 while none has come.
     first: Arc<AtomicU8>,
+    /// The exit code of a run that was ended and not by a signal to this process: on the terminal, or by signals to
+    /// all of its processes, which a moment later come here as well or do not.
+    otherwise: u8,
 }
 
 impl Signals {
@@ -43,12 +46,14 @@ impl Signals {
                 stopper.stop();
             }
         })?;
-        Ok(Self { first })
+        let otherwise = if watches { 0 } else { BASE + u8::try_from(SIGTERM).unwrap_or(0) };
+        Ok(Self { first, otherwise })
     }
 
-    /// The exit code of a run that a signal has ended.
+    /// The exit code of a run that was ended early.
     pub(super) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.first.load(Ordering::SeqCst))
+        let first = self.first.load(Ordering::SeqCst);
+        ExitCode::from(if first == 0 { self.otherwise } else { first })
     }
 }
 
