@@ -5,14 +5,20 @@
 
 mod graph;
 mod index;
+mod missing;
 mod model;
+mod numbers;
+mod outside;
 mod queue;
 mod replay;
 mod visitor;
 mod waits;
 
 pub use graph::{Front, Graph, Received};
+pub use missing::{Lack, Missing, ReadLog, Witness};
 pub use model::Model;
+pub use numbers::Numbers;
+use outside::Outside;
 pub(crate) use queue::{Bound, Queue, Seen, WrongQueue};
 pub(crate) use replay::LogSummary;
 pub use replay::{HistoryError, Replay};

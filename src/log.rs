@@ -19,7 +19,7 @@ pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use cell::json_list;
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
-pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find};
+pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, one_run};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{
     Drawn, Manifest, ManifestError, RunSection, SavedManifest, Status, Unfinished, read_manifest,

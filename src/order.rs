@@ -1,25 +1,25 @@
 //! What happened before what: two events, the past and the future of one, and cuts.
 
+mod part;
 mod source;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 
+pub use self::part::{Cut, Part};
 pub use self::source::WriteRowsError;
-use self::source::{Source, Standing};
+use self::source::{Read, Source, Standing};
 use crate::event::{MessageId, ParseEventError};
-use crate::history::{Front, Graph, HistoryError, Received};
-use crate::log::{LogFolder, LogPath};
+use crate::history::{Front, HistoryError, Received};
+use crate::log::LogFolder;
 use crate::trace::Trace;
 
 /// The events of one run, ready to be asked about.
 #[derive(Debug)]
 pub struct Events {
     source: Source,
-    graph: Graph,
-    standing: BTreeMap<MessageId, Standing>,
+    read: Read,
 }
 
 /// Why a question about events has no answer.
@@ -76,8 +76,14 @@ pub enum Relation {
     Before(Vec<Received>),
     /// The second happened before the first; a shortest chain of messages between them.
     After(Vec<Received>),
+    /// The first happened before the second, by their vectors: the messages between them are not all here.
+    BeforeUnseen,
+    /// The second happened before the first, in the same way.
+    AfterUnseen,
     /// Neither: the last event of the second's machine that the first knows, and the other way round. 0 is none.
     Concurrent(u64, u64),
+    /// It depends on what is not here.
+    Unknown,
 }
 
 impl Events {
@@ -87,8 +93,7 @@ impl Events {
     ///
     /// Where the logs cannot be read, or one of the events is not in them or is in a circle.
     pub fn read(folders: &[LogFolder], asked: &[MessageId]) -> Result<Self, OrderError> {
-        let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
-        Self::of(Source::Logs(names), asked)
+        Self::of(Source::Logs(folders.to_vec()), asked)
     }
 
     /// Takes the events of a run of another program.
@@ -101,13 +106,15 @@ impl Events {
     }
 
     fn of(source: Source, asked: &[MessageId]) -> Result<Self, OrderError> {
-        let (graph, standing) = source.read(asked)?;
-        let Some(&event) = asked.iter().find(|event| !standing.contains_key(event)) else {
+        let read = source.read(asked)?;
+        let graph = &read.graph;
+        let is_there = |event: &MessageId| graph.is_here(*event) || graph.missing().lacks(*event);
+        let Some(&event) = asked.iter().find(|event| !is_there(event)) else {
             // Its own past would otherwise be its future as well.
             let in_circle = asked.iter().find(|event| graph.is_in_circle(**event));
             return match in_circle {
                 Some(event) => Err(OrderError::Circle { event: source.name(*event) }),
-                None => Ok(Self { source, graph, standing }),
+                None => Ok(Self { source, read }),
             };
         };
         let machine = source.machine(event.sender);
@@ -116,6 +123,16 @@ impl Events {
             None => format!("{machine} has none"),
         };
         Err(OrderError::NoEvent { event: source.name(event), known })
+    }
+
+    /// Whether an event is here.
+    pub fn is_here(&self, event: MessageId) -> bool {
+        self.read.graph.is_here(event)
+    }
+
+    /// What is not here of the run, a line each.
+    pub fn missing(&self) -> Vec<String> {
+        self.read.graph.missing().told()
     }
 
     /// An event as people name it.
@@ -129,19 +146,35 @@ impl Events {
     ///
     /// Where vectors and messages say different things.
     pub fn order(&self, first: MessageId, second: MessageId) -> Result<Answer<'_>, OrderError> {
-        let relation = match self.by_vectors(first, second) {
-            Some(Ordering::Less) => self.graph.chain(first, second).map(Relation::Before),
-            Some(Ordering::Greater) => self.graph.chain(second, first).map(Relation::After),
-            Some(Ordering::Equal) => Some(self.concurrent(first, second)),
-            None if first == second => Some(Relation::Same),
-            None => {
-                let before = self.graph.chain(first, second).map(Relation::Before);
-                let after = || self.graph.chain(second, first).map(Relation::After);
-                before.or_else(after).or_else(|| Some(self.concurrent(first, second)))
+        let graph = &self.read.graph;
+        let chains = || (graph.chain(first, second), graph.chain(second, first));
+        let by_vectors = self.by_vectors(first, second);
+        let relation = match by_vectors {
+            _ if first == second => Some(Relation::Same),
+            Some(Ordering::Less) => {
+                let before = graph.chain(first, second).map(Relation::Before);
+                before.or_else(|| self.may_precede(first, second).then_some(Relation::BeforeUnseen))
             }
+            Some(Ordering::Greater) => {
+                let after = graph.chain(second, first).map(Relation::After);
+                after.or_else(|| self.may_precede(second, first).then_some(Relation::AfterUnseen))
+            }
+            Some(Ordering::Equal) => match chains() {
+                (None, None) => Some(self.concurrent(first, second)),
+                _ => None,
+            },
+            None => Some(match chains() {
+                (Some(chain), _) => Relation::Before(chain),
+                (_, Some(chain)) => Relation::After(chain),
+                _ if self.may_precede(first, second) || self.may_precede(second, first) => Relation::Unknown,
+                _ => self.concurrent(first, second),
+            }),
         };
-        let is_less = self.by_vectors(first, second) == Some(Ordering::Less);
-        let by_vectors = if is_less { "happened before" } else { "happened after" };
+        let by_vectors = match by_vectors {
+            Some(Ordering::Less) => "happened before",
+            Some(Ordering::Greater) => "happened after",
+            _ => "is concurrent with",
+        };
         match relation {
             Some(relation) => Ok(Answer { events: self, first, second, relation }),
             None => Err(OrderError::Contradiction {
@@ -152,48 +185,66 @@ impl Events {
         }
     }
 
+    /// Whether an event can have happened before another through what is not here. Where it has no smaller Lamport
+    /// clock, it cannot.
+    fn may_precede(&self, first: MessageId, second: MessageId) -> bool {
+        let graph = &self.read.graph;
+        let lamport = |event| self.read.standing.get(&event).and_then(|standing| standing.lamport);
+        let (own, others) = (lamport(first), lamport(second));
+        if !graph.missing().has_gaps() || own.zip(others).is_some_and(|(own, others)| own >= others) {
+            return false;
+        }
+        let future = graph.possible_future(first, own);
+        future.get(&second.sender).is_some_and(|first| *first <= second.event)
+    }
+
+    /// Whether the event knows another one, where its vector tells.
+    fn knows(&self, of: MessageId, event: MessageId) -> Option<bool> {
+        let vector = &self.read.standing.get(&of)?.vector;
+        vector.get(event.sender.index()).map(|known| *known >= event.event)
+    }
+
     /// `V(a)[a] ≤ V(b)[a]` where a happened before b. Equal stands for concurrent.
     fn by_vectors(&self, first: MessageId, second: MessageId) -> Option<Ordering> {
-        let knows = |of: &MessageId, event: &MessageId| {
-            self.standing[of].vector.get(event.sender.index()).map(|known| *known >= event.event)
-        };
-        if first == second {
-            return None;
-        }
-        match (knows(&second, &first)?, knows(&first, &second)?) {
-            (true, _) => Some(Ordering::Less),
-            (_, true) => Some(Ordering::Greater),
-            (false, false) => Some(Ordering::Equal),
+        match (self.knows(second, first), self.knows(first, second)) {
+            (Some(true), _) => Some(Ordering::Less),
+            (_, Some(true)) => Some(Ordering::Greater),
+            (Some(false), Some(false)) => Some(Ordering::Equal),
+            _ => None,
         }
     }
 
     fn concurrent(&self, first: MessageId, second: MessageId) -> Relation {
-        let known = |of, other: MessageId| self.graph.past(of).get(&other.sender).copied().unwrap_or(0);
+        let known = |of, other: MessageId| {
+            let by_messages = self.read.graph.past(of).get(&other.sender).copied().unwrap_or(0);
+            let vector = self.read.standing.get(&of).map_or(&[][..], |standing| &standing.vector);
+            vector.get(other.sender.index()).copied().unwrap_or(0).max(by_messages)
+        };
         Relation::Concurrent(known(first, second), known(second, first))
     }
 
     /// The causal past of an event: the last event of each machine in it.
     pub fn past(&self, event: MessageId) -> Front {
-        self.graph.past(event)
+        self.read.graph.past(event)
     }
 
     /// The causal future of an event: the first event of each machine in it.
     pub fn future(&self, event: MessageId) -> Front {
-        self.graph.future(event)
+        self.read.graph.future(event)
     }
 
     /// How many events are in the future that begins there.
     pub fn count_from(&self, front: &Front) -> u64 {
-        front.iter().map(|(vm, first)| self.graph.last(*vm).map_or(0, |last| last + 1 - first)).sum()
+        front.iter().map(|(vm, first)| self.read.graph.count(*vm, *first, u64::MAX)).sum()
     }
 
     /// A message that crosses a cut backwards, received within it and sent after it. The cut is given by the last
     /// events in it; of a machine that is not named, it has none.
     pub fn crossing(&self, cut: &[MessageId]) -> Option<Received> {
-        self.graph.crossing(&cut.iter().map(|event| (event.sender, event.event)).collect())
+        self.read.graph.crossing(&cut.iter().map(|event| (event.sender, event.event)).collect())
     }
 
-    /// Writes the rows of the events that are in a set, with the header of the first log; of another program's run
+    /// Writes the rows of the events here that are in a set, with the header of the first log; of another program's run
     /// what it has written of them.
     ///
     /// # Errors
@@ -204,7 +255,8 @@ impl Events {
         is_in: impl Fn(MessageId) -> bool,
         out: &mut impl Write,
     ) -> Result<(), WriteRowsError> {
-        self.source.write(is_in, out)
+        // Logs may have grown since.
+        self.source.write(|event| is_in(event) && self.read.graph.is_here(event), out)
     }
 }
 
@@ -251,23 +303,45 @@ impl fmt::Display for Answer<'_> {
         let (one, other) = (events.name(*first), events.name(*second));
         match relation {
             Relation::Same => writeln!(f, "same: both are one event")?,
-            Relation::Before(chain) => {
+            Relation::Before(_) | Relation::BeforeUnseen => {
                 writeln!(f, "before: {one} happened before {other}")?;
-                events.write_chain(f, *first, *second, chain)?;
             }
-            Relation::After(chain) => {
-                writeln!(f, "after: {one} happened after {other}")?;
-                events.write_chain(f, *second, *first, chain)?;
+            Relation::After(_) | Relation::AfterUnseen => writeln!(f, "after: {one} happened after {other}")?,
+            Relation::Concurrent(..) => {
+                writeln!(f, "concurrent: no chain of messages leads from {one} to {other} or back")?;
+            }
+            Relation::Unknown => {
+                writeln!(f, "unknown: {}", events.depends())?;
+                writeln!(f, "  no chain of the messages here leads from {one} to {other} or back")?;
+            }
+        }
+        match relation {
+            Relation::Before(chain) => events.write_chain(f, *first, *second, chain)?,
+            Relation::After(chain) => events.write_chain(f, *second, *first, chain)?,
+            Relation::BeforeUnseen | Relation::AfterUnseen => {
+                let who = events.read.graph.missing().who();
+                writeln!(
+                    f,
+                    "  by their vectors; each chain of messages passes logs that are not here, of {who}"
+                )?;
             }
             Relation::Concurrent(known_to_first, known_to_second) => {
-                writeln!(f, "concurrent: no chain of messages leads from {one} to {other} or back")?;
                 events.write_known(f, *first, *known_to_first, *second)?;
                 events.write_known(f, *second, *known_to_second, *first)?;
             }
+            Relation::Same | Relation::Unknown => {}
+        }
+        if !events.read.graph.missing().is_empty() && *relation != Relation::Unknown {
+            writeln!(f, "  this does not depend on what is not here")?;
         }
         for event in [first, second] {
-            let Standing { path, line, text, .. } = &events.standing[event];
-            writeln!(f, "\n{} ({}:{line}):\n  {text}", events.name(*event), path.display())?;
+            let name = events.name(*event);
+            match events.read.standing.get(event) {
+                Some(Standing { path, line, text, .. }) => {
+                    writeln!(f, "\n{name} ({}:{line}):\n  {text}", path.display())?;
+                }
+                None => writeln!(f, "\n{name} is of {}", events.elsewhere(*event))?,
+            }
         }
         Ok(())
     }
@@ -292,6 +366,15 @@ impl Events {
             writeln!(f, "  {} was received by {}", self.name(*send), self.name(*receive))?;
         }
         writeln!(f, "  {}", self.name(to))
+    }
+
+    /// Whose log is not here.
+    fn elsewhere(&self, event: MessageId) -> String {
+        let machine = self.source.machine(event.sender);
+        match self.read.graph.last(event.sender) {
+            None => format!("{machine}, whose log is not here"),
+            Some(_) => format!("{machine}, whose log is here without this event"),
+        }
     }
 
     fn write_known(

@@ -251,7 +251,7 @@ impl Prepared {
         self.manifest.status = status(ending);
         let run = &mut self.manifest.run;
         if let Some(began) = began {
-            run.started = rfc3339(began);
+            run.started = Some(rfc3339(began));
         }
         run.elapsed_s = Some(finished.elapsed.as_secs_f64());
         run.events = Some(accounts.iter().map(|account| account.tally.events).sum());
@@ -334,7 +334,9 @@ pub(crate) fn new_section(scenario: &Scenario) -> RunSection {
         id: run_id(now),
         version: env!("CARGO_PKG_VERSION"),
         time: if scenario.is_virtual() { "virtual" } else { "live" },
-        started: rfc3339(now),
+        prepared: rfc3339(now),
+        // Virtual time starts when somebody makes it; real time when the last machine is ready.
+        started: scenario.is_virtual().then(|| rfc3339(now)),
         ..RunSection::default()
     }
 }

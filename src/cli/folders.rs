@@ -64,6 +64,7 @@ impl Folders {
                 }
             }
         }
+        log::one_run(&nodes).map_err(unreadable)?;
         let names: Vec<String> = nodes.iter().map(|node| node.path.display().to_string()).collect();
         Ok(vec![Run { name: names.join(" "), folders: nodes }])
     }

@@ -9,10 +9,10 @@ use clap::Args;
 
 use super::folders::{Folders, OUTPUT};
 use super::source::Format;
-use super::{Fatal, complain, data, failed, say, unreadable, usage};
+use super::{FAILED, Fatal, complain, data, failed, say, unreadable, usage};
 use crate::event::{MessageId, ParseEventError};
 use crate::history::Received;
-use crate::order::{Events, WriteRowsError, event_of_trace};
+use crate::order::{Cut, Events, Part, Relation, WriteRowsError, event_of_trace};
 
 const ORDERED: &str = "\
 Events are named vm<machine>-<number of its event>, such as vm0-17; in the logs of other programs <host>-<number>.
@@ -25,7 +25,11 @@ Events are named vm<machine>-<number of its event>, such as vm0-17; in the logs 
 
 The first word of the answer is before, after or concurrent (or same); of a cut consistent or inconsistent.
 Where vectors were logged, they decide; the chain of messages is the evidence. A row that cannot be read is an
-error, since an answer without it could be wrong; a torn last row is left out.";
+error, since an answer without it could be wrong; a torn last row is left out.
+
+Where logs of the run are not here, that is told first. An answer that they cannot change is given; otherwise it is
+unknown, what is certain of it is told, and the exit code is 1. So it is of a past or a future of which not all is
+here.";
 
 /// The flags of `order`.
 #[derive(Debug, Args)]
@@ -86,39 +90,79 @@ pub(super) fn run(flags: &OrderFlags) -> Result<ExitCode, Fatal> {
             (Events::of_trace(trace, &question.events()), question)
         }
     };
-    answer(&events.map_err(unreadable)?, &question)?;
-    Ok(ExitCode::SUCCESS)
+    answer(&events.map_err(unreadable)?, &question)
 }
 
-fn answer(events: &Events, question: &Question) -> Result<(), Fatal> {
+/// Tells what is not here, and then the answer. The exit code tells whether it is one.
+fn answer(events: &Events, question: &Question) -> Result<ExitCode, Fatal> {
+    events.missing().iter().for_each(|line| complain(&format_args!("a part: {line}")));
     match question {
         Question::Past(event) => {
-            let front = events.past(*event);
-            let count: u64 = front.values().sum();
-            complain(&format_args!(
-                "{count} events in the past of {}, itself among them",
-                events.name(*event)
-            ));
-            write_rows(events, |event| front.get(&event.sender).is_some_and(|last| event.event <= *last))
+            let past = events.known_past(*event);
+            tell_part(events, *event, "past", &past);
+            write_rows(events, |event| {
+                past.front.get(&event.sender).is_some_and(|last| event.event <= *last)
+            })?;
+            Ok(code(past.elsewhere == 0 && past.depends.is_none()))
         }
         Question::Future(event) => {
-            let front = events.future(*event);
-            let count = events.count_from(&front);
-            complain(&format_args!(
-                "{count} events in the future of {}, itself among them",
-                events.name(*event)
-            ));
-            write_rows(events, |event| front.get(&event.sender).is_some_and(|first| event.event >= *first))
+            let future = events.known_future(*event);
+            tell_part(events, *event, "future", &future);
+            write_rows(events, |event| {
+                future.front.get(&event.sender).is_some_and(|first| event.event >= *first)
+            })?;
+            Ok(code(future.depends.is_none()))
         }
-        Question::Order(first, second) => print(&events.order(*first, *second).map_err(unreadable)?),
-        Question::Cut(cut) => match events.crossing(cut) {
-            None => print(&"consistent: no message is received in the cut and sent after it\n"),
-            Some(Received { send, receive }) => print(&format_args!(
-                "inconsistent: message {} is received in the cut, by {}, and sent after it\n",
-                events.name(send),
-                events.name(receive)
-            )),
-        },
+        Question::Order(first, second) => {
+            let answer = events.order(*first, *second).map_err(unreadable)?;
+            print(&answer)?;
+            Ok(code(*answer.relation() != Relation::Unknown))
+        }
+        Question::Cut(cut) => {
+            let answer = events.cut(cut);
+            print_cut(events, &answer)?;
+            Ok(code(!matches!(answer, Cut::Unknown(_))))
+        }
+    }
+}
+
+/// Whether there is an answer.
+fn code(is_known: bool) -> ExitCode {
+    if is_known { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+/// How many events a past or a future has, and how many of them are listed.
+fn tell_part(events: &Events, event: MessageId, what: &str, part: &Part) {
+    let Part { here, elsewhere, depends, .. } = part;
+    let itself = if events.is_here(event) { ", itself among them" } else { "" };
+    let name = events.name(event);
+    match depends {
+        Some(depends) => complain(&format_args!(
+            "unknown: {depends}; {here} events here are certainly in the {what} of {name}{itself}"
+        )),
+        None if *elsewhere > 0 => complain(&format_args!(
+            "{here} events here are in the {what} of {name}{itself}, and {elsewhere} more are in logs that are not here"
+        )),
+        None => complain(&format_args!("{here} events in the {what} of {name}{itself}")),
+    }
+}
+
+fn print_cut(events: &Events, answer: &Cut) -> Result<(), Fatal> {
+    match answer {
+        Cut::Consistent => print(&"consistent: no message is received in the cut and sent after it\n"),
+        Cut::Crossed(Received { send, receive }) => print(&format_args!(
+            "inconsistent: message {} is received in the cut, by {}, and sent after it\n",
+            events.name(*send),
+            events.name(*receive)
+        )),
+        Cut::Knows(event, after) => print(&format_args!(
+            "inconsistent: by its vector, {} has heard of {}, which is after the cut\n",
+            events.name(*event),
+            events.name(*after)
+        )),
+        Cut::Unknown(depends) => print(&format_args!(
+            "unknown: {depends}\n  no message that is here is received in the cut and sent after it\n"
+        )),
     }
 }
 

@@ -5,22 +5,29 @@
 
 use std::collections::BTreeMap;
 
-use super::HistoryError;
+use super::missing::{Missing, ReadLog, Witness};
+use super::numbers::Numbers;
+use super::{HistoryError, Outside};
 use crate::event::MessageId;
 use crate::id::VmId;
-use crate::log::{EventKind, LogPath, Row, RowReader};
+use crate::log::{EventKind, LogFolder, LogPath, Row, RowReader};
 use crate::trace::Trace;
 
 /// The events and the received messages of a run. An event is named as its message would be.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     machines: BTreeMap<VmId, Machine>,
+    /// What is not here.
+    missing: Missing,
+    outside: Outside,
 }
 
+/// A machine that has events, or of which a message was received.
 #[derive(Clone, Debug, Default)]
 struct Machine {
-    log: usize,
-    last: u64,
+    /// Its log, where it has one here.
+    log: Option<usize>,
+    events: Numbers,
     /// Messages that it received, by its event.
     received: Vec<Received>,
     /// Messages of it that others received, by its event.
@@ -45,53 +52,85 @@ impl Graph {
     /// # Errors
     ///
     /// Where a log cannot be read or a row in it is malformed, and where the logs are not of one run.
-    pub fn read(names: &[LogPath], mut show: impl FnMut(usize, &Row, &[u8])) -> Result<Self, HistoryError> {
-        let mut graph = Self::default();
+    pub fn read(
+        folders: &[LogFolder],
+        mut show: impl FnMut(usize, &Row, &[u8]),
+    ) -> Result<Self, HistoryError> {
+        let names: Vec<&LogPath> = folders.iter().flat_map(|folder| &folder.logs).collect();
+        let (mut graph, mut read, mut known) = (Self::default(), Vec::new(), Vec::new());
         for (log, name) in names.iter().enumerate() {
             let mut reader = RowReader::open(&name.path)?;
             while reader.advance()? {
-                let row = reader.row();
-                show(log, row, reader.text());
-                let machine =
-                    graph.machines.entry(row.vm).or_insert_with(|| Machine { log, ..Machine::default() });
-                if machine.log != log {
-                    let (first, second) = (names[machine.log].path.clone(), name.path.clone());
-                    return Err(HistoryError::TwoLogs { vm: row.vm, first, second });
-                }
-                machine.last = machine.last.max(row.event);
-                if let (EventKind::Receive, Some(send)) = (row.kind, row.message) {
-                    let receive = MessageId { sender: row.vm, event: row.event };
-                    machine.received.push(Received { send, receive });
+                show(log, reader.row(), reader.text());
+                graph.add(log, reader.row(), &names)?;
+                if reader.row().kind == EventKind::Receive {
+                    take_max(&mut known, &reader.row().vector);
                 }
             }
+            read.push(ReadLog { rows: reader.entry().rows, torn: reader.torn() });
         }
+        let witness = graph.witness(&known);
+        graph.missing = Missing::of(folders, &read, &witness);
         graph.sort();
+        if !graph.missing.is_empty() {
+            graph.outside = Outside::read(&names, &graph)?;
+        }
         Ok(graph)
+    }
+
+    fn add(&mut self, log: usize, row: &Row, names: &[&LogPath]) -> Result<(), HistoryError> {
+        let new = || Machine { log: Some(log), ..Machine::default() };
+        let machine = self.machines.entry(row.vm).or_insert_with(new);
+        if let Some(first) = machine.log.filter(|first| *first != log) {
+            let (first, second) = (names[first].path.clone(), names[log].path.clone());
+            return Err(HistoryError::TwoLogs { vm: row.vm, first, second });
+        }
+        let event = MessageId { sender: row.vm, event: row.event };
+        if !machine.events.add(row.event) {
+            return Err(HistoryError::Twice { event, path: names[log].path.clone(), line: row.line });
+        }
+        if let (EventKind::Receive, Some(send)) = (row.kind, row.message) {
+            machine.received.push(Received { send, receive: event });
+        }
+        Ok(())
+    }
+
+    /// What the rows tell of events that may not be here; `known` are the last ones of which vectors tell.
+    fn witness(&self, known: &[u64]) -> Witness {
+        let machines =
+            self.machines.iter().map(|(vm, machine)| (*vm, machine.log.unwrap_or(0), machine.events.clone()));
+        let mut witness = Witness::of(machines);
+        let received = self.machines.values().flat_map(|machine| &machine.received);
+        for Received { send, .. } in received.filter(|message| !self.is_here(message.send)) {
+            witness.unknown(*send, &[]);
+        }
+        witness.known(known);
+        witness
     }
 
     /// The events of a run of another program.
     pub fn of_trace(trace: &Trace) -> Self {
         let mut graph = Self::default();
         for (host, own) in trace.by_host() {
-            let mut received = Vec::new();
+            let mut machine = Machine { log: Some(0), ..Machine::default() };
             for &index in own {
                 let receive = trace.events[index].id;
+                machine.events.add(receive.event);
                 let sends = trace.causes(index).iter().map(|cause| trace.events[*cause].id);
-                received.extend(sends.map(|send| Received { send, receive }));
+                machine.received.extend(sends.map(|send| Received { send, receive }));
             }
-            graph.machines.insert(host, Machine { log: 0, last: trace.last(host), received, sent: vec![] });
+            graph.machines.insert(host, machine);
         }
         graph.sort();
         graph
     }
 
+    /// Messages of machines that are not here are kept with those as well: their own order is known.
     fn sort(&mut self) {
         let all: Vec<Received> =
             self.machines.values().flat_map(|machine| machine.received.iter().copied()).collect();
         for message in all {
-            if let Some(sender) = self.machines.get_mut(&message.send.sender) {
-                sender.sent.push(message);
-            }
+            self.machines.entry(message.send.sender).or_default().sent.push(message);
         }
         for machine in self.machines.values_mut() {
             machine.received.sort_unstable_by_key(|message| message.receive.event);
@@ -99,9 +138,84 @@ impl Graph {
         }
     }
 
-    /// The number of a machine's last event, where it has any.
+    /// The number of a machine's last event that is here, where it has any.
     pub fn last(&self, vm: VmId) -> Option<u64> {
-        self.machines.get(&vm).map(|machine| machine.last)
+        self.machines.get(&vm).map(|machine| machine.events.last()).filter(|last| *last > 0)
+    }
+
+    /// What is not here of the run.
+    pub const fn missing(&self) -> &Missing {
+        &self.missing
+    }
+
+    /// Whether an event is here.
+    pub fn is_here(&self, event: MessageId) -> bool {
+        self.machines.get(&event.sender).is_some_and(|machine| machine.events.contains(event.event))
+    }
+
+    /// How many events of a machine are here, from one number to another.
+    pub fn count(&self, vm: VmId, from: u64, to: u64) -> u64 {
+        self.machines.get(&vm).map_or(0, |machine| machine.events.count(from, to))
+    }
+
+    /// How many copies of a message that one machine sent were received by another, as far as that is here.
+    pub(super) fn receives(&self, send: MessageId, by: VmId) -> usize {
+        let sent = self.sent(send.sender, send.event, send.event);
+        sent.iter().filter(|message| message.receive.sender == by).count()
+    }
+
+    /// The first event of a machine from that number on that is not here, where the run has or may have one.
+    pub fn first_missing(&self, vm: VmId, from: u64) -> Option<u64> {
+        let machine = self.machines.get(&vm);
+        let next = machine.map_or(from, |machine| machine.events.first_missing(from));
+        let is_open = machine.is_some_and(|machine| {
+            let log = machine.log.filter(|log| self.missing.goes_on(*log));
+            log.is_some() && next > machine.events.last()
+        });
+        (is_open || self.missing.lacks(MessageId { sender: vm, event: next })).then_some(next)
+    }
+
+    /// The first event of each machine that may follow an event, itself among them, by what is here and through
+    /// what is not. `lamport` is the event's Lamport clock: what has not a larger one does not follow it.
+    pub fn possible_future(&self, event: MessageId, lamport: Option<u64>) -> Front {
+        let mut front = Front::new();
+        let mut to_do = vec![event];
+        let mut is_outside = false;
+        while let Some(event) = to_do.pop() {
+            let known = front.entry(event.sender).or_insert(u64::MAX);
+            if *known <= event.event {
+                continue;
+            }
+            let before = std::mem::replace(known, event.event);
+            let can_follow = |message: &&Received| {
+                let stamp = self.outside.stamp(message.receive);
+                stamp.is_none() || lamport.is_none() || stamp > lamport
+            };
+            let sent = self.sent(event.sender, event.event, before - 1).iter().filter(can_follow);
+            to_do.extend(sent.map(|message| message.receive));
+            // Whoever gets out of what is here may come to all that is not.
+            if !is_outside && self.gets_outside(event, before) {
+                is_outside = true;
+                let missing = self.missing.machines().map(|(vm, _)| vm);
+                to_do.extend(missing.filter_map(|sender| {
+                    self.first_missing(sender, 1).map(|event| MessageId { sender, event })
+                }));
+            }
+        }
+        front
+    }
+
+    /// Whether a machine has events from one on, before another, that are not here, or sent a message to where it
+    /// may have been received by one that is not.
+    fn gets_outside(&self, from: MessageId, before: u64) -> bool {
+        let first = self.first_missing(from.sender, from.event);
+        first.is_some_and(|first| first < before)
+            || self.outside.has_exit(from.sender, from.event, before - 1)
+    }
+
+    /// Whether an event of a set, given by its first ones, is not here.
+    pub fn reaches_missing(&self, front: &Front) -> bool {
+        front.iter().any(|(vm, first)| self.first_missing(*vm, *first).is_some())
     }
 
     /// The last event of each machine in the causal past of an event, which is part of it.
@@ -211,4 +325,12 @@ fn between(messages: &[Received], from: u64, to: u64, event: impl Fn(&Received) 
     let first = messages.partition_point(|message| event(message) < from);
     let after = messages.partition_point(|message| event(message) <= to);
     &messages[first..after.max(first)]
+}
+
+/// The larger entries of both.
+fn take_max(known: &mut Vec<u64>, vector: &[u64]) {
+    if known.len() < vector.len() {
+        known.resize(vector.len(), 0);
+    }
+    known.iter_mut().zip(vector).for_each(|(known, entry)| *known = (*known).max(*entry));
 }

@@ -26,7 +26,12 @@ impl Model {
         // A manifest has its seed: no other one is drawn.
         let scenario = manifest.and_then(|manifest| Scenario::new(&manifest.settings, Seed(0)).ok());
         let is_virtual = scenario.as_ref().is_some_and(Scenario::is_virtual);
-        let is_one_process = scenario.is_some() && folders.len() == 1 && folders[0].bridges.is_empty();
+        let is_shared = manifest.is_some_and(|manifest| {
+            manifest.place.is_some()
+                || manifest.settings.processes.is_some_and(|processes| processes.get() > 1)
+        });
+        let is_one_process =
+            scenario.is_some() && folders.len() == 1 && folders[0].bridges.is_empty() && !is_shared;
         let bridges =
             |folder: &LogFolder| folder.logs.iter().map(|_| folder.bridges.clone()).collect::<Vec<_>>();
         let bridges = folders.iter().flat_map(bridges).collect();

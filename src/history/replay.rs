@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::logs::LogSummary;
 use self::logs::{Log, not_its_machine};
 use self::state::State;
+use super::missing::ReadLog;
 use super::visitor::{Place, Visitor};
 use crate::event::MessageId;
 use crate::id::VmId;
@@ -38,6 +39,16 @@ pub enum HistoryError {
         first: PathBuf,
         /// The other one.
         second: PathBuf,
+    },
+    /// An event has two rows.
+    #[error("{}:{line}: event {event} was there before: expected the log of one run, with each event once", path.display())]
+    Twice {
+        /// The event.
+        event: MessageId,
+        /// The log.
+        path: PathBuf,
+        /// The line of the second one.
+        line: u64,
     },
 }
 
@@ -112,6 +123,12 @@ impl<S> Replay<S> {
     /// What is known of each log, in the order in which they were given.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = (&Path, &LogSummary)> {
         self.logs.iter().map(|log| (log.name.path.as_path(), &log.summary))
+    }
+
+    /// How far each log was read, in the order in which they were given.
+    pub fn read_logs(&self) -> Vec<ReadLog> {
+        let logs = self.logs.iter().map(|log| &log.summary);
+        logs.map(|summary| ReadLog { rows: summary.rows, torn: summary.torn }).collect()
     }
 
     /// What was kept of the sends whose messages were not received by all, with those that have not and how often

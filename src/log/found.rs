@@ -1,14 +1,19 @@
 //! What a folder holds of a run that is over: its logs, its manifest, or the runs of a series.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{SavedManifest, read_manifest};
-use super::{MANIFEST, ManifestError, PREVIOUS, bridge, is_node_folder, is_run_folder, node_of_bridge_log};
+use super::{
+    MANIFEST, ManifestError, PREVIOUS, bridge, is_log, is_node_folder, is_run_folder, node_of_bridge_log,
+};
 use crate::id::VmId;
 use crate::input;
+use crate::scenario::LogChoice;
+use crate::text::count;
 use crate::time::Nanos;
 
 /// The logs of one run in one folder.
@@ -75,6 +80,29 @@ pub enum FindError {
         /// Where there may be one.
         hint: String,
     },
+    /// Its run's logs are not in it.
+    #[error("{} has a run's manifest and none of its logs: {why}", path.display())]
+    NoLogs {
+        /// The folder.
+        path: PathBuf,
+        /// What its manifest says of them.
+        why: String,
+    },
+    /// Folders are of several runs.
+    #[error(
+        "{} is of run {first_run} and {} of run {second_run}, by their manifests: several folders are the nodes of one run",
+        first.display(), second.display()
+    )]
+    DifferentRuns {
+        /// One folder.
+        first: PathBuf,
+        /// Its run.
+        first_run: String,
+        /// Another one.
+        second: PathBuf,
+        /// Its run.
+        second_run: String,
+    },
     /// Its run was not logged.
     #[error("the run in {} has no logs, since it was made with --log none: there are no events to read", path.display())]
     NotLogged {
@@ -131,8 +159,12 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
     if logs.is_empty() {
         return match (runs.is_empty(), nodes.is_empty()) {
             (false, _) => each(runs).map(Found::Series),
-            (true, false) => each(nodes).map(Found::Nodes),
-            (true, true) => Err(nothing(path, manifest.is_some())),
+            (true, false) => {
+                let nodes = each(nodes)?;
+                one_run(&nodes)?;
+                Ok(Found::Nodes(nodes))
+            }
+            (true, true) => Err(nothing(path, manifest.as_ref())),
         };
     }
     logs.sort_by_cached_key(|log| (log.machines.as_ref().map(|range| *range.start()), log.path.clone()));
@@ -149,15 +181,63 @@ fn each(mut runs: Vec<PathBuf>) -> Result<Vec<LogFolder>, FindError> {
     for path in runs {
         match find(&path)? {
             Found::Run(folder) => folders.push(*folder),
-            Found::Series(_) | Found::Nodes(_) => return Err(nothing(&path, false)),
+            Found::Series(_) | Found::Nodes(_) => return Err(nothing(&path, None)),
         }
     }
     Ok(folders)
 }
 
-fn nothing(path: &Path, has_manifest: bool) -> FindError {
-    if has_manifest {
-        return FindError::NotLogged { path: path.to_owned() };
+/// Makes sure that several folders are not of several runs, as far as their manifests tell.
+///
+/// # Errors
+///
+/// Where two of them are of different runs.
+pub fn one_run(folders: &[LogFolder]) -> Result<(), FindError> {
+    let run = |folder: &LogFolder| folder.manifest.as_ref().and_then(|manifest| manifest.id.clone());
+    let mut runs = folders.iter().filter_map(|folder| Some((folder, run(folder)?)));
+    let Some((first, first_run)) = runs.next() else { return Ok(()) };
+    match runs.find(|(_, run)| *run != first_run) {
+        Some((second, second_run)) => Err(FindError::DifferentRuns {
+            first: first.path.clone(),
+            first_run,
+            second: second.path.clone(),
+            second_run,
+        }),
+        None => Ok(()),
+    }
+}
+
+impl LogFolder {
+    /// The logs of which its manifest tells and that are not in it.
+    pub fn missing_logs(&self) -> Vec<LogPath> {
+        let here: HashSet<&Path> = self.logs.iter().map(|log| log.path.as_path()).collect();
+        let entries = self.manifest.iter().flat_map(|manifest| &manifest.files);
+        let named = entries.filter(|entry| is_log(&entry.name)).map(|entry| self.path.join(&entry.name));
+        let missing = named.filter(|path| !here.contains(path.as_path()));
+        missing.map(|path| LogPath { machines: machines_of(&path), path }).collect()
+    }
+
+    /// Of each of its logs the rows that it has by its manifest, where that tells.
+    pub fn rows_by_manifest(&self) -> Vec<Option<u64>> {
+        let entries = self.manifest.iter().flat_map(|manifest| &manifest.files);
+        let rows: HashMap<PathBuf, u64> =
+            entries.map(|entry| (self.path.join(&entry.name), entry.rows)).collect();
+        self.logs.iter().map(|log| rows.get(&log.path).copied()).collect()
+    }
+}
+
+fn nothing(path: &Path, manifest: Option<&SavedManifest>) -> FindError {
+    if let Some(manifest) = manifest {
+        let path = path.to_owned();
+        if manifest.settings.log == Some(LogChoice::None) {
+            return FindError::NotLogged { path };
+        }
+        let named = manifest.files.iter().filter(|entry| is_log(&entry.name)).count() as u64;
+        let why = match named {
+            0 => format!("its status is {}, and it names none", manifest.status),
+            named => format!("it names {}, which were moved or removed", count(named, "logs")),
+        };
+        return FindError::NoLogs { path, why };
     }
     let previous = path.join(PREVIOUS);
     let hint = if previous.is_dir() {
@@ -235,8 +315,12 @@ mod tests {
         let earlier = folder(&["previous/first/vm_0_1.csv"]);
         assert!(error(earlier.path()).contains("; earlier runs are in "), "{}", error(earlier.path()));
         let unlogged = folder(&[]);
-        fs::write(unlogged.path().join(MANIFEST), "status = \"complete\"\n").unwrap();
+        fs::write(unlogged.path().join(MANIFEST), "status = \"complete\"\nlog = \"none\"\n").unwrap();
         assert!(error(unlogged.path()).contains("--log none"));
+        fs::write(unlogged.path().join(MANIFEST), "status = \"running\"\nlog = \"per-vm\"\n").unwrap();
+        assert!(
+            error(unlogged.path()).ends_with("none of its logs: its status is running, and it names none")
+        );
         fs::write(unlogged.path().join(MANIFEST), "status = \"lost\"\n").unwrap();
         assert!(error(unlogged.path()).contains("run.toml: "), "{}", error(unlogged.path()));
     }

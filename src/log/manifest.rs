@@ -72,8 +72,11 @@ pub struct RunSection {
     pub schema: Schema,
     /// How time passed: `live`.
     pub time: &'static str,
-    /// When it started, RFC 3339 in UTC. Before it starts, when it was prepared.
-    pub started: String,
+    /// When it was prepared, RFC 3339 in UTC.
+    pub prepared: String,
+    /// When it started, RFC 3339 in UTC. It is not there before that is known for certain, at the run's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
     /// When it ended, in seconds since its start: at its duration, unless it was cut short or ran late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
@@ -261,7 +264,11 @@ pub struct SavedManifest {
     pub settings: Settings,
     /// The schema of its CSV files.
     pub schema: Schema,
-    /// When it started.
+    /// The run's name among others.
+    pub id: Option<String>,
+    /// Which node of a distributed run wrote it, and of how many.
+    pub place: Option<(u32, u32)>,
+    /// When it started, where that is known.
     pub started: Option<Timestamp>,
     /// The files that it left.
     pub files: Vec<FileEntry>,
@@ -280,14 +287,28 @@ struct Own {
 #[derive(Deserialize)]
 #[serde(default)]
 struct OwnRun {
+    id: Option<String>,
+    node: Option<u32>,
+    nodes: Option<u32>,
+    /// Of a run under way, earlier versions wrote here when it was prepared.
     started: String,
+    prepared: Option<String>,
+    elapsed_s: Option<f64>,
     schema: Schema,
 }
 
 impl Default for OwnRun {
     /// Before there was a second schema, manifests named none.
     fn default() -> Self {
-        Self { started: String::new(), schema: Schema::First }
+        Self {
+            id: None,
+            node: None,
+            nodes: None,
+            started: String::new(),
+            prepared: None,
+            elapsed_s: None,
+            schema: Schema::First,
+        }
     }
 }
 
@@ -300,7 +321,10 @@ pub fn read_manifest(path: &Path) -> Result<SavedManifest, ManifestError> {
     let (settings, own) = tables(path, &read_text(path)?)?;
     let settings = settings.try_into().map_err(|source| wrong(path, source))?;
     let Own { status, run, files } = own.try_into().map_err(|source| wrong(path, source))?;
-    Ok(SavedManifest { status, settings, schema: run.schema, started: run.started.parse().ok(), files })
+    let OwnRun { id, node, nodes, started, prepared, elapsed_s, schema } = run;
+    let is_known = prepared.is_some() || elapsed_s.is_some();
+    let started = started.parse().ok().filter(|_| is_known);
+    Ok(SavedManifest { status, settings, schema, id, place: node.zip(nodes), started, files })
 }
 
 /// A scenario file's settings, and where it is a manifest, what it has beside them.

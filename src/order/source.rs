@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::event::MessageId;
-use crate::history::{Graph, HistoryError};
+use crate::history::{Front, Graph, HistoryError};
 use crate::id::VmId;
-use crate::log::{LogPath, RowReader};
+use crate::log::{LogFolder, LogPath, Row, RowReader};
 use crate::trace::Trace;
 
 /// Where the events stand.
 #[derive(Debug)]
 pub(super) enum Source {
     /// The logs of a run.
-    Logs(Vec<LogPath>),
+    Logs(Vec<LogFolder>),
     /// The log of another program.
     Trace(Trace),
 }
@@ -25,7 +25,36 @@ pub(super) struct Standing {
     pub(super) path: PathBuf,
     pub(super) line: u64,
     pub(super) vector: Vec<u64>,
+    pub(super) lamport: Option<u64>,
     pub(super) text: String,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) graph: Graph,
+    /// The events that are asked about, as far as they are here.
+    pub(super) standing: BTreeMap<MessageId, Standing>,
+    /// Of each of them the first event of each machine that knows it by its vector.
+    pub(super) after: BTreeMap<MessageId, Front>,
+    /// Whether all events have vectors.
+    pub(super) has_vectors: bool,
+}
+
+impl Read {
+    /// Notes which of the events that are asked about a row knows.
+    fn note(&mut self, asked: &[MessageId], row: &Row) {
+        for event in asked {
+            match row.vector.get(event.sender.index()) {
+                Some(known) if *known >= event.event => {
+                    let first = self.after.entry(*event).or_default().entry(row.vm).or_insert(row.event);
+                    *first = row.event.min(*first);
+                }
+                Some(_) => {}
+                None => self.has_vectors = false,
+            }
+        }
+    }
 }
 
 /// Why rows could not be written.
@@ -41,32 +70,34 @@ pub enum WriteRowsError {
 
 impl Source {
     /// The events' relation, and what stands there of those that are asked about.
-    pub(super) fn read(
-        &self,
-        asked: &[MessageId],
-    ) -> Result<(Graph, BTreeMap<MessageId, Standing>), HistoryError> {
-        let mut standing = BTreeMap::new();
-        let graph = match self {
-            Self::Logs(names) => Graph::read(names, |log, row, text| {
-                let event = MessageId { sender: row.vm, event: row.event };
-                if asked.contains(&event) {
-                    let (path, line) = (names[log].path.clone(), row.line);
-                    let text = String::from_utf8_lossy(text).into_owned();
-                    standing.insert(event, Standing { path, line, vector: row.vector.clone(), text });
-                }
-            })?,
+    pub(super) fn read(&self, asked: &[MessageId]) -> Result<Read, HistoryError> {
+        let mut read = Read { has_vectors: true, ..Read::default() };
+        match self {
+            Self::Logs(folders) => {
+                let names: Vec<&LogPath> = folders.iter().flat_map(|folder| &folder.logs).collect();
+                read.graph = Graph::read(folders, |log, row, text| {
+                    read.note(asked, row);
+                    let event = MessageId { sender: row.vm, event: row.event };
+                    if asked.contains(&event) {
+                        let (path, line) = (names[log].path.clone(), row.line);
+                        let text = String::from_utf8_lossy(text).into_owned();
+                        let (vector, lamport) = (row.vector.clone(), Some(row.lamport));
+                        read.standing.insert(event, Standing { path, line, vector, lamport, text });
+                    }
+                })?;
+            }
             Self::Trace(trace) => {
                 for event in asked.iter().filter_map(|event| trace.find(*event)).map(|at| &trace.events[at]) {
                     let hosts = (0..).map(VmId).take(trace.hosts.len());
                     let vector = hosts.map(|host| event.clock.entry(host)).collect();
                     let (path, line) = (trace.files[event.file].path.clone(), event.line);
                     let text = event.text.replace('\n', "\n  ");
-                    standing.insert(event.id, Standing { path, line, vector, text });
+                    read.standing.insert(event.id, Standing { path, line, vector, lamport: None, text });
                 }
-                Graph::of_trace(trace)
+                (read.graph, read.has_vectors) = (Graph::of_trace(trace), false);
             }
-        };
-        Ok((graph, standing))
+        }
+        Ok(read)
     }
 
     /// An event as people name it.
@@ -93,7 +124,7 @@ impl Source {
         out: &mut impl Write,
     ) -> Result<(), WriteRowsError> {
         match self {
-            Self::Logs(names) => write_rows(names, is_in, out),
+            Self::Logs(folders) => write_rows(folders, is_in, out),
             Self::Trace(trace) => {
                 if let Some(file) = trace.files.first() {
                     writeln!(out, "{}\n", file.expression)?;
@@ -106,12 +137,12 @@ impl Source {
 }
 
 fn write_rows(
-    names: &[LogPath],
+    folders: &[LogFolder],
     is_in: impl Fn(MessageId) -> bool,
     out: &mut impl Write,
 ) -> Result<(), WriteRowsError> {
     let mut has_header = false;
-    for name in names {
+    for name in folders.iter().flat_map(|folder| &folder.logs) {
         let mut reader = RowReader::open(&name.path).map_err(HistoryError::from)?;
         if !std::mem::replace(&mut has_header, true) {
             out.write_all(reader.text())?;
