@@ -19,7 +19,7 @@ pub use trace::check_trace;
 
 use self::rows::Checker;
 use crate::history::{HistoryError, Model, Replay};
-use crate::log::{LogFolder, LogPath};
+use crate::log::{LogFolder, LogPath, SavedManifest};
 use crate::text::count;
 
 /// What a check has come to.
@@ -31,6 +31,10 @@ pub struct Report {
     pub has_messages: bool,
     /// What is wrong.
     pub faults: Faults,
+    /// What is not here of the run, a line each: then the part that is here was judged.
+    pub missing: Vec<String>,
+    /// Whether it is known that there is no more than what is here.
+    pub is_whole: bool,
     /// Torn last rows, which were left out: the file, and how many bytes.
     pub torn: Vec<(PathBuf, u64)>,
     /// What could not be checked, and why.
@@ -67,7 +71,7 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
     let mut checker = Checker::new(&model, folders, &names);
     let mut replay = Replay::open(&names, model.keeps_order(), &mut checker)?;
     replay.run(&mut checker)?;
-    let (counts, mut faults) = checker.finish(&replay);
+    let (counts, mut faults, missing) = checker.finish(folders, &replay);
     explain::explain(&names, &mut faults)?;
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log)| (path.to_owned(), log.torn)).collect();
@@ -79,13 +83,40 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
                 .to_owned(),
         );
     }
-    Ok(Report { counts, has_messages: true, faults, torn, unchecked, notes: Vec::new() })
+    if model.is_one_clock() && folders.iter().any(|folder| start_is_unknown(folder)) {
+        unchecked.push(
+            "the run's start: its manifest does not tell yet, so times of day were held against each other"
+                .into(),
+        );
+    }
+    let (is_whole, missing) = (missing.is_closed(), missing.told());
+    Ok(Report {
+        counts,
+        has_messages: true,
+        faults,
+        missing,
+        is_whole,
+        torn,
+        unchecked,
+        notes: Vec::new(),
+    })
+}
+
+/// Whether the start of a live run is not known.
+fn start_is_unknown(folder: &LogFolder) -> bool {
+    let is_live = |manifest: &&SavedManifest| manifest.settings.virtual_time != Some(true);
+    folder.manifest.as_ref().filter(is_live).is_some_and(|manifest| manifest.started.is_none())
 }
 
 impl Report {
+    /// Whether there is nothing to judge: no event is here, and nothing tells that there was none.
+    pub fn is_empty(&self) -> bool {
+        self.counts.events == 0 && self.faults.is_empty() && !self.is_whole
+    }
+
     /// Whether there is something to judge and nothing is wrong with it.
     pub fn is_sound(&self) -> bool {
-        self.faults.is_empty() && self.counts.events > 0
+        self.faults.is_empty() && !self.is_empty()
     }
 
     /// The report in words, with so many faults.
@@ -103,11 +134,13 @@ impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { report, most } = self;
         let Counts { machines, events, sent, received, lost, duplicated } = report.counts;
-        let verdict = match report.faults.count() {
-            0 if events == 0 => "nothing to judge".to_owned(),
-            0 => "sound".to_owned(),
-            1 => "1 fault".to_owned(),
-            count => format!("{count} faults"),
+        report.missing.iter().try_for_each(|line| writeln!(f, "a part: {line}"))?;
+        let verdict = match (report.faults.count(), report.missing.is_empty()) {
+            (0, _) if report.is_empty() => "nothing to judge".to_owned(),
+            (0, true) => "sound".to_owned(),
+            (0, false) => "this part is sound".to_owned(),
+            (faults, true) => count(faults, "faults"),
+            (faults, false) => format!("this part has {}", count(faults, "faults")),
         };
         if report.has_messages {
             writeln!(

@@ -23,7 +23,7 @@ pub use self::window::{ParseWindowError, Window};
 
 use self::window::Part;
 use crate::event::MessageId;
-use crate::history::{Delivery, HistoryError, Place, Replay, Step, Visitor};
+use crate::history::{Delivery, HistoryError, Missing, Place, Replay, Step, Visitor, Witness};
 use crate::id::VmId;
 use crate::log::{EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::stats::measure;
@@ -60,6 +60,11 @@ pub struct Exported {
     pub first_unreadable: Vec<String>,
     /// What a person should know of what was written.
     pub notes: Vec<String>,
+    /// What is not here of the run, a line each: then the part that is here was exported, with receives whose sends
+    /// are not here.
+    pub missing: Vec<String>,
+    /// What else a person should know.
+    pub warnings: Vec<String>,
 }
 
 /// Why a run cannot be exported.
@@ -105,16 +110,15 @@ pub fn export(
     style: Style,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
-    let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
     match format {
-        Format::Shiviz => write(&names, shiviz::Shiviz::default(), window, out),
-        Format::Dot => write(&names, dot::Dot::default(), window, out),
-        Format::Perfetto => write(&names, perfetto::Perfetto::default(), window, out),
-        Format::Csv => write(&names, csv::Csv::new(style), window, out),
-        Format::Jsonl => write(&names, jsonl::Jsonl::new(), window, out),
+        Format::Shiviz => write(folders, shiviz::Shiviz::default(), window, out),
+        Format::Dot => write(folders, dot::Dot::default(), window, out),
+        Format::Perfetto => write(folders, perfetto::Perfetto::default(), window, out),
+        Format::Csv => write(folders, csv::Csv::new(style), window, out),
+        Format::Jsonl => write(folders, jsonl::Jsonl::new(), window, out),
         Format::Xlsx => {
             let workbook = xlsx::Xlsx::new(measure(folders)?, window.is_some());
-            write(&names, workbook, window, out)
+            write(folders, workbook, window, out)
         }
     }
 }
@@ -180,14 +184,18 @@ const CHUNK: usize = 64 * 1024;
 const MOST: usize = 10;
 
 fn write<F: Form>(
-    names: &[LogPath],
+    folders: &[LogFolder],
     form: F,
     window: Option<Window>,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
     let mut exporter = Exporter::new(form, window, out);
-    let mut replay = Replay::open(names, false, &mut exporter)?;
+    let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
+    let mut replay = Replay::open(&names, false, &mut exporter)?;
     replay.run(&mut exporter)?;
+    // A window may end before the logs do.
+    let read = if exporter.is_done() { Vec::new() } else { replay.read_logs() };
+    let missing = Missing::of(folders, &read, &exporter.witness).told();
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log): (&Path, _)| (path.to_owned(), log.torn)).collect();
     for (message, _, to) in replay.in_flight().filter(|(_, kept, _)| kept.part == Part::In) {
@@ -195,7 +203,7 @@ fn write<F: Form>(
             .in_flight
             .extend(to.iter().flat_map(|(vm, copies)| (0..*copies).map(move |_| (message, *vm))));
     }
-    exporter.finish(torn)
+    exporter.finish(torn, missing)
 }
 
 /// What is kept of a send.
@@ -217,6 +225,7 @@ struct Exporter<'a, F> {
     in_flight: Vec<(MessageId, VmId)>,
     unreadable: u64,
     first_unreadable: Vec<String>,
+    witness: Witness,
     buffer: Vec<u8>,
     out: &'a mut dyn Write,
     error: Option<io::Error>,
@@ -245,13 +254,14 @@ impl<'a, F: Form> Exporter<'a, F> {
             in_flight: Vec::new(),
             unreadable: 0,
             first_unreadable: Vec::new(),
+            witness: Witness::default(),
             buffer,
             out,
             error: None,
         }
     }
 
-    fn finish(mut self, torn: Vec<(PathBuf, u64)>) -> Result<Exported, ExportError> {
+    fn finish(mut self, torn: Vec<(PathBuf, u64)>, missing: Vec<String>) -> Result<Exported, ExportError> {
         if let Some(failure) = self.form.failure() {
             return Err(failure);
         }
@@ -269,8 +279,9 @@ impl<'a, F: Form> Exporter<'a, F> {
             Some(error) => Err(error.into()),
             None => {
                 self.out.flush()?;
-                let Self { events, unreadable, first_unreadable, .. } = self;
-                Ok(Exported { events, torn, unreadable, first_unreadable, notes })
+                let Self { events, unreadable, first_unreadable, witness, .. } = self;
+                let warnings = witness.twice().into_iter().collect();
+                Ok(Exported { events, torn, unreadable, first_unreadable, notes, missing, warnings })
             }
         }
     }
@@ -304,6 +315,10 @@ impl<F: Form> Visitor for Exporter<'_, F> {
 
     fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Self::Stamp>) -> Option<Self::Stamp> {
         self.places += 1;
+        self.witness.row(step.machine, step.log, MessageId { sender: step.row.vm, event: step.row.event });
+        if let (Delivery::Unknown, Some(message)) = (&delivery, step.row.message) {
+            self.witness.unknown(message, &step.row.vector);
+        }
         let (sent, cause) = match delivery {
             Delivery::Delivered { stamp: Kept { part, stamp: Some(stamp) }, .. } => {
                 (Some(*part), Cause::Sent(stamp))

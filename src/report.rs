@@ -25,6 +25,7 @@ use crate::check::{self, Report};
 use crate::history::{HistoryError, Model};
 use crate::log::{LogFolder, SavedManifest};
 use crate::stats::{self, Stats};
+use crate::time::Nanos;
 
 /// The most events whose rows a page has, over all of its runs.
 pub const MOST_EVENTS: usize = 25_000;
@@ -62,6 +63,16 @@ impl RunView {
         let verdict = check::check(folders)?;
         let manifest = folders.iter().find_map(|folder| folder.manifest.clone());
         Ok(Self { name, manifest, model, verdict, stats, gathered })
+    }
+
+    /// Whether there is nothing to draw: no event is here, and nothing tells that there was none.
+    pub fn is_empty(&self) -> bool {
+        self.stats.is_empty
+    }
+
+    /// How many events are in the window, and when the last event of the run happened.
+    pub fn shown(&self) -> (usize, Nanos) {
+        (self.gathered.kept.rows.len(), self.gathered.end)
     }
 }
 

@@ -15,7 +15,7 @@ pub use trace::measure_trace;
 
 use self::meter::{Machine, Meter, Whole};
 use crate::event::MessageId;
-use crate::history::{Delivery, HistoryError, Model, Place, Replay, Step, Visitor};
+use crate::history::{Delivery, HistoryError, Missing, Model, Place, Replay, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{LogFolder, LogPath, ReadError, Row};
 use crate::time::Nanos;
@@ -31,6 +31,12 @@ pub struct Stats {
     pub drift: Vec<(Nanos, Vec<Option<i64>>)>,
     /// What the scale model's theory says, where it holds for the run.
     pub flow: Option<Flow>,
+    /// What is not here of the run, a line each: then these are the measures of the part that is here.
+    pub missing: Vec<String>,
+    /// Whether events are known to be missing: then what depends on them has no value.
+    pub is_part: bool,
+    /// Whether there is nothing to measure: no event is here, and nothing tells that there was none.
+    pub is_empty: bool,
     /// What a person should know.
     pub warnings: Vec<String>,
     /// The machines' names by their numbers, where the log names them.
@@ -85,6 +91,7 @@ struct Context<'a> {
     model: &'a Model,
     flow: Option<&'a Flow>,
     whole: &'a Whole,
+    missing: &'a Missing,
     /// The largest final Lamport clock.
     largest: u64,
     /// When the last event happened.
@@ -94,6 +101,11 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The largest final Lamport clock of all machines, where all of them are here.
+    fn largest(&self) -> Option<u64> {
+        (!self.missing.has_gaps()).then_some(self.largest)
+    }
+
     /// A machine in words.
     fn name(&self, vm: VmId) -> String {
         self.hosts.get(vm.index()).cloned().unwrap_or_else(|| format!("machine {vm}"))
@@ -121,7 +133,8 @@ pub fn measure_and_show(folders: &[LogFolder], show: &mut dyn FnMut(&Row)) -> Re
     let mut shown = Shown { meter: Meter::new(&model), show };
     let mut replay = Replay::open(&names, false, &mut shown)?;
     replay.run(&mut shown)?;
-    let mut stats = sum_up(shown.meter, &model, &[]);
+    let missing = Missing::of(folders, &replay.read_logs(), &shown.meter.witness);
+    let mut stats = sum_up(shown.meter, &model, &[], &missing);
     for (path, log) in replay.summaries().filter(|(_, log)| log.torn > 0) {
         stats.warnings.push(format!(
             "{}: its last row is torn and was left out ({} bytes)",
@@ -133,21 +146,26 @@ pub fn measure_and_show(folders: &[LogFolder], show: &mut dyn FnMut(&Row)) -> Re
 }
 
 /// The measures of what was added up.
-fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String]) -> Stats {
-    let Meter { mut machines, whole, .. } = meter;
+fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String], missing: &Missing) -> Stats {
+    let Meter { mut machines, whole, witness, .. } = meter;
     machines.sort_by_key(|machine| machine.vm);
     let flow = Flow::of(model);
     let largest = machines.iter().map(|machine| machine.lamport).max().unwrap_or(0);
     let end = machines.iter().map(|machine| machine.last).max().unwrap_or_default();
-    let context = Context { model, flow: flow.as_ref(), whole: &whole, largest, end, hosts };
+    let context = Context { model, flow: flow.as_ref(), whole: &whole, missing, largest, end, hosts };
     let values =
         |machine: &Machine| MEASURES.iter().map(|measure| (measure.value)(machine, &context)).collect();
-    let warnings = warnings::of(&machines, &context);
+    let mut warnings = warnings::of(&machines, &context);
+    warnings.extend(witness.twice());
     Stats {
         machines: machines.iter().map(|machine| (machine.vm, values(machine))).collect(),
         totals: TOTALS.iter().map(|total| (total.value)(&machines, &context)).collect(),
-        drift: drift(&machines),
+        // The largest clock may be that of a machine that is not here.
+        drift: if missing.has_gaps() { Vec::new() } else { drift(&machines) },
         flow,
+        missing: missing.told(),
+        is_part: missing.has_gaps(),
+        is_empty: whole.events == 0 && !missing.is_closed(),
         warnings,
         hosts: hosts.to_vec(),
     }

@@ -16,7 +16,7 @@ use super::form::wrong_cells;
 
 use crate::clock::HybridStamp;
 use crate::event::MessageId;
-use crate::history::{Delivery, Model, Place, Queue, Replay, Step, Visitor};
+use crate::history::{Delivery, Missing, Model, Place, Queue, Replay, Step, Visitor, Witness};
 use crate::id::VmId;
 use crate::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::scenario::Scenario;
@@ -32,8 +32,22 @@ pub(super) struct Checker<'a> {
     machines: Vec<Machine>,
     counts: Counts,
     faults: Faults,
+    witness: Witness,
+    /// Receives of messages that were not on their way. At the end it is known whether their sends should be here.
+    unknown: Vec<Unknown>,
+    /// Circles, each with the rows that were shown before. The same holds for their messages.
+    circles: Vec<(u64, Fault)>,
     /// The row that is shown next was told as part of a circle.
     in_circle: Option<Place>,
+}
+
+/// A receive of a message that was not on its way.
+#[derive(Debug)]
+struct Unknown {
+    /// The rows that were shown before.
+    rows: u64,
+    place: Place,
+    message: MessageId,
 }
 
 /// A machine up to a row.
@@ -50,9 +64,10 @@ struct Machine {
     event: u64,
     line: u64,
     elapsed: Nanos,
-    system_time: Option<Timestamp>,
-    /// The time of day at which the run started, by its manifest or this machine's rows, in microseconds.
-    start: Option<i64>,
+    /// When the run started, in microseconds: by its manifest, or by this machine's row before.
+    start: Option<Shown<i64>>,
+    /// Whether its row before has a time of day.
+    has_time_of_day: bool,
     lamport: Shown<u64>,
     hybrid: Option<Shown<HybridStamp>>,
     vector: ShownVector,
@@ -93,20 +108,32 @@ impl<'a> Checker<'a> {
             machines: Vec::new(),
             counts: Counts::default(),
             faults: Faults::default(),
+            witness: Witness::default(),
+            unknown: Vec::new(),
+            circles: Vec::new(),
             in_circle: None,
         }
     }
 
-    /// What was counted and what is wrong, now that all rows were shown.
-    pub(super) fn finish(mut self, replay: &Replay<Stamp>) -> (Counts, Faults) {
+    /// What was counted, what is wrong and what is not here, now that all rows were shown.
+    pub(super) fn finish(
+        mut self,
+        folders: &[LogFolder],
+        replay: &Replay<Stamp>,
+    ) -> (Counts, Faults, Missing) {
+        let missing = Missing::of(folders, &replay.read_logs(), &self.witness);
+        self.add_unknown(&missing);
         let mut in_doubt = Vec::new();
         for machine in &mut self.machines {
             in_doubt.extend(machine.queue.finish().map(|wrong| (machine.log, wrong)));
         }
         in_doubt.into_iter().for_each(|(log, wrong)| self.wrong_queue(log, wrong));
-        self.check_waiting(replay);
+        // What waits may have been sent where it is not here.
+        if missing.is_empty() {
+            self.check_waiting(replay);
+        }
         self.counts.machines = self.machines.len() as u64;
-        (self.counts, self.faults)
+        (self.counts, self.faults, missing)
     }
 
     fn fault(
@@ -164,8 +191,8 @@ impl<'a> Checker<'a> {
                 event: 0,
                 line: 1,
                 elapsed: Nanos::ZERO,
-                system_time: None,
-                start: self.starts[step.log].map(Timestamp::as_microsecond),
+                start: self.starts[step.log].map(|start| Shown::right(start.as_microsecond())),
+                has_time_of_day: false,
                 lamport: Shown::right(0),
                 hybrid: None,
                 vector: ShownVector::default(),
@@ -216,13 +243,16 @@ impl<'a> Checker<'a> {
         let stamp = match delivery {
             Delivery::None => return,
             Delivery::Unknown => {
+                self.witness.unknown(message, &row.vector);
                 if self.in_circle.take() != Some(step.place()) {
-                    self.add_unknown(step, message);
+                    self.unknown.push(Unknown { rows: self.counts.events, place: step.place(), message });
                 }
                 return;
             }
             Delivery::NotHere { stamp } => {
-                self.add_unknown(step, message);
+                let (rows, place) = (self.counts.events, step.place());
+                let fault = self.not_sent(&Unknown { rows, place, message });
+                self.faults.add(rows, fault);
                 stamp
             }
             Delivery::Delivered { stamp, overtaken_by } => {
@@ -259,12 +289,27 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn add_unknown(&mut self, step: &Step<'_>, message: MessageId) {
+    /// Received messages whose sends should be here, and are not; and circles of such.
+    fn add_unknown(&mut self, missing: &Missing) {
+        for unknown in std::mem::take(&mut self.unknown) {
+            if !missing.lacks(unknown.message) {
+                let fault = self.not_sent(&unknown);
+                self.faults.add(unknown.rows, fault);
+            }
+        }
+        for (rows, fault) in std::mem::take(&mut self.circles) {
+            if !fault.circle.iter().any(|(message, _)| missing.lacks(*message)) {
+                self.faults.add(rows, fault);
+            }
+        }
+    }
+
+    fn not_sent(&self, Unknown { place, message, .. }: &Unknown) -> Fault {
         let expected = "a message that is on its way to this machine";
         let (kind, column) = (FaultKind::NotSent, Column::Message);
-        let mut fault = self.fault(step.log, step.row.line, kind, column, message, expected);
-        fault.unknown = Some((message, step.row.vm));
-        self.faults.add(self.counts.events, fault);
+        let mut fault = self.fault(place.log, place.line, kind, column, message, expected);
+        fault.unknown = Some((*message, place.vm));
+        fault
     }
 
     fn place(&self, place: Place) -> String {
@@ -292,6 +337,7 @@ impl Visitor for Checker<'_> {
         self.counts.events += 1;
         let row = step.row;
         let faults = self.faults.count();
+        self.witness.row(step.machine, step.log, MessageId { sender: row.vm, event: row.event });
         let before = self.check_number(step);
         self.check_times(step, before);
         self.check_form(step);
@@ -338,7 +384,7 @@ impl Visitor for Checker<'_> {
         let mut fault =
             self.fault(first.log, first.line, FaultKind::Circle, Column::Message, message, expected);
         fault.circle = rows.iter().map(|(place, message)| (*message, place.vm)).collect();
-        self.faults.add(self.counts.events, fault);
+        self.circles.push((self.counts.events, fault));
         self.in_circle = Some(*first);
     }
 }

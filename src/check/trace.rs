@@ -44,7 +44,8 @@ pub fn check_trace(trace: &Trace) -> Report {
     let missing = trace.missing().into_iter().map(|line| format!("a part: {line}"));
     let notes = missing.chain(trace.copies_told()).collect();
     let (faults, unchecked) = (checker.faults, unchecked(trace));
-    Report { counts, has_messages: false, faults, torn: Vec::new(), unchecked, notes }
+    let (missing, torn) = (Vec::new(), Vec::new());
+    Report { counts, has_messages: false, faults, missing, is_whole: false, torn, unchecked, notes }
 }
 
 /// What could not be checked of a run, and why.

@@ -36,7 +36,9 @@ received message was sent once, to this machine, and came as it was sent; the or
 where the run kept it; queues; times; and the manifest's counts and checksums.
 
 The first fault is the cause: faults come in the order of causality. A torn last row is told and left out.
-Exit code: 0 where nothing is wrong, 1 where something is, 2 where there is no run to read.";
+Where logs of the run are not here, or it still goes on, that is told first, and the part that is here is judged:
+a message from a log that is not here is no fault.
+Exit code: 0 where nothing is wrong, 1 where something is or there is no event, 2 where there is no run to read.";
 
 /// How many faults are told in words.
 type Most = Whole<0, 1000>;
@@ -93,9 +95,18 @@ fn stats(flags: &StatsFlags) -> Result<ExitCode, Fatal> {
             }
             Logs::Trace(trace) => stats::measure_trace(&trace),
         };
+        if stats.is_empty {
+            return Err(unreadable(format_args!(
+                "{name}: the logs have no events: there is nothing to measure"
+            )));
+        }
         runs.push((name, stats));
     }
     let printed = Printed { format: flags.format, runs };
+    // The other formats have room for it.
+    if flags.format == Format::Csv {
+        printed.missing().for_each(|line| complain(&line));
+    }
     let printing = match flags.format {
         Format::Table => say(&printed),
         Format::Csv | Format::Json => print_data(&printed),

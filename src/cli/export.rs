@@ -29,7 +29,8 @@ Events come in causal order: each after the one before it in its machine, and a 
 A window is a part of the run, by time (10s-20s, 10s-, -20s) or by place in that order (events:1-500). It is
 closed under causality: an event that needs a later one waits for it, and is left out with it.
 
-A torn last row is told and left out. Exit code: 0, 1 where rows could not be read and were left out or the
+Where logs of the run are not here, that is told, and the part that is here is exported: with receives whose sends
+are elsewhere. A torn last row is told and left out. Exit code: 0, 1 where rows could not be read and were left out or the
 result could not be written, 2 where there is nothing to export.";
 
 /// Events that Graphviz lays out in about a second; for two or three times as many it takes minutes.
@@ -132,8 +133,10 @@ impl ExportFlags {
     }
 }
 
-/// Tells what was left out.
+/// Tells what is not there, and what was left out.
 fn conclude(exported: &Exported) -> ExitCode {
+    exported.missing.iter().for_each(|line| complain(&format_args!("a part: {line}")));
+    exported.warnings.iter().for_each(|line| complain(&format_args!("warning: {line}")));
     for (path, bytes) in &exported.torn {
         let path = path.display();
         complain(&format_args!("{path}: its last row is torn and was left out ({bytes} bytes)"));

@@ -65,6 +65,7 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
         )));
     }
     let views = views(&runs, flags.window.unwrap_or_default())?;
+    refuse_nothing(&views, flags.window)?;
     let mut written = vec![page.clone()];
     write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
     if flags.svg || flags.notebook {
@@ -80,6 +81,26 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
     let names: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
     say(&names).map_err(|error| failed("cannot print the names of the files", &error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A page of no event at all would look as if nothing had happened.
+fn refuse_nothing(views: &[RunView], window: Option<TimeWindow>) -> Result<(), Fatal> {
+    if views.iter().all(RunView::is_empty) {
+        return Err(unreadable("the logs have no events: there is nothing to draw"));
+    }
+    let shown = || views.iter().map(RunView::shown);
+    match window {
+        Some(window) if shown().all(|(events, _)| events == 0) => {
+            let end = shown().map(|(_, end)| end).max().unwrap_or_default();
+            Err(unreadable(format_args!(
+                "no event is in the window {}-{}: the run has events up to {:.3} s",
+                window.from,
+                window.to,
+                end.as_secs_f64()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A page under the name of a log or a manifest would be taken for one.

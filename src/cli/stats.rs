@@ -100,6 +100,7 @@ impl Printed {
                 names[names.len() - 1]
             )?,
         }
+        self.missing().try_for_each(|line| writeln!(f, "{line}"))?;
         let machines = self.machines();
         let shown = if machines.len() > MOST_ROWS { &machines[..FIRST_ROWS] } else { &machines };
         for (title, prefixes) in GROUPS {
@@ -158,6 +159,14 @@ impl Printed {
             writeln!(f)?;
         }
         self.warnings().try_for_each(|warning| writeln!(f, "{warning}"))
+    }
+
+    /// What is not here of the runs, a line each.
+    pub(super) fn missing(&self) -> impl Iterator<Item = String> + '_ {
+        self.runs.iter().flat_map(|(name, stats)| {
+            let name = if self.runs.len() > 1 { format!("{name}: ") } else { String::new() };
+            stats.missing.iter().map(move |line| format!("{name}a part: {line}"))
+        })
     }
 
     /// What a person should know, a line each.
@@ -288,7 +297,7 @@ struct Run<'a> {
 
 impl Serialize for Run<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Stats { machines, totals, drift, warnings, hosts, .. } = self.stats;
+        let Stats { machines, totals, drift, missing, warnings, hosts, .. } = self.stats;
         let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
         let total_names: Vec<&str> = TOTALS.iter().map(|total| total.name).collect();
         let name = |vm: VmId| hosts.get(vm.index()).map_or(Name::Number(vm), |host| Name::Host(host));
@@ -300,6 +309,9 @@ impl Serialize for Run<'_> {
             drift.iter().map(|(at, drift)| (at.as_secs_f64(), drift)).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("run", self.name)?;
+        if !missing.is_empty() {
+            map.serialize_entry("missing", missing)?;
+        }
         map.serialize_entry("machines", &machines)?;
         map.serialize_entry("whole", &Named { vm: None, names: &total_names, values: totals })?;
         map.serialize_entry("drift_over_time", &drift)?;

@@ -127,7 +127,8 @@ pub struct ReadLog {
 }
 
 impl Missing {
-    /// What is not here of one run, of whose folders the logs were read so far, in their order.
+    /// What is not here of one run, of whose folders the logs were read so far, in their order; `read` is empty
+    /// where they were not read to their ends.
     pub fn of(folders: &[LogFolder], read: &[ReadLog], witness: &Witness) -> Self {
         let mut missing = Self { names: Names::of(folders), ..Self::default() };
         missing.add_ends(folders, read);
@@ -174,18 +175,20 @@ impl Missing {
                 Some(Status::Complete | Status::Interrupted) | None => {}
             }
             for (log, by_manifest) in folder.logs.iter().zip(folder.rows_by_manifest()) {
-                let read = read.next().copied().unwrap_or_default();
-                let path = log.path.display();
-                let is_short = by_manifest.is_some_and(|rows| rows > read.rows);
-                if let Some(rows) = by_manifest.filter(|_| is_short) {
+                // One that was not read to its end may be as long as it should be.
+                let read = read.next();
+                let (torn, path) = (read.map_or(0, |read| read.torn), log.path.display());
+                let lost = read.zip(by_manifest).filter(|(read, rows)| read.rows < *rows);
+                let is_short = lost.is_some();
+                if let Some((read, rows)) = lost {
                     self.ends.push(format!("{path} has {} of its {}", read.rows, count(rows, "rows")));
-                } else if read.torn > 0 {
-                    self.ends.push(format!("the last row of {path} is torn ({} bytes)", read.torn));
+                } else if torn > 0 {
+                    self.ends.push(format!("the last row of {path} is torn ({torn} bytes)"));
                 }
                 let is_over = matches!(status, Some(Status::Complete | Status::Interrupted));
                 // Nobody can tell whether a log without a manifest is whole; one with it is as long as that says.
                 let is_known = by_manifest.is_some() && is_over;
-                let is_cut = is_short || read.torn > 0;
+                let is_cut = is_short || torn > 0;
                 self.is_open.push(is_cut || !is_known);
                 self.goes_on.push(is_cut || matches!(status, Some(Status::Running | Status::Failed)));
                 #[expect(clippy::reversed_empty_ranges, reason = "it names no machine")]
@@ -263,6 +266,11 @@ impl Missing {
     /// The same of any log.
     pub fn may_go_on(&self) -> bool {
         !self.ends.is_empty()
+    }
+
+    /// Whether it is known that no log goes on beyond its last row, and that none is missing.
+    pub fn is_closed(&self) -> bool {
+        self.is_empty() && !self.is_open.contains(&true)
     }
 
     /// The machines that are not here whole, in words.

@@ -53,6 +53,11 @@ impl Model {
         self.is_one_clock
     }
 
+    /// Whether nothing is known of what made the logs: no manifest and no bridge tells.
+    pub fn is_unknown(&self) -> bool {
+        self.scenario.is_none() && self.bridges.iter().all(Vec::is_empty)
+    }
+
     /// Whether a machine's process may have died and gone on.
     pub const fn may_restart(&self) -> bool {
         !self.is_one_clock

@@ -256,9 +256,12 @@ pub(super) fn push_runs(html: &mut String, runs: &[&RunView]) {
     let columns: [(&str, &str, Cell); 11] = [
         ("run", "", |run| run.name.clone()),
         ("seed", "", |run| run.seed().map_or_else(|| "–".to_owned(), |seed| seed.to_string())),
-        ("log", "what clocklab check says", |run| match run.verdict.faults.count() {
-            0 => "sound".to_owned(),
-            count => format!("{count} faults"),
+        ("log", "what clocklab check says", |run| {
+            let part = if run.verdict.missing.is_empty() { "" } else { "a part: " };
+            match run.verdict.faults.count() {
+                0 => format!("{part}sound"),
+                count => format!("{part}{count} faults"),
+            }
         }),
         ("events", "", |run| total(run, "events", COUNT)),
         ("messages\nsent", "", |run| total(run, "messages_sent", COUNT)),

@@ -79,10 +79,12 @@ impl RunView {
             number(as_f64(counts.duplicated))
         );
         let faults = self.verdict.faults.count();
+        push_missing(html, &self.verdict.missing);
+        let log = if self.verdict.missing.is_empty() { "The log" } else { "This part of the log" };
         let (class, words) = match faults {
-            0 => ("sound", "The log is sound".to_owned()),
-            1 => ("faulty", "The log has 1 fault".to_owned()),
-            _ => ("faulty", format!("The log has {} faults", number(as_f64(faults)))),
+            0 => ("sound", format!("{log} is sound")),
+            1 => ("faulty", format!("{log} has 1 fault")),
+            _ => ("faulty", format!("{log} has {} faults", number(as_f64(faults)))),
         };
         let _ = write!(html, "<div class=\"verdict {class}\"><strong>{words}</strong><span>{facts}.</span>");
         if faults > 0 {
@@ -198,6 +200,16 @@ pub(super) fn push_command(html: &mut String, command: &str) {
         "<div class=\"command\"><span>Run it again</span><code>{}</code><button type=\"button\" class=\"copy\">Copy</button></div>",
         Html(command)
     );
+}
+
+/// What is not here of a run, above everything else that is said of it.
+fn push_missing(html: &mut String, missing: &[String]) {
+    if missing.is_empty() {
+        return;
+    }
+    html.push_str("<div class=\"verdict part\"><strong>This is a part of the run</strong><ol>");
+    missing.iter().for_each(|line| html.push_str(&format!("<li>{}</li>", Html(line))));
+    html.push_str("</ol></div>");
 }
 
 /// Notes in a list, where there are any.

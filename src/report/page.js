@@ -103,6 +103,11 @@ class History {
     }
     return front;
   }
+  /** Whether an event knows another one by its vector; undefined where it has none. */
+  knows(e, other) {
+    const vector = this.vector(e), vm = this.vms[this.line[other]];
+    return vector && vm < vector.length ? vector[vm] >= this.number[other] : undefined;
+  }
   isBefore(a, b) { return this.past(b)[this.line[a]] > a - this.start[this.line[a]]; }
   /** The fewest messages that lead from one event to another: their receives, in order. */
   chain(a, b) {
@@ -521,6 +526,7 @@ class Diagram {
   /** A page that does not have all rows says so. */
   caution() {
     if (this.h.run.whole) return "";
+    if (this.h.run.part) return " This page is of a part of the run: what leads through logs that are not here is not counted.";
     return this.h.run.causes ? " Future and concurrent events are those that this page has the rows of."
       : " This page has not all rows of the run: what leads through others is not counted.";
   }
@@ -538,16 +544,22 @@ class Diagram {
       element("p", "Its past reaches up to " + reach + "." + this.caution()), facts(h, a));
   }
   tellOrder(a, b) {
-    const h = this.h, before = h.isBefore(a, b), after = !before && h.isBefore(b, a);
-    const [from, to] = after ? [b, a] : [a, b], word = before ? "before" : after ? "after" : "concurrent";
+    const h = this.h, ba = h.knows(b, a), ab = h.knows(a, b);
+    const before = h.isBefore(a, b) || ba === true, after = !before && (h.isBefore(b, a) || ab === true);
+    // A page that does not have all causes of its events tells for certain what their vectors tell.
+    const certain = h.run.whole || h.run.causes || (ba === false && ab === false);
+    const [from, to] = after ? [b, a] : [a, b], word = before ? "before" : after ? "after" : certain ? "concurrent" : "unknown";
     this.answer.dataset.order = word;
     const big = word === "concurrent" ? h.name(a) + " and " + h.name(b) + " are concurrent."
+      : word === "unknown" ? "How " + h.name(a) + " and " + h.name(b) + " are ordered depends on events that are not here."
       : h.name(a) + " happened " + word + " " + h.name(b) + ".";
     this.answer.append(element("p", big, "big"));
-    if (word === "concurrent") {
+    const chain = h.chain(from, to);
+    if (word === "concurrent" || word === "unknown") {
       this.answer.append(element("p", "No chain of messages leads from one to the other." + this.caution()));
+    } else if (!chain) {
+      this.answer.append(element("p", "So their vectors say. The messages between them are not all on this page."));
     } else {
-      const chain = h.chain(from, to) || [];
       this.path = [from];
       for (const r of chain) this.path.push(h.from[r], r);
       this.path.push(to);

@@ -91,6 +91,8 @@ fn push_data(html: &mut String, run: &RunView) {
     let from = gathered.kept.from.as_secs_f64();
     let to = gathered.kept.to.min(gathered.end).as_secs_f64();
     let is_whole = gathered.kept.rows.len() as u64 == gathered.events();
+    // What leads through events that are not here is not counted, whatever the page has of the others.
+    let is_part = run.stats.is_part;
     // A beginning of the run on all machines holds all causes of its events.
     let has_all_lines =
         gathered.machines.iter().all(|machine| machine.vm.index() < super::window::MOST_LINES);
@@ -100,9 +102,11 @@ fn push_data(html: &mut String, run: &RunView) {
         rates.take(super::window::MOST_LINES).map(|(vm, rate)| format!("\"{vm}\":{rate}")).collect();
     let _ = write!(
         html,
-        "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{is_whole},\"causes\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"rows\":{rows}}}",
+        "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{},\"part\":{},\"causes\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"rows\":{rows}}}",
         json_text(&run.name),
-        is_whole || has_causes,
+        is_whole && !is_part,
+        is_part,
+        (is_whole || has_causes) && !is_part,
         rates.join(",")
     );
 }

@@ -35,14 +35,18 @@ pub(super) fn of(views: &[&RunView]) -> Vec<Plot> {
     };
     let mut clock = over_time(&runs, &CLOCK, |run| column(run, |point| as_f64(point.lamport)));
     expect(&mut clock, &runs);
-    vec![
-        clock,
-        over_time(&runs, &DRIFT, drift),
+    let mut plots = vec![clock];
+    // The largest clock may be that of a machine that is not here.
+    if !views.iter().any(|view| view.stats.is_part) {
+        plots.push(over_time(&runs, &DRIFT, drift));
+    }
+    plots.extend([
         over_time(&runs, &QUEUE, queue),
         bars::histogram(&runs),
         if runs.is_few() && views.len() == 1 { jumps(&runs) } else { largest_jumps(&runs) },
         bars::kinds(&runs),
-    ]
+    ]);
+    plots
 }
 
 /// What a picture of something over time is about.

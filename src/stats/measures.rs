@@ -46,9 +46,9 @@ pub const MEASURES: &[Measure] = measures! { Measure:
     "messages_lost", "of them those that the network lost", |m, _| Some(as_f64(m.lost));
     "messages_twice", "of them those that it delivered twice", |m, _| Some(as_f64(m.duplicated));
     "clock", "the Lamport clock at the end", |m, _| Some(as_f64(m.lamport));
-    "clock_drift", "that minus the largest of all machines", |m, c| Some(as_f64(m.lamport) - as_f64(c.largest));
+    "clock_drift", "that minus the largest of all machines", |m, c| Some(as_f64(m.lamport) - as_f64(c.largest()?));
     "clock_expected", "theory, of a saturated machine: the largest clock times r/λ", |m, c| {
-        c.flow?.saturated_clock(m.vm, as_f64(c.largest))
+        c.flow?.saturated_clock(m.vm, as_f64(c.largest()?))
     };
     "jump_mean", "jump: the Lamport clock minus that of the machine's event before, of the first minus 0",
         |m, _| mean(m.lamport, m.tally.events);
@@ -132,9 +132,10 @@ fn pairs(context: &Context<'_>) -> u128 {
     events * events.saturating_sub(1) / 2
 }
 
-/// Pairs of concurrent events. A vector tells how many events happened before its own.
+/// Pairs of concurrent events. A vector tells how many events happened before its own, here or elsewhere.
 fn concurrent(context: &Context<'_>) -> Option<u128> {
-    context.whole.has_vectors.then(|| pairs(context).saturating_sub(context.whole.ordered_pairs))
+    let is_known = context.whole.has_vectors && !context.missing.has_gaps();
+    is_known.then(|| pairs(context).saturating_sub(context.whole.ordered_pairs))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::counts::{Counts, Line, Samples, Ties, as_f64};
 use super::pauses::Pauses;
 use crate::event::MessageId;
-use crate::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor};
+use crate::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor, Witness};
 use crate::id::VmId;
 use crate::log::{EventKind, ReadError, Row};
 use crate::pace::{Made, Pace, Punctuality};
@@ -27,6 +27,7 @@ pub(super) struct Meter<'a> {
     model: &'a Model,
     pub(super) machines: Vec<Machine>,
     pub(super) whole: Whole,
+    pub(super) witness: Witness,
 }
 
 /// What a machine's rows add up to.
@@ -125,7 +126,7 @@ impl<'a> Meter<'a> {
             unknown: 0,
             next_look: 1024,
         };
-        Self { model, machines: Vec::new(), whole }
+        Self { model, machines: Vec::new(), whole, witness: Witness::default() }
     }
 
     fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
@@ -249,17 +250,18 @@ impl Visitor for Meter<'_> {
 
     fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Nanos>) -> Option<Nanos> {
         let row = step.row;
+        self.witness.row(step.machine, step.log, MessageId { sender: row.vm, event: row.event });
         self.whole.add(row);
         let rows = self.whole.events;
         let is_one_clock = self.model.is_one_clock();
         let machine = self.machine(step);
         let made = machine.add(row);
         let arrived = machine.arrived(row, rows);
-        if let Delivery::Delivered { stamp: sent, .. } = delivery {
-            let latency = since(row.elapsed, *sent);
+        if let Delivery::Delivered { stamp: &sent, .. } = delivery {
+            let latency = since(row.elapsed, sent);
             machine.latency.add(latency);
             // Times of two clocks do not tell which is later.
-            let waits_from = |arrived: Nanos| if is_one_clock { arrived.max(*sent) } else { arrived };
+            let waits_from = |arrived: Nanos| if is_one_clock { arrived.max(sent) } else { arrived };
             let waiting = arrived.map(|arrived| row.elapsed.minus(waits_from(arrived)));
             if let Some(waiting) = waiting {
                 let nanos = since(waiting, Nanos::ZERO);
@@ -270,6 +272,9 @@ impl Visitor for Meter<'_> {
             self.whole.latency.add(latency);
         } else if row.kind == EventKind::Receive {
             self.whole.unknown += 1;
+            if let (Delivery::Unknown, Some(message)) = (&delivery, row.message) {
+                self.witness.unknown(message, &row.vector);
+            }
         }
         if let Some(made) = made {
             self.whole.lateness.saturating_record(made.late().get() / 1000);

@@ -5,7 +5,7 @@
 use super::meter::{Meter, since};
 use super::{MEASURES, Stats, TOTALS};
 use crate::event::MessageId;
-use crate::history::{Delivery, Model, Step, Visitor};
+use crate::history::{Delivery, Missing, Model, Step, Visitor};
 use crate::id::VmId;
 use crate::log::{EventKind, Row};
 use crate::text::count;
@@ -23,7 +23,7 @@ pub fn measure_trace(trace: &Trace) -> Stats {
     let model = Model::of(&[]);
     let mut meter = Meter::new(&model);
     let has_times = Events::new(trace).show(&mut meter);
-    let mut stats = super::sum_up(meter, &model, &trace.hosts);
+    let mut stats = super::sum_up(meter, &model, &trace.hosts, &Missing::default());
     let is_known = |name: &str| {
         let is_one_of = |names: &[&str]| names.iter().any(|start| name.starts_with(start));
         !is_one_of(&UNKNOWN) && (has_times || !is_one_of(&TIMES))

@@ -20,10 +20,11 @@ pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
             whole.unreadable
         ));
     }
-    if whole.unknown > 0 {
+    let from_elsewhere: u64 = context.missing.machines().map(|(_, lack)| lack.messages).sum();
+    let unknown = whole.unknown.saturating_sub(from_elsewhere);
+    if unknown > 0 {
         warnings.push(format!(
-            "{} receives are of messages that were not on their way; clocklab check names them",
-            whole.unknown
+            "{unknown} receives are of messages that were not on their way; clocklab check names them"
         ));
     }
     let (early, least) = whole.latency.negative();
@@ -36,6 +37,13 @@ pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
             "{before} by {:.3} ms: the clocks of their machines disagree by that at least, and latencies are wrong by as much",
             -least
         ));
+    }
+    if context.missing.has_gaps() {
+        warnings.push(
+            "sums and means are of the events that are here, and latencies of messages whose sends are; drift and the \
+             shares of pairs are left out, as they depend on the others"
+                .into(),
+        );
     }
     add(&mut warnings, machines, |machine| never_received(machine, machines.len(), context));
     add(&mut warnings, machines, |machine| grows(machine, context));
