@@ -28,6 +28,7 @@ use crate::id::VmId;
 use crate::log::{EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::stats::measure;
 use crate::text::words;
+use crate::time::Nanos;
 
 words! {
     /// What a run is exported as.
@@ -74,12 +75,14 @@ pub enum ExportError {
     #[error(transparent)]
     History(#[from] HistoryError),
     /// There is nothing to export.
-    #[error("{}", nothing(window.as_ref(), *events))]
+    #[error("{}", nothing(window.as_ref(), *events, *end))]
     Nothing {
         /// The window that was asked for.
         window: Option<Window>,
         /// The events of the run.
         events: u64,
+        /// When the last of them happened.
+        end: Nanos,
     },
     /// A workbook has no room for it.
     #[error("there is no workbook: {0}")]
@@ -89,9 +92,12 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-fn nothing(window: Option<&Window>, events: u64) -> String {
+fn nothing(window: Option<&Window>, events: u64, end: Nanos) -> String {
     match window {
-        Some(window) => format!("no event is in the window {window}: the run has {events} events"),
+        Some(window) => {
+            let end = end.as_secs_f64();
+            format!("no event is in the window {window}: the run has {events} events, up to {end:.3} s")
+        }
         None => "the logs have no events".to_owned(),
     }
 }
@@ -221,6 +227,8 @@ struct Exporter<'a, F> {
     exported_machines: usize,
     places: u64,
     events: u64,
+    /// When the last event so far happened, whether it is in the window or not.
+    end: Nanos,
     /// Messages that left the window: sent in it, and received after it or never.
     in_flight: Vec<(MessageId, VmId)>,
     unreadable: u64,
@@ -251,6 +259,7 @@ impl<'a, F: Form> Exporter<'a, F> {
             exported_machines: 0,
             places: 0,
             events: 0,
+            end: Nanos::ZERO,
             in_flight: Vec::new(),
             unreadable: 0,
             first_unreadable: Vec::new(),
@@ -266,7 +275,7 @@ impl<'a, F: Form> Exporter<'a, F> {
             return Err(failure);
         }
         if self.events == 0 {
-            return Err(ExportError::Nothing { window: self.window, events: self.places });
+            return Err(ExportError::Nothing { window: self.window, events: self.places, end: self.end });
         }
         self.in_flight.sort_unstable();
         self.form.end(&self.in_flight, &mut self.buffer);
@@ -315,6 +324,7 @@ impl<F: Form> Visitor for Exporter<'_, F> {
 
     fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Self::Stamp>) -> Option<Self::Stamp> {
         self.places += 1;
+        self.end = self.end.max(step.row.elapsed);
         self.witness.row(step.machine, step.log, MessageId { sender: step.row.vm, event: step.row.event });
         if let (Delivery::Unknown, Some(message)) = (&delivery, step.row.message) {
             self.witness.unknown(message, &step.row.vector);

@@ -22,7 +22,7 @@ pub use folder::{FolderError, RunFolder};
 pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, one_run};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{
-    Drawn, Manifest, ManifestError, RunSection, SavedManifest, Status, Unfinished, read_manifest,
+    Drawn, Manifest, ManifestError, Room, RunSection, SavedManifest, Status, Unfinished, read_manifest,
     read_settings, read_unfinished,
 };
 pub use reader::{Columns, EventKind, ReadError, Row, RowReader};

@@ -13,7 +13,7 @@ use crate::id::VmId;
 use crate::live::bridge::Membership;
 use crate::live::{self, LiveError};
 use crate::log::{
-    Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
+    Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError, Room,
     RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
 use crate::pace;
@@ -80,6 +80,8 @@ pub struct Prepared {
     threads: Threads,
     folder: RunFolder,
     manifest: Manifest,
+    /// Of the disk, for what it leaves at its end.
+    room: Room,
 }
 
 /// Why a run could not start.
@@ -161,13 +163,14 @@ impl Prepared {
         }
         let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
         manifest.write(folder.path())?;
+        let room = manifest.keep_room(folder.path(), here.into());
         let id = manifest.run.id.clone();
         let fleet = request.processes.map(|processes| Fleet {
             run: id,
             processes: processes.get(),
             restarts: request.restarts,
         });
-        Ok(Self { scenario, membership, fleet, layout, threads, folder, manifest })
+        Ok(Self { scenario, membership, fleet, layout, threads, folder, manifest, room })
     }
 
     /// Where the run that was found in the folder went.
@@ -191,6 +194,7 @@ impl Prepared {
             None => choose_workload(&self.scenario, &plan, self.membership.take(), stop, observer)
                 .map_err(RunError::from),
         };
+        self.room.release();
         match outcome {
             Ok(outcome) => Ok(self.finish(outcome)),
             Err(error) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::control::{Observer, Progress, Stop};
 use crate::driver::{Ending, Failure};
-use crate::log::{Drawn, MANIFEST, Manifest, RUNS, RunFolder, Status, run_folder_name, write_runs};
+use crate::log::{Drawn, MANIFEST, Manifest, RUNS, Room, RunFolder, Status, run_folder_name, write_runs};
 use crate::run::{Finished, Prepared, Request, RunError, WriteError, check, cores, new_section, status};
 use crate::scenario::{Runs, Scenario, Threads};
 use crate::seed::Seed;
@@ -27,6 +27,8 @@ pub struct Series {
     request: Request,
     folder: RunFolder,
     manifest: Manifest,
+    /// Of the disk, for its table and its manifest.
+    room: Room,
 }
 
 /// A series that is over.
@@ -62,7 +64,9 @@ impl Series {
         let manifest =
             Manifest { status: Status::Running, settings, run, drawn: Drawn::default(), files: Vec::new() };
         manifest.write(folder.path())?;
-        Ok(Self { scenario, runs, request, folder, manifest })
+        let rows = u64::from(scenario.vms()) * u64::from(runs.get());
+        let room = manifest.keep_room(folder.path(), rows);
+        Ok(Self { scenario, runs, request, folder, manifest, room })
     }
 
     /// Where the run that was found in the folder went.
@@ -75,6 +79,7 @@ impl Series {
         let mut runs = Vec::new();
         let mut ending = Ending::Complete;
         let results = self.make_runs(stop, observer);
+        self.room.release();
         for (k, seed, result) in results {
             match result {
                 Ok(mut finished) => {
@@ -158,14 +163,25 @@ impl Series {
         self.folder.check()?;
         let path = self.folder.path().join(RUNS);
         let rows = series.runs.iter().map(|(k, seed, finished)| (*k, *seed, finished.accounts.as_slice()));
-        let entry = write_runs(path.clone(), rows)?;
-        series.files.push(path);
-        self.manifest.files.push(entry);
+        let table = write_runs(path.clone(), rows);
         self.manifest.status = status(&series.ending);
         if let Ending::Failed(failure) = &series.ending {
             self.manifest.run.failure = Some(failure.to_string());
         }
-        self.manifest.write(self.folder.path())?;
+        match &table {
+            Ok(entry) => {
+                series.files.push(path);
+                self.manifest.files.push(entry.clone());
+            }
+            // A series without its table is not complete, and its manifest says so all the same.
+            Err(error) => {
+                self.manifest.status = Status::Failed;
+                self.manifest.run.failure.get_or_insert_with(|| error.to_string());
+            }
+        }
+        let written = self.manifest.write(self.folder.path());
+        table?;
+        written?;
         series.files.push(self.folder.path().join(MANIFEST));
         Ok(())
     }

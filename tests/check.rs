@@ -669,7 +669,6 @@ fn damaged_files_are_found() {
         "machine,event",
     );
     check_file(&|path| fs::remove_file(path.join("summary.csv")).unwrap(), "summary.csv", "no such file");
-    check_file(&|path| fs::remove_file(path.join("vm_2_1.csv")).unwrap(), "vm_2_1.csv", "no such file");
     check_file(
         &|path| fs::write(path.join("vm_3_1.csv"), COLUMNS.join(",") + "\n").unwrap(),
         "vm_3_1.csv",
@@ -741,14 +740,10 @@ fn the_folders_of_several_nodes_are_one_run() {
     assert!(report.is_sound() && report.torn.len() == 1, "{}", report.with_most(10));
     assert_eq!(report.counts.machines, 4);
     let alone = check(&[folder_at(&nodes[0])]).unwrap();
-    assert_eq!(
-        alone.faults.totals().keys().collect::<Vec<_>>(),
-        [&FaultKind::NotSent],
-        "half of a run is none"
-    );
+    assert!(alone.is_sound() && !alone.missing.is_empty(), "{}", alone.with_most(10));
     let told = clocklab(folder.path(), "check a b");
     let text = String::from_utf8(told.stdout).unwrap();
-    assert!(told.status.success() && text.starts_with("a b: sound: 4 machines, "), "{text}");
+    assert!(told.status.success() && text.contains("\nthis part is sound: 4 machines, "), "{text}");
     assert!(clocklab(folder.path(), "stats a b").status.success());
     assert!(clocklab(folder.path(), "order a b 0-1 3-9").status.success());
 }
@@ -843,7 +838,10 @@ fn the_exit_code_tells_sound_from_damaged_from_no_run() {
     let (exit, _, error) = code("check output output/run_1");
     assert!(exit == 2 && error.contains("output holds several runs"), "{error}");
     let (exit, _, error) = code("check output/run_1 output/run_2");
-    assert!(exit == 2 && error.contains("machine ") && error.contains(" has rows in "), "{error}");
+    assert!(
+        exit == 2 && error.contains("output/run_1 is of run ") && error.contains("output/run_2 of run "),
+        "{error}"
+    );
     fs::write(folder.path().join("output/run_2/vm_0_1.csv"), "x").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     let (exit, _, error) = code("check empty");

@@ -79,6 +79,7 @@ proptest! {
                 Relation::Before(_) => prop_assert!(pasts[&b].contains(&a)),
                 Relation::After(_) => prop_assert!(pasts[&a].contains(&b)),
                 Relation::Concurrent(..) => prop_assert!(a != b && !pasts[&b].contains(&a) && !pasts[&a].contains(&b)),
+                other => prop_assert!(false, "everything is here, and it says {other:?}"),
             }
             if let Relation::Before(chain) = relation {
                 let mut at = a;

@@ -81,6 +81,7 @@ proptest! {
                 Relation::Before(chain) => (1, chain.len()),
                 Relation::After(chain) => (2, chain.len()),
                 Relation::Concurrent(..) => (3, 0),
+                Relation::BeforeUnseen | Relation::AfterUnseen | Relation::Unknown => (4, 0),
             };
             let found = relation(events.order(theirs[0], theirs[1]).unwrap().relation());
             let expected = relation(own.order(first, second).unwrap().relation());

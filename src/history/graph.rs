@@ -169,7 +169,7 @@ impl Graph {
         let machine = self.machines.get(&vm);
         let next = machine.map_or(from, |machine| machine.events.first_missing(from));
         let is_open = machine.is_some_and(|machine| {
-            let log = machine.log.filter(|log| self.missing.goes_on(*log));
+            let log = machine.log.filter(|log| self.missing.is_open(*log));
             log.is_some() && next > machine.events.last()
         });
         (is_open || self.missing.lacks(MessageId { sender: vm, event: next })).then_some(next)
@@ -177,9 +177,9 @@ impl Graph {
 
     /// The first event of each machine that may follow an event, itself among them, by what is here and through
     /// what is not. `lamport` is the event's Lamport clock: what has not a larger one does not follow it.
-    pub fn possible_future(&self, event: MessageId, lamport: Option<u64>) -> Front {
+    pub fn possible_future(&self, start: MessageId, lamport: Option<u64>) -> Front {
         let mut front = Front::new();
-        let mut to_do = vec![event];
+        let mut to_do = vec![start];
         let mut is_outside = false;
         while let Some(event) = to_do.pop() {
             let known = front.entry(event.sender).or_insert(u64::MAX);
@@ -187,9 +187,10 @@ impl Graph {
                 continue;
             }
             let before = std::mem::replace(known, event.event);
-            let can_follow = |message: &&Received| {
-                let stamp = self.outside.stamp(message.receive);
-                stamp.is_none() || lamport.is_none() || stamp > lamport
+            // On the way out and back, clocks count the receive outside and the send there.
+            let can_follow = |message: &&Received| match self.outside.stamp(message.receive).zip(lamport) {
+                Some((stamp, own)) => message.send.sender == start.sender || stamp >= own.saturating_add(2),
+                None => true,
             };
             let sent = self.sent(event.sender, event.event, before - 1).iter().filter(can_follow);
             to_do.extend(sent.map(|message| message.receive));

@@ -22,8 +22,6 @@ pub struct Missing {
     ends: Vec<String>,
     /// Of each log whether it may, since nothing tells that it does not.
     is_open: Vec<bool>,
-    /// Of each log whether something tells that it does or may well do.
-    goes_on: Vec<bool>,
     /// Of each log the machines that it has by its name; none where it says nothing.
     logs: Vec<RangeInclusive<VmId>>,
     /// Logs that a manifest names.
@@ -190,7 +188,6 @@ impl Missing {
                 let is_known = by_manifest.is_some() && is_over;
                 let is_cut = is_short || torn > 0;
                 self.is_open.push(is_cut || !is_known);
-                self.goes_on.push(is_cut || matches!(status, Some(Status::Running | Status::Failed)));
                 #[expect(clippy::reversed_empty_ranges, reason = "it names no machine")]
                 let nobody = VmId(1)..=VmId(0);
                 self.logs.push(log.machines.clone().unwrap_or(nobody));
@@ -259,11 +256,6 @@ impl Missing {
     }
 
     /// Whether something tells that a log goes on beyond its last row, or may well do.
-    pub fn goes_on(&self, log: usize) -> bool {
-        self.goes_on.get(log).copied().unwrap_or(false)
-    }
-
-    /// The same of any log.
     pub fn may_go_on(&self) -> bool {
         !self.ends.is_empty()
     }

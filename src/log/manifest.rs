@@ -6,8 +6,8 @@
 mod text;
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -225,13 +225,28 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written; then the old one still stands.
+    /// Where it cannot be written; then the old one still stands, and says that the run has failed.
     pub fn write(&self, folder: &Path) -> Result<(), ManifestError> {
         let path = folder.join(MANIFEST);
         let beside = folder.join(format!(".{MANIFEST}.{}", self.run.id));
-        self.write_new(&beside)
-            .and_then(|()| fs::rename(&beside, &path))
-            .map_err(|source| ManifestError::Write { path, source })
+        let written = self.write_new(&beside).and_then(|()| fs::rename(&beside, &path));
+        if written.is_err() && self.status != Status::Running {
+            // What the caller is told is why it came to this.
+            let _ = mark_failed(&path, &self.run.id);
+        }
+        written.map_err(|source| ManifestError::Write { path, source })
+    }
+
+    /// Keeps room on the disk for what the run leaves at its end, since its logs may fill it: for this manifest, an
+    /// entry for each file in it, and a row for each machine or run in the summary. Where there is none now,
+    /// there will be none then.
+    pub fn keep_room(&self, folder: &Path, rows: u64) -> Room {
+        /// About what an entry and a row take.
+        const EACH: u64 = 600;
+        const MOST: u64 = 16 << 20;
+        let text = toml::to_string(self).map_or(0, |text| text.len() as u64);
+        let bytes = (text + 4096 + rows.saturating_mul(EACH)).min(MOST);
+        Room::of(&folder.join(format!(".{MANIFEST}.{}.room", self.run.id)), bytes)
     }
 
     /// Writes it to a new file, and leaves none where that fails.
@@ -242,6 +257,46 @@ impl Manifest {
             let _ = fs::remove_file(path);
         })
     }
+}
+
+/// Room on a disk that nothing else takes: a file without a name, which goes with its process.
+#[derive(Debug, Default)]
+pub struct Room {
+    file: Option<File>,
+}
+
+impl Room {
+    fn of(path: &Path, bytes: u64) -> Self {
+        let fill = |mut file: File| {
+            fs::remove_file(path)?;
+            io::copy(&mut io::repeat(0).take(bytes), &mut file)?;
+            Ok::<_, io::Error>(file)
+        };
+        let made = OpenOptions::new().write(true).create_new(true).open(path);
+        Self { file: made.and_then(fill).ok() }
+    }
+
+    /// Gives it back.
+    pub fn release(&mut self) {
+        self.file = None;
+    }
+}
+
+/// Puts `failed` in the place of `running` where no new manifest can be written: no byte more is needed for that.
+fn mark_failed(path: &Path, id: &str) -> io::Result<()> {
+    const RUNNING: &[u8] = b"status = \"running\"\n";
+    const FAILED: &[u8] = b"status = \"failed\" \n";
+    if read_run_id(path).as_deref() != Some(id) {
+        return Ok(());
+    }
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut beginning = [0; RUNNING.len()];
+    file.read_exact(&mut beginning)?;
+    if beginning == RUNNING {
+        file.rewind()?;
+        file.write_all(FAILED)?;
+    }
+    Ok(())
 }
 
 /// Reads the settings of a scenario file, which may be a run's manifest.
@@ -420,6 +475,29 @@ mod tests {
         assert_eq!(read_settings(&path).unwrap(), manifest.settings);
         assert_eq!(read_run_id(&path).as_deref(), Some("20260101T000000Z-1f"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_written_again_says_that_its_run_has_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut manifest = manifest(&Settings::default());
+        manifest.write(folder.path()).unwrap();
+        // Something stands where the new one would be written.
+        fs::create_dir(folder.path().join(".run.toml.20260101T000000Z-1f")).unwrap();
+        manifest.status = Status::Complete;
+        assert!(matches!(manifest.write(folder.path()), Err(ManifestError::Write { .. })));
+        let saved = read_manifest(&folder.path().join(MANIFEST)).unwrap();
+        assert_eq!((saved.status, saved.settings), (Status::Failed, manifest.settings));
+    }
+
+    #[test]
+    fn room_is_taken_on_the_disk_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut room = manifest(&Settings::default()).keep_room(folder.path(), 3);
+        let bytes = room.file.as_ref().unwrap().metadata().unwrap().len();
+        assert!(bytes > 4096 && fs::read_dir(folder.path()).unwrap().count() == 0);
+        room.release();
+        assert!(room.file.is_none());
     }
 
     #[test]
