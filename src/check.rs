@@ -33,6 +33,8 @@ pub struct Report {
     pub faults: Faults,
     /// What is not here of the run, a line each: then the part that is here was judged.
     pub missing: Vec<String>,
+    /// Whether that is no more than rows within the logs: then the logs are not a part, but faulty.
+    pub is_within_logs: bool,
     /// Whether it is known that there is no more than what is here.
     pub is_whole: bool,
     /// Torn last rows, which were left out: the file, and how many bytes.
@@ -89,12 +91,14 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
                 .into(),
         );
     }
-    let (is_whole, missing) = (missing.is_closed(), missing.told());
+    let (is_whole, is_within_logs, missing) =
+        (missing.is_closed(), missing.is_within_logs(), missing.told());
     Ok(Report {
         counts,
         has_messages: true,
         faults,
         missing,
+        is_within_logs,
         is_whole,
         torn,
         unchecked,
@@ -109,6 +113,11 @@ fn start_is_unknown(folder: &LogFolder) -> bool {
 }
 
 impl Report {
+    /// Whether what is here is a part of the run.
+    pub fn is_part(&self) -> bool {
+        !self.missing.is_empty() && !(self.is_within_logs && !self.is_sound())
+    }
+
     /// Whether there is nothing to judge: no event is here, and nothing tells that there was none.
     pub fn is_empty(&self) -> bool {
         self.counts.events == 0 && self.faults.is_empty() && !self.is_whole
@@ -134,13 +143,16 @@ impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { report, most } = self;
         let Counts { machines, events, sent, received, lost, duplicated } = report.counts;
-        report.missing.iter().try_for_each(|line| writeln!(f, "a part: {line}"))?;
-        let verdict = match (report.faults.count(), report.missing.is_empty()) {
+        let is_part = report.is_part();
+        if is_part {
+            report.missing.iter().try_for_each(|line| writeln!(f, "a part: {line}"))?;
+        }
+        let verdict = match (report.faults.count(), is_part) {
             (0, _) if report.is_empty() => "nothing to judge".to_owned(),
-            (0, true) => "sound".to_owned(),
-            (0, false) => "this part is sound".to_owned(),
-            (faults, true) => count(faults, "faults"),
-            (faults, false) => format!("this part has {}", count(faults, "faults")),
+            (0, false) => "sound".to_owned(),
+            (0, true) => "this part is sound".to_owned(),
+            (faults, false) => count(faults, "faults"),
+            (faults, true) => format!("this part has {}", count(faults, "faults")),
         };
         if report.has_messages {
             writeln!(
@@ -158,6 +170,9 @@ impl fmt::Display for Words<'_> {
                 count(events, "events"),
                 count(received, "messages")
             )?;
+        }
+        if !is_part {
+            report.missing.iter().try_for_each(|line| writeln!(f, "not here: {line}"))?;
         }
         for (path, bytes) in &report.torn {
             writeln!(f, "{}: its last row is torn and was left out ({bytes} bytes)", path.display())?;

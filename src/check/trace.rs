@@ -45,7 +45,17 @@ pub fn check_trace(trace: &Trace) -> Report {
     let notes = missing.chain(trace.copies_told()).collect();
     let (faults, unchecked) = (checker.faults, unchecked(trace));
     let (missing, torn) = (Vec::new(), Vec::new());
-    Report { counts, has_messages: false, faults, missing, is_whole: false, torn, unchecked, notes }
+    Report {
+        counts,
+        has_messages: false,
+        faults,
+        missing,
+        is_within_logs: false,
+        is_whole: false,
+        torn,
+        unchecked,
+        notes,
+    }
 }
 
 /// What could not be checked of a run, and why.

@@ -255,9 +255,10 @@ impl Missing {
         self.is_open.get(log).copied().unwrap_or(true)
     }
 
-    /// Whether something tells that a log goes on beyond its last row, or may well do.
-    pub fn may_go_on(&self) -> bool {
-        !self.ends.is_empty()
+    /// Whether nothing but rows within logs is missing.
+    pub fn is_within_logs(&self) -> bool {
+        let is_within = |lack: &Lack| lack.events.iter().all(|(_, last)| *last < u64::MAX);
+        self.ends.is_empty() && self.named.is_empty() && self.machines.values().all(is_within)
     }
 
     /// Whether it is known that no log goes on beyond its last row, and that none is missing.
@@ -321,7 +322,7 @@ impl Missing {
                 Some((first, last)) if holes.len() == 1 && first == last => ("event", "is"),
                 _ => ("events", "are"),
             };
-            told.push(format!("{events} {} of {name} {are} not here", joined(&some(holes, "more gaps"))));
+            told.push(format!("{events} {} of {name} {are} not here", joined(holes, "more gaps")));
         }
         let has_tail = lack.events.last().is_some_and(|(_, last)| *last == u64::MAX);
         if has_tail && lack.last == 0 {
@@ -341,17 +342,6 @@ impl Missing {
         }
         told
     }
-}
-
-/// The first few lines, and how many more there are.
-fn some(mut lines: Vec<String>, more: &str) -> Vec<String> {
-    const MOST: usize = 5;
-    if lines.len() > MOST + 1 {
-        let left_out = lines.len() - MOST;
-        lines.truncate(MOST);
-        lines.push(format!("… and {left_out} {more}"));
-    }
-    lines
 }
 
 /// The machines of a run of clocklab that have no log in the folders, by the logs' names.
@@ -409,7 +399,7 @@ impl Names {
     fn list(&self, machines: impl Iterator<Item = VmId>) -> String {
         if let Self::Hosts(_) = self {
             let names: Vec<String> = machines.map(|vm| self.one(vm)).collect();
-            return joined(&some(names, "more hosts"));
+            return joined(names, "more hosts");
         }
         let mut ranges: Vec<(u32, u32)> = Vec::new();
         for VmId(vm) in machines {
@@ -424,7 +414,7 @@ impl Names {
             1 => format!("{first} and {last}"),
             _ => format!("{first} to {last}"),
         });
-        let words = joined(&some(words.collect(), "more"));
+        let words = joined(words.collect(), "more");
         if is_one { format!("machine {words}") } else { format!("machines {words}") }
     }
 
@@ -439,16 +429,80 @@ impl Names {
         match numbers.as_slice() {
             [] => list,
             [node] => format!("{list} (node {node})"),
-            _ => format!("{list} (nodes {})", joined(&some(numbers, "more"))),
+            _ => format!("{list} (nodes {})", joined(numbers, "more")),
         }
     }
 }
 
-/// `a`, `a and b`, `a, b and c`.
-fn joined(words: &[String]) -> String {
-    match words {
+/// The first few lines, and how many more there are.
+fn some(mut lines: Vec<String>, more: &str) -> Vec<String> {
+    let left_out = leave_out(&mut lines);
+    lines.extend((left_out > 0).then(|| format!("… and {left_out} {more}")));
+    lines
+}
+
+/// `a`, `a and b`, `a, b and c`; of many the first few.
+fn joined(mut words: Vec<String>, more: &str) -> String {
+    let left_out = leave_out(&mut words);
+    words.extend((left_out > 0).then(|| format!("{left_out} {more}")));
+    match words.as_slice() {
         [] => String::new(),
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Leaves out what is beyond the first few, and tells how many that is.
+fn leave_out(lines: &mut Vec<String>) -> usize {
+    const MOST: usize = 5;
+    let left_out = if lines.len() > MOST + 1 { lines.len() - MOST } else { 0 };
+    lines.truncate(lines.len() - left_out);
+    left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(events: impl IntoIterator<Item = u64>) -> Numbers {
+        let mut numbers = Numbers::default();
+        events.into_iter().for_each(|event| assert!(numbers.add(event)));
+        numbers
+    }
+
+    #[test]
+    fn hosts_that_are_missing_are_called_by_their_names() {
+        let hosts = ["alice", "bob", "carol"].map(str::to_owned).to_vec();
+        let here = [(VmId(0), numbers([1, 2, 5])), (VmId(1), numbers(1..=4))];
+        let heard = [(0, 3), (1, 9), (2, 7), (2, 1)].map(|(vm, event)| MessageId { sender: VmId(vm), event });
+        let missing = Missing::of_hosts(hosts, &here, heard.into_iter());
+        assert_eq!(
+            missing.told(),
+            [
+                "the log of 'carol' is not here",
+                "2 messages came from 'carol', whose log is not here",
+                "events 3 to 4 of 'alice' are not here",
+                "1 message came from events of 'alice' that are not here",
+                "the log of 'bob' ends with event 4, and others heard of its event 9",
+                "1 message came from events of 'bob' that are not here",
+            ]
+        );
+        let lacks = |vm, event| missing.lacks(MessageId { sender: VmId(vm), event });
+        assert!(lacks(0, 3) && lacks(0, 4) && lacks(1, 5) && lacks(2, 1));
+        assert!(!lacks(0, 2) && !lacks(0, 6) && !lacks(1, 4));
+        assert_eq!(missing.who(), "'alice', 'bob' and 'carol'");
+    }
+
+    #[test]
+    fn machines_come_as_ranges_and_with_their_nodes() {
+        let list = |names: &Names, vms: &[u32]| names.list_in_full(vms.iter().copied().map(VmId));
+        assert_eq!(list(&Names::Numbers, &[3]), "machine 3");
+        assert_eq!(list(&Names::Numbers, &[0, 1, 5, 7, 8, 9]), "machines 0 and 1, 5 and 7 to 9");
+        assert_eq!(list(&Names::Nodes(2, 4), &[0, 1]), "machines 0 and 1 (node 0)");
+        assert_eq!(list(&Names::Nodes(2, 4), &[1, 2]), "machines 1 and 2 (nodes 0 and 1)");
+        assert_eq!(
+            list(&Names::Numbers, &(0..40).step_by(2).collect::<Vec<_>>()),
+            "machines 0, 2, 4, 6, 8 and 15 more"
+        );
     }
 }

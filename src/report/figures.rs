@@ -257,7 +257,7 @@ pub(super) fn push_runs(html: &mut String, runs: &[&RunView]) {
         ("run", "", |run| run.name.clone()),
         ("seed", "", |run| run.seed().map_or_else(|| "–".to_owned(), |seed| seed.to_string())),
         ("log", "what clocklab check says", |run| {
-            let part = if run.verdict.missing.is_empty() { "" } else { "a part: " };
+            let part = if run.verdict.is_part() { "a part: " } else { "" };
             match run.verdict.faults.count() {
                 0 => format!("{part}sound"),
                 count => format!("{part}{count} faults"),

@@ -79,8 +79,11 @@ impl RunView {
             number(as_f64(counts.duplicated))
         );
         let faults = self.verdict.faults.count();
-        push_missing(html, &self.verdict.missing);
-        let log = if self.verdict.missing.is_empty() { "The log" } else { "This part of the log" };
+        let is_part = self.verdict.is_part();
+        if is_part {
+            push_missing(html, &self.verdict.missing);
+        }
+        let log = if is_part { "This part of the log" } else { "The log" };
         let (class, words) = match faults {
             0 => ("sound", format!("{log} is sound")),
             1 => ("faulty", format!("{log} has 1 fault")),
@@ -101,6 +104,9 @@ impl RunView {
     /// What a person should know before they trust what they see.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.stats.warnings.iter().map(|warning| sentence(warning)).collect();
+        if !self.verdict.is_part() {
+            notes.extend(self.verdict.missing.iter().map(|line| format!("Not here: {line}.")));
+        }
         notes.extend(self.verdict.unchecked.iter().map(|note| format!("Not checked: {note}.")));
         notes
     }
@@ -204,9 +210,6 @@ pub(super) fn push_command(html: &mut String, command: &str) {
 
 /// What is not here of a run, above everything else that is said of it.
 fn push_missing(html: &mut String, missing: &[String]) {
-    if missing.is_empty() {
-        return;
-    }
     html.push_str("<div class=\"verdict part\"><strong>This is a part of the run</strong><ol>");
     missing.iter().for_each(|line| html.push_str(&format!("<li>{}</li>", Html(line))));
     html.push_str("</ol></div>");

@@ -310,6 +310,7 @@ class Diagram {
     for (let r = 0; r < h.count; r++) {
       if (h.kind[r] !== "r") continue;
       const s = h.from[r];
+      if (s < 0 && h.run.part) this.arrival(h, r, push);
       if (s < 0 || h.time[r] < this.view[0] || h.time[s] > this.view[1]) continue;
       let name = "arrow";
       const a = this.side(s), b = this.side(r);
@@ -337,6 +338,12 @@ class Diagram {
       }
       g.fill();
     }
+  }
+  /** A message whose send is not here comes out of nowhere. */
+  arrival(h, r, push) {
+    if (h.time[r] < this.view[0] || h.time[r] > this.view[1]) return;
+    const x = this.x(h.time[r]), y = this.y(h.line[r]), far = Math.min(this.spacing * 0.55, 26);
+    push("arrow", [x - far * 0.5, y - far, x, y]);
   }
   /** Lost messages end in a cross on their way. */
   lost(g, push) {

@@ -185,6 +185,11 @@ impl Sheet<'_> {
                 let from = (self.x(send.elapsed), self.y(line_of[&send.vm]));
                 let to = (self.x(row.elapsed), self.y(line_of[&row.vm]));
                 push_arrow(&mut shafts, &mut heads, from, to);
+            } else if row.message.is_some_and(|message| self.is_elsewhere(message)) && self.is_in(row) {
+                // A message whose sender is not here comes out of nowhere.
+                let (x, y) = (self.x(row.elapsed), self.y(line_of[&row.vm]));
+                let far = self.spacing * 0.4;
+                push_arrow(&mut shafts, &mut heads, (x - far * 0.5, y - far), (x, y));
             }
             for peer in row.lost.iter().filter(|_| self.is_in(row)) {
                 let (x, y) = (self.x(row.elapsed), self.y(line_of[&row.vm]));
@@ -200,6 +205,11 @@ impl Sheet<'_> {
                 let _ = write!(self.svg, "<path class=\"{class}\" d=\"{d}\"/>");
             }
         }
+    }
+
+    /// Whether nothing of a message's sender is here.
+    fn is_elsewhere(&self, message: MessageId) -> bool {
+        self.run.machines.binary_search_by_key(&message.sender, |machine| machine.vm).is_err()
     }
 
     fn spans(&self, send: &Row, receive: &Row) -> bool {
@@ -290,14 +300,19 @@ mod tests {
             row(0, 2, EventKind::Send, 200),
             row(0, 3, EventKind::Internal, 300),
             Row { message, ..row(1, 1, EventKind::Receive, 900) },
+            // Of a machine that is not here.
+            Row {
+                message: Some(MessageId { sender: VmId(7), event: 1 }),
+                ..row(1, 2, EventKind::Receive, 950)
+            },
         ] {
             gathering.add(&row);
         }
         let svg = picture(&gathering.finish());
         assert_eq!(svg.matches("<circle class=\"dot s\"").count(), 2 + 1, "two sends and the legend's");
-        assert_eq!(svg.matches("class=\"lamport\"").count(), 4);
+        assert_eq!(svg.matches("class=\"lamport\"").count(), 5);
         assert_eq!(svg.matches("class=\"cross\"").count(), 1);
         let heads = svg.split_once("class=\"head\" d=\"").unwrap().1.split_once('"').unwrap().0;
-        assert_eq!(heads.matches('Z').count(), 1);
+        assert_eq!(heads.matches('Z').count(), 2);
     }
 }

@@ -18,6 +18,7 @@ wants::wanting!(CHROMIUM:
     the_slider_moves_a_consistent_cut,
     all_of_it_goes_by_keyboard_and_by_the_address,
     text_from_logs_is_text_in_the_browser_too,
+    a_part_of_a_run_is_not_called_concurrent_where_that_is_not_known,
     a_narrow_window_scrolls_tables_and_not_the_page,
     pictures_tell_their_values_and_the_page_prints,
     how_long_a_frame_takes_with_ten_thousand_events_in_view = ignored,
@@ -240,4 +241,28 @@ fn how_long_a_frame_takes_with_ten_thousand_events_in_view() {
         return d.h.count + ' events: painting ' + of(times) + '; from frame to frame ' + of(gaps); }})()"
     ));
     eprintln!("{told}");
+}
+
+/// A machine's log is taken away, through which the others heard of each other.
+fn a_part_of_a_run_is_not_called_concurrent_where_that_is_not_known() {
+    for (clocks, may_be_unknown) in [("lamport", true), ("vector", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("--seed 5 --rates 5,4,3 --draw 4 --duration 6 --clocks {clocks}");
+        let page = page(folder.path(), &line);
+        fs::remove_file(folder.path().join("output/vm_1_4.csv")).unwrap();
+        done(folder.path(), "report");
+        let mut browser = Browser::start();
+        let mut words = BTreeSet::new();
+        for (a, b) in [("0-2", "2-17"), ("2-3", "0-25"), ("0-28", "2-17"), ("0-5", "0-9"), ("0-3", "2-12")] {
+            browser.open(&page, &format!("#order={a},{b}"));
+            let said = answer(&mut browser, "order");
+            let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
+            let order = command.current_dir(folder.path()).args(["order", a, b]).output().unwrap();
+            let order = String::from_utf8(order.stdout).unwrap();
+            // The page does not go the ways through what is missing: it may know less, and nothing else.
+            assert!(order.starts_with(&said) || said == "unknown", "{clocks} {a} {b}: {said}, and {order}");
+            words.insert(said);
+        }
+        assert_eq!(words.contains("unknown"), may_be_unknown, "{clocks}: {words:?}");
+    }
 }
