@@ -201,7 +201,10 @@ fn write<F: Form>(
     replay.run(&mut exporter)?;
     // A window may end before the logs do.
     let read = if exporter.is_done() { Vec::new() } else { replay.read_logs() };
-    let missing = Missing::of(folders, &read, &exporter.witness).told();
+    let missing = Missing::of(folders, &read, &exporter.witness);
+    // Rows that were left out are told as such.
+    let is_told = exporter.unreadable > 0 && missing.is_within_logs();
+    let missing = if is_told { Vec::new() } else { missing.told() };
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log): (&Path, _)| (path.to_owned(), log.torn)).collect();
     for (message, _, to) in replay.in_flight().filter(|(_, kept, _)| kept.part == Part::In) {

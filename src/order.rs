@@ -132,7 +132,7 @@ impl Events {
 
     /// What is not here of the run, a line each.
     pub fn missing(&self) -> Vec<String> {
-        self.read.graph.missing().told()
+        self.read.graph.missing().told_with_torn()
     }
 
     /// An event as people name it.

@@ -20,9 +20,9 @@ pub(super) fn check<S>(
     for folder in folders {
         let Some(manifest) = &folder.manifest else { continue };
         let place = folder.path.display();
-        if manifest.status != Status::Complete {
-            let status = manifest.status;
-            unchecked.push(format!("whether {place} is complete: its manifest says {status}"));
+        // What goes on, was killed or has failed is told as a part.
+        if manifest.status == Status::Interrupted {
+            unchecked.push(format!("whether {place} is complete: its manifest says {}", manifest.status));
         }
         if manifest.files.is_empty() {
             unchecked.push(format!("rows and checksums in {place}: its manifest has none"));

@@ -20,6 +20,8 @@ pub struct Missing {
     machines: BTreeMap<VmId, Lack>,
     /// How it is known that logs may go on beyond their last rows, in words.
     ends: Vec<String>,
+    /// Logs whose last rows are torn, in words.
+    torn: Vec<String>,
     /// Of each log whether it may, since nothing tells that it does not.
     is_open: Vec<bool>,
     /// Of each log the machines that it has by its name; none where it says nothing.
@@ -181,7 +183,7 @@ impl Missing {
                 if let Some((read, rows)) = lost {
                     self.ends.push(format!("{path} has {} of its {}", read.rows, count(rows, "rows")));
                 } else if torn > 0 {
-                    self.ends.push(format!("the last row of {path} is torn ({torn} bytes)"));
+                    self.torn.push(format!("{path}: its last row is torn and was left out ({torn} bytes)"));
                 }
                 let is_over = matches!(status, Some(Status::Complete | Status::Interrupted));
                 // Nobody can tell whether a log without a manifest is whole; one with it is as long as that says.
@@ -229,7 +231,7 @@ impl Missing {
 
     /// Whether nothing is known to be missing.
     pub fn is_empty(&self) -> bool {
-        self.machines.is_empty() && self.ends.is_empty() && self.named.is_empty()
+        self.machines.is_empty() && self.ends.is_empty() && self.named.is_empty() && self.torn.is_empty()
     }
 
     /// Whether events are missing that the run has: then what is counted over all machines is not the run's.
@@ -271,7 +273,14 @@ impl Missing {
         self.names.list(self.machines.keys().copied())
     }
 
-    /// All of it, a line each.
+    /// All of it, a line each, and the last rows that are torn.
+    pub fn told_with_torn(&self) -> Vec<String> {
+        let mut told = self.told();
+        told.extend(some(self.torn.clone(), "more logs like that"));
+        told
+    }
+
+    /// All of it, a line each. Torn last rows are told where rows are counted.
     pub fn told(&self) -> Vec<String> {
         let mut told = Vec::new();
         let whole: Vec<VmId> = self.machines().filter(|(_, lack)| lack.is_whole).map(|(vm, _)| vm).collect();
