@@ -35,6 +35,8 @@ pub struct Stats {
     pub missing: Vec<String>,
     /// Whether events are known to be missing: then what depends on them has no value.
     pub is_part: bool,
+    /// Whether last events are, so that the largest clock is not known.
+    pub lacks_last_events: bool,
     /// Whether there is nothing to measure: no event is here, and nothing tells that there was none.
     pub is_empty: bool,
     /// What a person should know.
@@ -103,7 +105,7 @@ struct Context<'a> {
 impl Context<'_> {
     /// The largest final Lamport clock of all machines, where all of them are here.
     fn largest(&self) -> Option<u64> {
-        (!self.missing.has_gaps()).then_some(self.largest)
+        (!self.missing.lacks_last_events()).then_some(self.largest)
     }
 
     /// A machine in words.
@@ -161,10 +163,11 @@ fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String], missing: &Missing) 
         machines: machines.iter().map(|machine| (machine.vm, values(machine))).collect(),
         totals: TOTALS.iter().map(|total| (total.value)(&machines, &context)).collect(),
         // The largest clock may be that of a machine that is not here.
-        drift: if missing.has_gaps() { Vec::new() } else { drift(&machines) },
+        drift: if missing.lacks_last_events() { Vec::new() } else { drift(&machines) },
         flow,
         missing: missing.told(),
         is_part: missing.has_gaps(),
+        lacks_last_events: missing.lacks_last_events(),
         is_empty: whole.events == 0 && !missing.is_closed(),
         warnings,
         hosts: hosts.to_vec(),

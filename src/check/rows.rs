@@ -33,7 +33,9 @@ pub(super) struct Checker<'a> {
     counts: Counts,
     faults: Faults,
     witness: Witness,
-    /// Receives of messages that were not on their way. At the end it is known whether their sends should be here.
+    /// What is known not to be here before any row is read: of such messages there may be very many.
+    absent: Missing,
+    /// Receives of other messages that were not on their way. At the end it is known whether their sends should be here.
     unknown: Vec<Unknown>,
     /// Circles, each with the rows that were shown before. The same holds for their messages.
     circles: Vec<(u64, Fault)>,
@@ -109,6 +111,7 @@ impl<'a> Checker<'a> {
             counts: Counts::default(),
             faults: Faults::default(),
             witness: Witness::default(),
+            absent: Missing::of(folders, &[], &Witness::default()),
             unknown: Vec::new(),
             circles: Vec::new(),
             in_circle: None,
@@ -244,7 +247,8 @@ impl<'a> Checker<'a> {
             Delivery::None => return,
             Delivery::Unknown => {
                 self.witness.unknown(message, &row.vector);
-                if self.in_circle.take() != Some(step.place()) {
+                let is_told = self.in_circle.take() == Some(step.place()) || self.absent.lacks(message);
+                if !is_told {
                     self.unknown.push(Unknown { rows: self.counts.events, place: step.place(), message });
                 }
                 return;

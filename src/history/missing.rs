@@ -257,10 +257,14 @@ impl Missing {
         self.is_open.get(log).copied().unwrap_or(true)
     }
 
+    /// Whether the last events of machines are missing, or all of them: then nobody knows how far their clocks went.
+    pub fn lacks_last_events(&self) -> bool {
+        self.machines.values().any(|lack| lack.events.iter().any(|(_, last)| *last == u64::MAX))
+    }
+
     /// Whether nothing but rows within logs is missing.
     pub fn is_within_logs(&self) -> bool {
-        let is_within = |lack: &Lack| lack.events.iter().all(|(_, last)| *last < u64::MAX);
-        self.ends.is_empty() && self.named.is_empty() && self.machines.values().all(is_within)
+        self.ends.is_empty() && self.named.is_empty() && !self.lacks_last_events()
     }
 
     /// Whether it is known that no log goes on beyond its last row, and that none is missing.

@@ -37,7 +37,7 @@ pub(super) fn of(views: &[&RunView]) -> Vec<Plot> {
     expect(&mut clock, &runs);
     let mut plots = vec![clock];
     // The largest clock may be that of a machine that is not here.
-    if !views.iter().any(|view| view.stats.is_part) {
+    if !views.iter().any(|view| view.stats.lacks_last_events) {
         plots.push(over_time(&runs, &DRIFT, drift));
     }
     plots.extend([

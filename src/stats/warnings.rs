@@ -40,8 +40,8 @@ pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
     }
     if context.missing.has_gaps() {
         warnings.push(
-            "sums and means are of the events that are here, and latencies of messages whose sends are; drift and the \
-             shares of pairs are left out, as they depend on the others"
+            "sums and means are of the events that are here, and latencies of messages whose sends are; what depends \
+             on the others, such as the shares of pairs, is left out"
                 .into(),
         );
     }
