@@ -91,8 +91,7 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
                 .into(),
         );
     }
-    let (is_whole, is_within_logs, missing) =
-        (missing.is_closed(), missing.is_within_logs(), missing.told());
+    let (is_whole, is_within_logs, missing) = (missing.is_closed(), missing.is_within_logs(), missing.told());
     Ok(Report {
         counts,
         has_messages: true,

@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 
 use common::{Row, list};
 use exported::{
-    EventId, ODD_PAYLOAD, RUNS, WRONG_LOG, assert_closed, by_id, clocklab, event_id, export, export_text,
-    make, read,
+    EventId, ODD_PAYLOAD, RUNS, WRONG_LOG, assert_closed, by_id, clocklab, event_id, export, export_part,
+    export_text, make, read,
 };
 use serde_json::Value;
 
@@ -428,7 +428,7 @@ fn several_folders_are_the_nodes_of_one_run() {
     let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(sorted(&parts), sorted(&all));
     // One node alone knows nothing of the others' sends, and says what it has.
-    read_as_shiviz(&export_text(&folder, "node1 --format shiviz"));
+    read_as_shiviz(&String::from_utf8(export_part(&folder, "node1 --format shiviz")).unwrap());
 }
 
 #[test]
@@ -492,12 +492,15 @@ fn rows_that_cannot_be_read_are_told_and_left_out() {
 fn wrong_logs_are_exported_as_far_as_they_go() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("log.csv"), WRONG_LOG).unwrap();
-    assert_eq!(read_as_shiviz(&export_text(&folder, "log.csv --format shiviz")).len(), 9);
+    let text = |format: &str| {
+        String::from_utf8(export_part(&folder, &format!("log.csv --format {format}"))).unwrap()
+    };
+    assert_eq!(read_as_shiviz(&text("shiviz")).len(), 9);
     for format in ["csv", "jsonl"] {
-        let lines = export_text(&folder, &format!("log.csv --format {format}")).lines().count();
+        let lines = text(format).lines().count();
         assert_eq!(lines, if format == "csv" { 10 } else { 9 });
     }
-    assert_eq!(read_trace(&export(&folder, "log.csv --format perfetto")).events.len(), 9);
+    assert_eq!(read_trace(&export_part(&folder, "log.csv --format perfetto")).events.len(), 9);
 }
 
 #[test]

@@ -392,8 +392,8 @@ fn where_there_is_no_event_there_is_nothing_to_judge() {
     fs::write(folder.path().join("empty.csv"), "").unwrap();
     fs::write(folder.path().join("header.csv"), "vm,event,kind,elapsed_s,lamport,peers,message\n").unwrap();
     for file in ["empty.csv", "header.csv"] {
-        let (out, _) = run(&folder, &format!("check {file}"), 2);
-        assert_eq!(out, format!("{file}: nothing to judge: the logs have no events\n"));
+        let (out, _) = run(&folder, &format!("check {file}"), 1);
+        assert!(out.starts_with(&format!("{file}: nothing to judge: 0 machines, 0 events")), "{out}");
         for line in ["stats", "report --out page.html", "export --format csv"] {
             let words: Vec<&str> = line.split(' ').collect();
             let (_, err) = run(&folder, &format!("{} {file} {}", words[0], words[1..].join(" ")), 2);

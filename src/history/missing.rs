@@ -309,15 +309,15 @@ impl Missing {
 
     /// The messages of machines without a log, by node where that is known.
     fn told_messages(&self) -> Vec<String> {
-        let mut senders: Vec<(String, u64, bool)> = Vec::new();
+        let mut senders: Vec<(String, u64)> = Vec::new();
         for (vm, lack) in self.machines().filter(|(_, lack)| lack.is_whole && lack.messages > 0) {
             let name = self.names.node_or_machine(vm);
             match senders.last_mut() {
-                Some((last, messages, _)) if *last == name => *messages += lack.messages,
-                _ => senders.push((name, lack.messages, true)),
+                Some((last, messages)) if *last == name => *messages += lack.messages,
+                _ => senders.push((name, lack.messages)),
             }
         }
-        let told = senders.into_iter().map(|(name, messages, _)| {
+        let told = senders.into_iter().map(|(name, messages)| {
             format!("{} came from {name}, whose log is not here", count(messages, "messages"))
         });
         some(told.collect(), "more senders like that")
@@ -331,11 +331,9 @@ impl Missing {
             .map(|(first, last)| if first == last { first.to_string() } else { format!("{first} to {last}") })
             .collect();
         if !holes.is_empty() {
-            let (events, are) = match lack.events.first() {
-                Some((first, last)) if holes.len() == 1 && first == last => ("event", "is"),
-                _ => ("events", "are"),
-            };
-            told.push(format!("{events} {} of {name} {are} not here", joined(holes, "more gaps")));
+            let is_one = holes.len() == 1 && lack.events.first().is_some_and(|(first, last)| first == last);
+            let (s, are) = if is_one { ("", "is") } else { ("s", "are") };
+            told.push(format!("event{s} {} of {name} {are} not here", joined(holes, "more gaps")));
         }
         let has_tail = lack.events.last().is_some_and(|(_, last)| *last == u64::MAX);
         if has_tail && lack.last == 0 {

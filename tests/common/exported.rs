@@ -56,6 +56,16 @@ pub fn export(folder: &TempDir, line: &str) -> Vec<u8> {
     output.stdout
 }
 
+/// The same of logs of which something is missing, or comes twice: that is told, and nothing else.
+#[track_caller]
+pub fn export_part(folder: &TempDir, line: &str) -> Vec<u8> {
+    let output = clocklab(folder.path(), &format!("export {line}"));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && !told.is_empty(), "{line}: {told}");
+    assert!(told.lines().all(|line| line.starts_with("a part: ") || line.starts_with("warning: ")), "{told}");
+    output.stdout
+}
+
 #[track_caller]
 pub fn export_text(folder: &TempDir, line: &str) -> String {
     String::from_utf8(export(folder, line)).unwrap()
