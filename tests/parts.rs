@@ -114,7 +114,7 @@ proptest! {
         }
         let found = folder_at(&path);
         let report = check(std::slice::from_ref(&found)).unwrap();
-        prop_assert!(report.is_sound(), "{}", report.with_most(5));
+        prop_assert!(report.is_sound() || report.is_empty(), "{}", report.with_most(5));
         prop_assert!(!has_manifest || !report.missing.is_empty());
         let is_read = |event: Event| Events::read(std::slice::from_ref(&found), &[id(event)]).is_ok();
         for (a, b) in picks {
