@@ -253,7 +253,13 @@ fn a_part_of_a_run_is_not_called_concurrent_where_that_is_not_known() {
         done(folder.path(), "report");
         let mut browser = Browser::start();
         let mut words = BTreeSet::new();
-        for (a, b) in [("0-2", "2-17"), ("2-3", "0-25"), ("0-28", "2-17"), ("0-5", "0-9"), ("0-3", "2-12")] {
+        for (a, b) in [
+            ("vm0-2", "vm2-17"),
+            ("vm2-3", "vm0-25"),
+            ("vm0-28", "vm2-17"),
+            ("vm0-5", "vm0-9"),
+            ("vm0-3", "vm2-12"),
+        ] {
             browser.open(&page, &format!("#order={a},{b}"));
             let said = answer(&mut browser, "order");
             let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));
