@@ -85,7 +85,7 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
                 .to_owned(),
         );
     }
-    if model.is_one_clock() && folders.iter().any(|folder| start_is_unknown(folder)) {
+    if model.is_one_clock() && folders.iter().any(start_is_unknown) {
         unchecked.push(
             "the run's start: its manifest does not tell yet, so times of day were held against each other"
                 .into(),
@@ -114,7 +114,7 @@ fn start_is_unknown(folder: &LogFolder) -> bool {
 impl Report {
     /// Whether what is here is a part of the run.
     pub fn is_part(&self) -> bool {
-        !self.missing.is_empty() && !(self.is_within_logs && !self.is_sound())
+        !self.missing.is_empty() && (!self.is_within_logs || self.is_sound())
     }
 
     /// Whether there is nothing to judge: no event is here, and nothing tells that there was none.

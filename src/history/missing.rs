@@ -190,7 +190,6 @@ impl Missing {
                 let is_known = by_manifest.is_some() && is_over;
                 let is_cut = is_short || torn > 0;
                 self.is_open.push(is_cut || !is_known);
-                #[expect(clippy::reversed_empty_ranges, reason = "it names no machine")]
                 let nobody = VmId(1)..=VmId(0);
                 self.logs.push(log.machines.clone().unwrap_or(nobody));
             }
