@@ -10,6 +10,7 @@ use ring::digest;
 
 use super::frame::Lane;
 use super::wire::{Reader, put_number, put_text};
+use crate::text::printable;
 
 /// The first bytes of a hello.
 const MAGIC: &[u8; 8] = b"clocklab";
@@ -256,7 +257,7 @@ pub fn read(body: &[u8]) -> Result<Hello, GreetingError> {
 
 fn read_refusal(mut reader: Reader<'_>) -> Option<GreetingError> {
     let is_final = reader.byte()? != 0;
-    Some(GreetingError::Refused { reason: printable(reader.text(LONGEST_REASON)?), is_final })
+    Some(GreetingError::Refused { reason: printable(reader.text(LONGEST_REASON)?).into_owned(), is_final })
 }
 
 fn read_hello(mut reader: Reader<'_>) -> Option<Hello> {
@@ -271,11 +272,6 @@ fn read_hello(mut reader: Reader<'_>) -> Option<Hello> {
     let (to, knows, received) = (reader.small()?, reader.number()?, reader.number()?);
     let hello = Hello { from, to, knows, received, turn: reader.number()? };
     reader.is_empty().then_some(hello)
-}
-
-/// A text for a log and a terminal, from whoever listens there.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Makes sure that a hello comes from another process of the same run, and means this one. One that asks
@@ -308,14 +304,14 @@ pub fn check(ours: &Identity, hello: &Hello) -> Result<(), GreetingError> {
 /// Finds the first line that one scenario has and the other has not.
 fn compare(theirs: &str, ours: &str, asks: bool) -> Result<(), GreetingError> {
     let keys = |lines| str::lines(lines).filter_map(|line| Some(line.split_once(" = ")?.0));
-    let value = |lines, key| scenario_value(lines, key).map(printable);
+    let value = |lines, key| scenario_value(lines, key).map(|value| printable(value).into_owned());
     for key in keys(ours).chain(keys(theirs)) {
         let (theirs, ours) = (value(theirs, key), value(ours, key));
         let is_open = asks && key == SEED && (theirs.is_none() || ours.is_none());
         if theirs != ours && !is_open {
             let said = |value: Option<String>| value.unwrap_or_else(|| "not set".to_owned());
             let (theirs, ours) = (said(theirs), said(ours));
-            return Err(GreetingError::Scenario { key: printable(key), theirs, ours });
+            return Err(GreetingError::Scenario { key: printable(key).into_owned(), theirs, ours });
         }
     }
     Ok(())
@@ -446,8 +442,8 @@ mod tests {
     #[test]
     fn a_refusal_tells_its_reason_and_nothing_that_moves_a_cursor() {
         let mut out = Vec::new();
-        put_refusal(&GreetingError::Run { theirs: "\x1b[2Jx".into(), ours: "y".into() }, &mut out);
-        let reason = "it belongs to run y, and this process to run [2Jx".to_owned();
+        put_refusal(&GreetingError::Run { theirs: "\x1b[2J\u{202e}x".into(), ours: "y".into() }, &mut out);
+        let reason = "it belongs to run y, and this process to run \\u{1b}[2J\\u{202e}x".to_owned();
         assert_eq!(read(&out), Err(GreetingError::Refused { reason, is_final: true }));
         out.clear();
         put_refusal(&GreetingError::Ended, &mut out);

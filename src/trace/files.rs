@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::TraceError;
+use crate::input;
 
 /// The path that means standard input.
 const STDIN: &str = "-";
@@ -73,15 +74,12 @@ fn is_log(path: &Path) -> bool {
     path.extension().is_some_and(|end| ["log", "txt", "shiviz"].iter().any(|known| end == *known))
 }
 
-/// A pipe or a device is not even opened: that alone may wait for ever.
+/// Only a regular file is opened.
 fn open(path: &Path) -> Result<File, TraceError> {
-    let cannot = |source| TraceError::Read { path: path.to_owned(), source };
-    let other = || TraceError::NoFile { path: path.to_owned() };
-    if !fs::metadata(path).map_err(cannot)?.is_file() {
-        return Err(other());
-    }
-    let file = File::open(path).map_err(cannot)?;
-    if file.metadata().map_err(cannot)?.is_file() { Ok(file) } else { Err(other()) }
+    input::open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::InvalidInput => TraceError::NoFile { path: path.to_owned() },
+        _ => TraceError::Read { path: path.to_owned(), source },
+    })
 }
 
 /// All bytes, as long as there is room, and no line is without an end.
