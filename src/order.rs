@@ -13,6 +13,7 @@ use self::source::{Read, Source, Standing};
 use crate::event::{MessageId, ParseEventError};
 use crate::history::{Front, HistoryError, Received};
 use crate::log::LogFolder;
+use crate::text::count;
 use crate::trace::Trace;
 
 /// The events of one run, ready to be asked about.
@@ -35,6 +36,17 @@ pub enum OrderError {
         event: String,
         /// What there is of its machine.
         known: String,
+    },
+    /// There are several events of that name.
+    #[error(
+        "{event} is not one event: the log has more than one run of '{machine}', and nobody can tell of which others have \
+         heard; give each run a log of its own"
+    )]
+    Twofold {
+        /// The event.
+        event: String,
+        /// Its machine.
+        machine: String,
     },
     /// An event happened before itself.
     #[error(
@@ -106,6 +118,10 @@ impl Events {
     }
 
     fn of(source: Source, asked: &[MessageId]) -> Result<Self, OrderError> {
+        if let Some(event) = asked.iter().find(|event| source.is_twofold(event.sender)) {
+            let (event, machine) = (source.name(*event), source.machine(event.sender));
+            return Err(OrderError::Twofold { event, machine });
+        }
         let read = source.read(asked)?;
         let graph = &read.graph;
         let is_there = |event: &MessageId| graph.is_here(*event) || graph.missing().lacks(*event);
@@ -132,7 +148,9 @@ impl Events {
 
     /// What is not here of the run, a line each.
     pub fn missing(&self) -> Vec<String> {
-        self.read.graph.missing().told_with_torn()
+        let mut told = self.read.graph.missing().told_with_torn();
+        told.extend(self.source.unsure());
+        told
     }
 
     /// An event as people name it.
@@ -359,11 +377,18 @@ impl Events {
             let machine = self.source.machine(from.sender);
             return writeln!(f, "  both are of {machine}, which has them in this order");
         }
-        let plural = if chain.len() == 1 { "" } else { "s" };
-        writeln!(f, "  a shortest chain has {} message{plural}:", chain.len())?;
+        let messages = count(chain.len() as u64, "messages");
+        if chain.iter().all(|message| self.source.is_at_once(message)) {
+            writeln!(f, "  a shortest chain has {messages}:")?;
+        } else {
+            writeln!(f, "  by their vectors; a chain has {messages} or more:")?;
+        }
         writeln!(f, "  {}", self.name(from))?;
-        for Received { send, receive } in chain {
-            writeln!(f, "  {} was received by {}", self.name(*send), self.name(*receive))?;
+        for message in chain {
+            let (send, receive) = (self.name(message.send), self.name(message.receive));
+            let is_at_once = self.source.is_at_once(message);
+            let way = if is_at_once { "" } else { ", at once or by way of events that are not here" };
+            writeln!(f, "  {send} was received by {receive}{way}")?;
         }
         writeln!(f, "  {}", self.name(to))
     }

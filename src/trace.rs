@@ -28,6 +28,7 @@ pub use self::clock::Clock;
 pub use self::read::{TraceError, read};
 use crate::event::MessageId;
 use crate::id::VmId;
+use crate::text::count;
 
 /// The events of one run of another program.
 #[derive(Clone, Debug)]
@@ -218,24 +219,31 @@ impl Trace {
         self.heard().into_iter().all(|heard| self.count(heard.sender, heard.event) as u64 == heard.event)
     }
 
-    /// What is not here, a line each.
-    pub fn missing(&self) -> Vec<String> {
-        let lacking = self.heard().into_iter().filter(|heard| !self.is_twofold(heard.sender));
-        let told = lacking.filter_map(|heard| {
-            let host = &self.hosts[heard.sender.index()];
-            match self.last(heard.sender) {
-                0 => Some(format!(
-                    "the log of {host} is not here; others have heard of its events up to {}",
-                    heard.event
-                )),
-                last if last < heard.event => Some(format!(
-                    "the log of {host} ends with event {last}; others have heard of its events up to {}",
-                    heard.event
-                )),
-                _ => None,
-            }
-        });
-        told.collect()
+    /// What makes answers about it unsure beside what is not here, a line each.
+    pub fn unsure(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(again) = self.second_run() {
+            let aside =
+                self.again.iter().filter(|again| again.why != Why::SameLine).map(|again| again.events).sum();
+            let (file, line) = again.place;
+            lines.push(format!(
+                "the log has more than one run of {}, as at {}:{line}: {} of later runs are left out",
+                self.twofold(),
+                self.files[file].path.display(),
+                count(aside, "events")
+            ));
+        }
+        if !self.unreadable.is_empty() {
+            let events = count(self.unreadable.len() as u64, "events");
+            lines.push(format!("{events} cannot be read and are left out; clocklab check tells where"));
+        }
+        lines
+    }
+
+    /// The names of the hosts of which events were set aside.
+    pub fn twofold(&self) -> String {
+        let hosts = (0..).map(VmId).zip(&*self.hosts).filter(|(host, _)| self.is_twofold(*host));
+        hosts.map(|(_, name)| format!("'{name}'")).collect::<Vec<_>>().join(", ")
     }
 
     /// The copies in words, where there are any.
@@ -256,6 +264,37 @@ impl Trace {
     /// The events of other hosts that an event directly follows, those that are in the log.
     pub fn causes(&self, event: usize) -> &[usize] {
         &self.causes[event]
+    }
+
+    /// Events that are not here and that an event has heard of since the one before it in its host, without those of
+    /// which its causes here know. What a host with two runs is said to have done counts for none.
+    pub fn causes_elsewhere(&self, event: usize, before: Option<usize>) -> Vec<MessageId> {
+        let causes = &self.causes[event];
+        let is_known = |id: &MessageId| {
+            causes.iter().any(|cause| self.events[*cause].clock.entry(id.sender) >= id.event)
+        };
+        let elsewhere = self.news(event, before).filter(|id| self.find(*id).is_none());
+        elsewhere.filter(|id| !self.is_twofold(id.sender) && !is_known(id)).collect()
+    }
+
+    /// Whether an event is sure to have followed another one directly: it has heard at the same time of nothing that
+    /// is not here and could stand in between.
+    pub fn is_at_once(&self, send: MessageId, receive: MessageId) -> bool {
+        let Some(event) = self.find(receive) else { return false };
+        let own = &self.by_host[receive.sender.index()];
+        let at = own.partition_point(|index| self.events[*index].id.event < receive.event);
+        let before = at.checked_sub(1).map(|at| own[at]);
+        let number = before.map_or(0, |before| self.events[before].id.event);
+        let is_open = |id: MessageId| id != send && (self.find(id).is_none() || self.is_twofold(id.sender));
+        number + 1 == receive.event && !self.is_twofold(send.sender) && !self.news(event, before).any(is_open)
+    }
+
+    /// The events of other hosts of which an event knows and the one before it in its host does not.
+    fn news(&self, event: usize, before: Option<usize>) -> impl Iterator<Item = MessageId> + '_ {
+        let known = move |host| before.map_or(0, |before| self.events[before].clock.entry(host));
+        let TraceEvent { id, clock, .. } = &self.events[event];
+        let news = clock.entries().filter(move |(host, entry)| *host != id.sender && *entry > known(*host));
+        news.map(|(sender, event)| MessageId { sender, event })
     }
 
     /// The event before each in its own host.

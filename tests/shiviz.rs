@@ -318,8 +318,7 @@ fn what_a_part_shows_is_judged_and_what_it_lacks_is_told() {
         (code, text.as_str()),
         (
             0,
-            "part.log: sound: 2 hosts, 6 events, 2 messages as the vectors tell\na part: the log of a is not here; others \
-             have heard of its events up to 2\n"
+            "part.log: sound: 2 hosts, 6 events, 2 messages as the vectors tell\na part: the log of 'a' is not here\n"
         )
     );
     let cut = STORY.replace("b-1 {\"b-1\":2}\nwait\n", "");
@@ -327,9 +326,7 @@ fn what_a_part_shows_is_judged_and_what_it_lacks_is_told() {
     let (code, text, _) = said(folder.path(), "check --from shiviz part.log");
     assert!(
         code == 0
-            && text.contains(
-                "a part: the log of b-1 ends with event 1; others have heard of its events up to 2"
-            ),
+            && text.contains("a part: the log of 'b-1' ends with event 1, and others heard of its event 2"),
         "{text}"
     );
     // Pairs of events are those that are here: each of s after the one before, and three after b-1-1.
@@ -349,6 +346,119 @@ fn what_a_part_shows_is_judged_and_what_it_lacks_is_told() {
     for trace in [&trace, &whole] {
         assert!(is_same(measure_trace(trace).total("concurrent_share"), Some(pairs(trace))));
     }
+}
+
+/// What `order` says of a log: the exit code, and what was printed on both ways.
+fn order(log: &str, question: &str) -> (i32, String, String) {
+    said(story(log).path(), &format!("order --from shiviz story.log {question}"))
+}
+
+#[test]
+fn no_answer_rests_on_a_host_that_is_not_here() {
+    let part = STORY.replace("a {\"a\":1}\nask\n", "").replace("a {\"a\":2,\"s\":2}\nbe glad\n", "");
+    for (question, code, answer, told) in [
+        ("b-1-1 s-4", 0, "before: b-1-1 happened before s-4\n  a shortest chain has 1 message:\n", ""),
+        (
+            "b-1-1 s-4",
+            0,
+            "  b-1-1 was received by s-3\n  s-4\n  this does not depend on what is not here\n",
+            "",
+        ),
+        // Of b-1-2 the server hears together with a's second event, which may have known of it.
+        ("b-1-2 s-4", 0, "  b-1-2 was received by s-4, at once or by way of events that are not here\n", ""),
+        ("b-1-2 s-3", 0, "concurrent: ", ""),
+        ("a-2 s-4", 0, "before: a-2 happened before s-4\n", ""),
+        ("a-2 s-3", 1, "unknown: it depends on logs of 'a', which are not here\n", ""),
+        ("--cut b-1-2,s-4", 0, "inconsistent: ", ""),
+        ("--cut b-1-2", 0, "consistent: ", ""),
+        ("--cut a-2,b-1-2,s-4", 1, "unknown: it depends on logs of 'a', which are not here\n", ""),
+        (
+            "--past s-4",
+            1,
+            "",
+            "6 events here are in the past of s-4, itself among them, and 2 more are in logs",
+        ),
+        ("--past b-1-2", 0, "", "2 events in the past of b-1-2, itself among them"),
+        (
+            "--future b-1-1",
+            1,
+            "",
+            "unknown: it depends on logs of 'a', which are not here; 4 events here are",
+        ),
+    ] {
+        let (found, text, error) = order(&part, question);
+        assert!(error.starts_with("a part: the log of 'a' is not here\n"), "{question}: {error}");
+        let is_right = found == code && text.contains(answer) && error.contains(told);
+        assert!(is_right, "{question}: {found}\n{text}\n{error}");
+    }
+}
+
+#[test]
+fn a_log_that_ends_early_or_has_a_hole_contradicts_nobody() {
+    // carol's log ends before what bob has heard of it.
+    let cut = "carol {\"carol\":1}\nsay\nalice {\"alice\":1}\nsay\n\
+               bob {\"bob\":1,\"carol\":3,\"alice\":1}\nget\n";
+    let (code, text, error) = order(cut, "carol-1 bob-1");
+    assert!(error.contains("a part: the log of 'carol' ends with event 1, and others heard of its event 3"));
+    assert!(code == 0 && text.starts_with("before: carol-1 happened before bob-1\n"), "{text}\n{error}");
+    assert!(text.contains("  carol-3 was received by bob-1\n"), "{text}");
+    let (code, text, _) = order(cut, "alice-1 bob-1");
+    assert!(code == 0 && text.contains("by their vectors; a chain has 1 message or more:\n"), "{text}");
+    let (code, text, _) = order(cut, "alice-1 carol-1");
+    assert!(code == 0 && text.starts_with("concurrent: "), "{text}");
+    let (code, text, _) = order(cut, "alice-1 carol-2");
+    assert!(code == 1 && text.starts_with("unknown: "), "{text}");
+    // x's second event is in no log: that is a fault, and what y's message reached first is not known.
+    let hole = "x {\"x\":1}\nrest\ny {\"y\":1}\nsay\nx {\"x\":3,\"y\":1}\nrest\n";
+    let (code, text, _) = said(story(hole).path(), "check --from shiviz story.log");
+    assert!(code == 1 && text.contains("[event number]"), "{text}");
+    let (code, text, error) = order(hole, "y-1 x-3");
+    assert!(code == 0 && error.contains("a part: event 2 of 'x' is not here"), "{error}");
+    assert!(text.contains("  y-1 was received by x-3, at once or by way of events"), "{text}");
+    let (code, text, _) = order(hole, "y-1 x-2");
+    assert!(
+        code == 1 && text.starts_with("unknown: it depends on logs of 'x', which are not all here\n"),
+        "{text}"
+    );
+    let (code, _, error) = order(hole, "--past x-3");
+    assert!(
+        code == 1 && error.contains("3 events here are in the past of x-3, itself among them, and 1 more"),
+        "{error}"
+    );
+}
+
+#[test]
+fn nobody_is_told_of_which_run_others_have_heard() {
+    let run = "p {\"p\":1}\nstart\np {\"p\":2}\nstep\n";
+    let log = format!(
+        "{run}{run}r {{\"r\":1}}\nsay\nq {{\"q\":1,\"r\":1}}\nget\nq {{\"q\":2,\"r\":1,\"p\":2}}\nget\n"
+    );
+    let (code, _, error) = order(&log, "p-1 q-2");
+    assert!(
+        code == 2 && error.contains("p-1 is not one event: the log has more than one run of 'p'"),
+        "{error}"
+    );
+    for (question, code) in [
+        ("r-1 q-2", 0),
+        ("--past q-1", 0),
+        ("--past q-2", 1),
+        ("--cut r-1,q-1", 0),
+        ("--cut r-1,q-2", 1),
+        ("--future r-1", 1),
+    ] {
+        let (found, text, error) = order(&log, question);
+        assert!(
+            error.contains("a part: the log has more than one run of 'p', as at story.log:5: 2 events of"),
+            "{error}"
+        );
+        assert_eq!(found, code, "{question}: {text}\n{error}");
+    }
+    assert!(order(&log, "r-1 q-2").1.starts_with("before: r-1 happened before q-2\n"));
+    assert!(
+        order(&log, "--cut r-1,q-2")
+            .1
+            .starts_with("unknown: it depends on 'p', of which the log has more than one")
+    );
 }
 
 #[test]

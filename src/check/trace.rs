@@ -8,6 +8,7 @@ mod times;
 use super::fault::{Fault, FaultKind, Faults};
 use super::{Counts, Report};
 use crate::event::MessageId;
+use crate::history::Missing;
 use crate::id::VmId;
 use crate::text::count;
 use crate::trace::{Again, Trace, TraceEvent, Why};
@@ -41,7 +42,7 @@ pub fn check_trace(trace: &Trace) -> Report {
         received: messages,
         ..Counts::default()
     };
-    let missing = trace.missing().into_iter().map(|line| format!("a part: {line}"));
+    let missing = Missing::of_trace(trace).told().into_iter().map(|line| format!("a part: {line}"));
     let notes = missing.chain(trace.copies_told()).collect();
     let (faults, unchecked) = (checker.faults, unchecked(trace));
     let (missing, torn) = (Vec::new(), Vec::new());

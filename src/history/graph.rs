@@ -113,15 +113,22 @@ impl Graph {
         let mut graph = Self::default();
         for (host, own) in trace.by_host() {
             let mut machine = Machine { log: Some(0), ..Machine::default() };
+            let mut before = None;
             for &index in own {
                 let receive = trace.events[index].id;
                 machine.events.add(receive.event);
                 let sends = trace.causes(index).iter().map(|cause| trace.events[*cause].id);
+                let sends = sends.chain(trace.causes_elsewhere(index, before));
                 machine.received.extend(sends.map(|send| Received { send, receive }));
+                before = Some(index);
             }
             graph.machines.insert(host, machine);
         }
         graph.sort();
+        graph.missing = Missing::of_trace(trace);
+        if !graph.missing.is_empty() {
+            graph.outside = Outside::everywhere();
+        }
         graph
     }
 

@@ -13,6 +13,7 @@ use crate::id::VmId;
 use crate::log::{LogFolder, Status};
 use crate::nodes::node_of;
 use crate::text::count;
+use crate::trace::Trace;
 
 /// What is not here of a run.
 #[derive(Clone, Debug, Default)]
@@ -145,15 +146,30 @@ impl Missing {
         missing
     }
 
-    /// What is not here of another program's run, whose hosts have these names and events. `heard` are events of
-    /// which others tell.
-    pub fn of_hosts(
+    /// What is not here of another program's run. Of hosts with two runs nobody can tell.
+    pub fn of_trace(trace: &Trace) -> Self {
+        let numbers = |own: &[usize]| {
+            let mut numbers = Numbers::default();
+            for index in own {
+                numbers.add(trace.events[*index].id.event);
+            }
+            numbers
+        };
+        let events: Vec<_> = trace.by_host().map(|(host, own)| (host, numbers(own))).collect();
+        let heard = trace.heard().into_iter().filter(|heard| !trace.is_twofold(heard.sender));
+        Self::of_hosts(trace.hosts.to_vec(), &events, heard)
+    }
+
+    /// What is not here of hosts that have these names and events. `heard` are the last events of which others tell.
+    fn of_hosts(
         hosts: Vec<String>,
         events: &[(VmId, Numbers)],
         heard: impl Iterator<Item = MessageId>,
     ) -> Self {
         let mut witness = Witness::of(events.iter().map(|(host, numbers)| (*host, 0, numbers.clone())));
-        heard.for_each(|event| witness.unknown(event, &[]));
+        let mut known = vec![0; hosts.len()];
+        heard.for_each(|event| known[event.sender.index()] = event.event);
+        witness.known(&known);
         let mut missing = Self { names: Names::Hosts(hosts), is_open: vec![true], ..Self::default() };
         missing.add_heard(&witness, None);
         missing
@@ -484,17 +500,14 @@ mod tests {
     fn hosts_that_are_missing_are_called_by_their_names() {
         let hosts = ["alice", "bob", "carol"].map(str::to_owned).to_vec();
         let here = [(VmId(0), numbers([1, 2, 5])), (VmId(1), numbers(1..=4))];
-        let heard = [(0, 3), (1, 9), (2, 7), (2, 1)].map(|(vm, event)| MessageId { sender: VmId(vm), event });
+        let heard = [(0, 5), (1, 9), (2, 7)].map(|(vm, event)| MessageId { sender: VmId(vm), event });
         let missing = Missing::of_hosts(hosts, &here, heard.into_iter());
         assert_eq!(
             missing.told(),
             [
                 "the log of 'carol' is not here",
-                "2 messages came from 'carol', whose log is not here",
                 "events 3 to 4 of 'alice' are not here",
-                "1 message came from events of 'alice' that are not here",
                 "the log of 'bob' ends with event 4, and others heard of its event 9",
-                "1 message came from events of 'bob' that are not here",
             ]
         );
         let lacks = |vm, event| missing.lacks(MessageId { sender: VmId(vm), event });

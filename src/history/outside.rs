@@ -13,11 +13,18 @@ use crate::log::{EventKind, LogPath, RowReader};
 pub(super) struct Outside {
     /// Of each machine its sends of which a copy may have been received where it is not here, in their order.
     exits: BTreeMap<VmId, Vec<u64>>,
+    /// Whether any event may be such a send.
+    is_everywhere: bool,
     /// The stamps of messages that came back, by their receives.
     stamps: HashMap<MessageId, u64>,
 }
 
 impl Outside {
+    /// Of a run whose events do not tell what they sent.
+    pub(super) fn everywhere() -> Self {
+        Self { is_everywhere: true, ..Self::default() }
+    }
+
     /// Reads the logs again, of which the graph is known.
     pub(super) fn read(names: &[&LogPath], graph: &Graph) -> Result<Self, HistoryError> {
         let mut outside = Self::default();
@@ -56,6 +63,9 @@ impl Outside {
 
     /// Whether one of a machine's events from one to another, both included, sent something outside.
     pub(super) fn has_exit(&self, vm: VmId, from: u64, to: u64) -> bool {
+        if self.is_everywhere {
+            return true;
+        }
         let exits = self.exits.get(&vm).map_or(&[][..], Vec::as_slice);
         exits.get(exits.partition_point(|exit| *exit < from)).is_some_and(|exit| *exit <= to)
     }

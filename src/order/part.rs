@@ -42,6 +42,21 @@ impl Events {
         format!("it depends on logs of {}, which {are} here", missing.who())
     }
 
+    /// The same where there are several runs of machines of which it is certain that some are asked about, or may be.
+    fn depends_on_runs(&self, mut machines: impl Iterator<Item = VmId>) -> Option<String> {
+        let machine = machines.find(|vm| self.source.is_twofold(*vm))?;
+        let machine = self.source.machine(machine);
+        Some(format!(
+            "it depends on '{machine}', of which the log has more than one run; nobody can tell of which others have heard"
+        ))
+    }
+
+    /// The machines of which an event has heard, by its vector.
+    fn heard(&self, event: MessageId) -> impl Iterator<Item = VmId> + '_ {
+        let vector = self.read.standing.get(&event).map_or(&[][..], |standing| &standing.vector);
+        (0..).map(VmId).zip(vector).filter(|(_, known)| **known > 0).map(|(vm, _)| vm)
+    }
+
     /// The causal past of an event, as far as it is known: by its vector, or by the messages here.
     pub fn known_past(&self, event: MessageId) -> Part {
         let graph = &self.read.graph;
@@ -57,6 +72,7 @@ impl Events {
         let all: u64 = front.values().sum();
         let elsewhere = all.saturating_sub(here);
         let depends = (elsewhere > 0 && vector.is_empty()).then(|| self.depends());
+        let depends = self.depends_on_runs(self.heard(event)).or(depends);
         Part { front, here, elsewhere, depends }
     }
 
@@ -74,7 +90,7 @@ impl Events {
         let lamport = self.read.standing.get(&event).and_then(|standing| standing.lamport);
         let is_open =
             !graph.missing().is_empty() && graph.reaches_missing(&graph.possible_future(event, lamport));
-        let depends = is_open.then(|| self.depends());
+        let depends = is_open.then(|| self.depends()).or_else(|| self.source.unsure().pop());
         Part { front, here, elsewhere: 0, depends }
     }
 
@@ -82,7 +98,10 @@ impl Events {
     /// none.
     pub fn cut(&self, cut: &[MessageId]) -> Cut {
         let graph = &self.read.graph;
-        if let Some(message) = self.crossing(cut) {
+        if let Some(depends) = self.depends_on_runs(cut.iter().flat_map(|event| self.heard(*event))) {
+            return Cut::Unknown(depends);
+        }
+        if let Some(message) = self.crossing(cut).filter(|message| self.source.is_at_once(message)) {
             return Cut::Crossed(message);
         }
         let front: Front = cut.iter().map(|event| (event.sender, event.event)).collect();
@@ -90,7 +109,7 @@ impl Events {
             let first = graph.first_missing(event.sender, 1);
             first.is_some_and(|first| first <= event.event)
         };
-        if !cut.iter().any(|event| is_missing(&event)) {
+        if !self.source.is_foreign() && !cut.iter().any(|event| is_missing(&event)) {
             return Cut::Consistent;
         }
         let mut is_known = true;

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::event::MessageId;
-use crate::history::{Front, Graph, HistoryError};
+use crate::history::{Front, Graph, HistoryError, Received};
 use crate::id::VmId;
 use crate::log::{LogFolder, LogPath, Row, RowReader};
-use crate::trace::Trace;
+use crate::trace::{Trace, TraceEvent};
 
 /// Where the events stand.
 #[derive(Debug)]
@@ -57,6 +57,17 @@ impl Read {
     }
 }
 
+impl Read {
+    /// Notes which of the events that are asked about another program's event knows.
+    fn note_trace(&mut self, asked: &[MessageId], event: &TraceEvent) {
+        for known in asked.iter().filter(|asked| event.clock.entry(asked.sender) >= asked.event) {
+            let number = event.id.event;
+            let first = self.after.entry(*known).or_default().entry(event.id.sender).or_insert(number);
+            *first = number.min(*first);
+        }
+    }
+}
+
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteRowsError {
@@ -94,10 +105,37 @@ impl Source {
                     let text = event.text.replace('\n', "\n  ");
                     read.standing.insert(event.id, Standing { path, line, vector, lamport: None, text });
                 }
-                (read.graph, read.has_vectors) = (Graph::of_trace(trace), false);
+                read.graph = Graph::of_trace(trace);
+                trace.events.iter().for_each(|event| read.note_trace(asked, event));
             }
         }
         Ok(read)
+    }
+
+    /// What makes answers unsure beside what is not here, a line each.
+    pub(super) fn unsure(&self) -> Vec<String> {
+        match self {
+            Self::Logs(_) => Vec::new(),
+            Self::Trace(trace) => trace.unsure(),
+        }
+    }
+
+    /// Whether there are several runs of a machine, so that nobody can tell which one others have heard of.
+    pub(super) fn is_twofold(&self, vm: VmId) -> bool {
+        matches!(self, Self::Trace(trace) if trace.is_twofold(vm))
+    }
+
+    /// Whether a message is sure to have gone from one event to the other, and not by way of what is not here.
+    pub(super) fn is_at_once(&self, message: &Received) -> bool {
+        match self {
+            Self::Logs(_) => true,
+            Self::Trace(trace) => trace.is_at_once(message.send, message.receive),
+        }
+    }
+
+    /// Whether it is the log of another program, of which vectors alone tell.
+    pub(super) const fn is_foreign(&self) -> bool {
+        matches!(self, Self::Trace(_))
     }
 
     /// An event as people name it.

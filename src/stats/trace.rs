@@ -51,7 +51,7 @@ pub fn measure_trace(trace: &Trace) -> Stats {
 
 /// What is not measured, since it is not here or is of another run.
 fn parts(trace: &Trace) -> Vec<String> {
-    let mut told = trace.missing();
+    let mut told = Missing::of_trace(trace).told();
     if !trace.is_whole() {
         told.push("clocks, jumps and messages are those of the events that are here".to_owned());
     }
