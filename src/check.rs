@@ -77,7 +77,7 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
     explain::explain(&names, &mut faults)?;
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log)| (path.to_owned(), log.torn)).collect();
-    let mut unchecked = Vec::new();
+    let mut unchecked: Vec<String> = folders.iter().filter_map(LogFolder::cut).collect();
     files::check(folders, &replay, counts.events, &mut faults, &mut unchecked);
     if model.scenario().is_none() {
         unchecked.push(

@@ -1,6 +1,7 @@
 //! What every driver takes and gives: a plan for this machine, and what the run came to.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -119,6 +120,22 @@ pub enum Failure {
         /// Why.
         message: String,
     },
+    /// The driver of virtual time cannot run the scenario.
+    #[error(
+        "messages may arrive in no time at all, and in virtual time machines are run ahead of each other by as long as a \
+         message takes: ask for virtual time in the settings, or for a latency such as 1ms"
+    )]
+    NoLookahead,
+    /// A thread could not be started.
+    #[error("cannot start worker thread {thread} of {threads}: {source}; ask for fewer with --threads")]
+    Thread {
+        /// Which, from 1.
+        thread: usize,
+        /// How many were to be started.
+        threads: usize,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// A log could not be written.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -227,6 +244,12 @@ impl<'de> Deserialize<'de> for LatenessCounts {
         counts.punctuality = punctuality;
         Ok(counts)
     }
+}
+
+/// The parts into which so many machines are cut for combined logs, each of which has a log. Threads share out whole
+/// parts.
+pub(crate) fn parts(vms: u32) -> Vec<Range<u32>> {
+    shares(vms, Layout::Combined.logs(vms) as usize)
 }
 
 /// Divides the machines into that many contiguous ranges, fewer where some would be empty.

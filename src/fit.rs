@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::log::Layout;
 use crate::scenario::Scenario;
+use crate::tally::Account;
 
 /// The bytes that a live machine takes beside its vector clock: its actor, mailbox, timer and inbox.
 /// The bench `capacity` measures it.
@@ -65,7 +66,7 @@ pub fn check(
     folder: &Path,
     runs: u32,
 ) -> Result<(), DoesNotFit> {
-    check_memory(scenario, here, available_memory().unwrap_or(u64::MAX))?;
+    check_memory(scenario, here, runs, available_memory().unwrap_or(u64::MAX))?;
     match layout {
         Layout::Nowhere => Ok(()),
         Layout::PerVm | Layout::Combined => {
@@ -74,22 +75,40 @@ pub fn check(
     }
 }
 
-fn check_memory(scenario: &Scenario, here: u32, available: u64) -> Result<(), DoesNotFit> {
-    let vms = scenario.vms();
-    let vectors = part(scenario.vector_bytes(), here, vms);
+/// How many runs of the scenario this machine's memory holds at the same time.
+pub(crate) fn most_at_once(scenario: &Scenario) -> u64 {
+    available_memory().unwrap_or(u64::MAX) / memory_of_a_run(scenario, scenario.vms()).0.max(1)
+}
+
+/// What a run needs with so many machines here, and how much of that are vector clocks.
+fn memory_of_a_run(scenario: &Scenario, here: u32) -> (u64, u64) {
+    let vectors = part(scenario.vector_bytes(), here, scenario.vms());
     let each = if scenario.is_virtual() { VIRTUAL_MACHINE_BYTES } else { LIVE_MACHINE_BYTES };
-    let machines = u64::from(here) * each;
     // Twice the vectors: the machines' own, and about as many in messages under way.
-    let needed = machines.saturating_add(vectors.saturating_mul(2));
-    let (why, help) = if vectors > machines {
+    ((u64::from(here) * each).saturating_add(vectors.saturating_mul(2)), vectors)
+}
+
+fn check_memory(scenario: &Scenario, here: u32, runs: u32, available: u64) -> Result<(), DoesNotFit> {
+    let vms = scenario.vms();
+    let (machines, vectors) = memory_of_a_run(scenario, here);
+    // Of every run the accounts are kept for the table of all.
+    let account = size_of::<Account>() as u64;
+    let accounts = u64::from(here).saturating_mul(account).saturating_add(vectors);
+    let needed = machines.saturating_add(accounts.saturating_mul(u64::from(runs.saturating_sub(1))));
+    if needed <= available {
+        return Ok(());
+    }
+    let (why, help) = if vectors > needed / 4 {
         (
             " (dense vector clocks: 8 bytes for each pair, and as much in messages)",
             "leave vector clocks out with --clocks lamport,hlc",
         )
+    } else if runs > 1 && machines <= available {
+        (" for so many runs", "ask for fewer of them with --runs")
     } else {
         ("", "ask for fewer")
     };
-    if needed <= available { Ok(()) } else { Err(DoesNotFit::Memory { vms, needed, available, why, help }) }
+    Err(DoesNotFit::Memory { vms, needed, available, why, help })
 }
 
 fn check_disk(
@@ -174,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_million_dense_vectors_are_refused_with_the_estimate_and_the_flag() {
-        let check = |clocks| check_memory(&scenario(1_000_000, clocks), 1_000_000, 64_000_000_000);
+        let check = |clocks| check_memory(&scenario(1_000_000, clocks), 1_000_000, 1, 64_000_000_000);
         assert_eq!(
             check("vector").unwrap_err().to_string(),
             "invalid value '1000000' for '--vms': so many machines need about 16003.1 GB of memory (dense vector clocks: \
@@ -196,7 +215,12 @@ mod tests {
     #[test]
     fn the_exercise_fits_in_very_little() {
         let exercise = scenario(3, "vector,hlc");
-        assert_eq!(check_memory(&exercise, 3, 100_000), Ok(()));
+        assert_eq!(check_memory(&exercise, 3, 1, 100_000), Ok(()));
+        let error = check_memory(&exercise, 3, 100_000, 10_000_000).unwrap_err().to_string();
+        assert!(
+            error.contains("for so many runs") && error.ends_with("ask for fewer of them with --runs"),
+            "{error}"
+        );
         assert_eq!(check_disk(&exercise, 3, Path::new("."), 1, 100_000), Ok(()));
         assert!(
             check_disk(&exercise, 3, Path::new("."), 100, 100_000).is_err(),

@@ -7,6 +7,7 @@ mod cell;
 mod file;
 mod folder;
 mod found;
+mod frontier;
 mod layout;
 mod manifest;
 mod reader;
@@ -20,7 +21,8 @@ pub use cell::json_list;
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, one_run};
-pub use layout::{Layout, LayoutError};
+pub use frontier::Frontier;
+pub use layout::{Layout, LayoutError, OpenFiles};
 pub use manifest::{
     Drawn, Manifest, ManifestError, Room, RunSection, SavedManifest, Status, Unfinished, read_manifest,
     read_settings, read_unfinished,
@@ -165,7 +167,10 @@ pub fn is_run_file(name: &str) -> bool {
     let is_draft =
         name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml.") || rest == "report.html.new");
     let is_picture = name.starts_with("report_") && name.ends_with(".svg");
-    [SUMMARY, MANIFEST, RUNS, REPORT, NOTEBOOK].contains(&name) || is_log || is_draft || is_picture
+    [SUMMARY, MANIFEST, RUNS, REPORT, NOTEBOOK, frontier::FRONTIER].contains(&name)
+        || is_log
+        || is_draft
+        || is_picture
 }
 
 #[cfg(test)]
@@ -182,7 +187,7 @@ mod tests {
         }
         assert_eq!(machines_of(&half), Some(VmId(0)..=VmId(0)));
         assert!(is_run_file("bridge_0.csv") && is_run_file(".run.toml.20260101T000000Z-1f"));
-        assert!(is_run_file(".report.html.new"));
+        assert!(is_run_file(".report.html.new") && is_run_file(".frontier"));
         assert!(is_run_file(REPORT) && is_run_file(NOTEBOOK) && is_run_file(&picture_name("clock")));
         assert!(is_run_file("vm_0_6.csv.torn") && is_run_file("vms_0-9.csv.torn"));
         for name in [

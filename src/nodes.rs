@@ -19,7 +19,7 @@ pub use list::{EntryFault, Host, NodeAddress, NodeList, ParseNodesError};
 ///
 /// Where there are no nodes.
 pub fn share(nodes: u32, node: u32, vms: u32) -> Range<u32> {
-    let first = |node: u64| u32::try_from(node * u64::from(vms) / u64::from(nodes)).unwrap_or(vms);
+    let first = |node: u64| u32::try_from(node * u64::from(vms) / u64::from(nodes.max(1))).unwrap_or(vms);
     first(u64::from(node))..first(u64::from(node) + 1)
 }
 

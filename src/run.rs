@@ -13,8 +13,8 @@ use crate::id::VmId;
 use crate::live::bridge::Membership;
 use crate::live::{self, LiveError};
 use crate::log::{
-    Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError, Room,
-    RunFolder, RunSection, SUMMARY, Status, write_summary,
+    Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
+    OpenFiles, Room, RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
 use crate::pace;
 use crate::scenario::{LogChoice, Processes, Scenario, ScenarioError, Threads};
@@ -325,10 +325,28 @@ pub(crate) fn check(
     request: &Request,
     runs: u32,
 ) -> Result<Layout, RunError> {
-    let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-    let layout = Layout::choose(request.log, here, open_files)?;
+    // The processes of a run open the logs of their own machines.
+    let a_process = here.div_ceil(request.processes.map_or(1, Processes::get));
+    let layout = Layout::choose(request.log, a_process, open_files(scenario, request.threads))?;
     fit::check(scenario, here, layout, &request.output, runs)?;
     Ok(layout)
+}
+
+/// Open files that a run has beside its logs: its folder, its manifest, what it is watched by.
+pub(crate) const FILES_A_RUN: u64 = 8;
+
+/// How many files this process may open, once it is allowed as many as can be, and how many it needs beside logs.
+pub(crate) fn open_files(scenario: &Scenario, threads: Option<Threads>) -> OpenFiles {
+    /// Where the system does not tell.
+    const USUAL: u64 = 16;
+    /// What a thread of a live run waits with.
+    const A_LIVE_THREAD: u64 = 3;
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let open = std::fs::read_dir("/proc/self/fd").map_or(USUAL, |files| files.count() as u64);
+    // Besides its workers the run has a thread that leads it, and one for other processes where there are any.
+    let threads = u64::from(threads.unwrap_or_else(cores).get().min(scenario.vms())) + 2;
+    let waiting = if scenario.is_virtual() { 0 } else { A_LIVE_THREAD * threads };
+    OpenFiles { limit, others: open + waiting + FILES_A_RUN }
 }
 
 /// What a manifest says of a run that is about to start.

@@ -113,10 +113,19 @@ impl Scenario {
         if self.duration == Nanos::ZERO {
             return wrong("duration", &self.duration, "must be longer than zero".into());
         }
+        let times = [("duration", self.duration), ("skew", self.skew), ("latency", self.latency.longest())];
+        if let Some((setting, time)) = times.into_iter().find(|(_, time)| *time > Nanos::LONGEST) {
+            return wrong(setting, &time, "must be at most ten years".into());
+        }
         if self.virtual_time && self.latency.least() < Settings::LEAST_VIRTUAL_LATENCY {
             let allowed =
                 "must be at least 1us in virtual time: machines are run ahead of each other by as much";
             return wrong("latency", &self.latency, allowed.into());
+        }
+        if let Rates::Drawn { low, high, .. } = &self.rates
+            && low > high
+        {
+            return wrong("rates", &self.rates, "must go from the lower to the higher".into());
         }
         if let Rates::Each(rates) = &self.rates
             && rates.len() != vms as usize
@@ -314,6 +323,12 @@ mod tests {
             &Settings { duration: Some(Nanos::ZERO), ..Settings::default() },
             "invalid value '0s' for '--duration': must be longer than zero",
         );
+        refuses(
+            &Settings { skew: Some(Nanos::new(u64::MAX)), ..Settings::default() },
+            "invalid value '18446744073709551615ns' for '--skew': must be at most ten years",
+        );
+        let latency = Some(Latency::Exponential { mean: Nanos::LONGEST.plus(Nanos::new(1)) });
+        assert_eq!(scenario(&Settings { latency, ..Settings::default() }).unwrap_err().setting, "latency");
         refuses(
             &Settings { partition: vec!["0s-1s:0/3".parse().unwrap()], ..Settings::default() },
             "invalid value '0s-1s:0/3' for '--partition': must name machines from 0 to 2",

@@ -12,8 +12,14 @@ use std::time::Duration;
 
 use crate::control::{Observer, Progress, Stop};
 use crate::driver::{Ending, Failure};
-use crate::log::{Drawn, MANIFEST, Manifest, RUNS, Room, RunFolder, Status, run_folder_name, write_runs};
-use crate::run::{Finished, Prepared, Request, RunError, WriteError, check, cores, new_section, status};
+use crate::fit;
+use crate::log::{
+    Drawn, Layout, MANIFEST, Manifest, RUNS, Room, RunFolder, Status, run_folder_name, write_runs,
+};
+use crate::run::{
+    FILES_A_RUN, Finished, Prepared, Request, RunError, WriteError, check, cores, new_section, open_files,
+    status,
+};
 use crate::scenario::{Runs, Scenario, Threads};
 use crate::seed::Seed;
 use crate::time::Nanos;
@@ -25,6 +31,8 @@ pub struct Series {
     scenario: Scenario,
     runs: Runs,
     request: Request,
+    /// The most runs that may be under way together.
+    at_once: u32,
     folder: RunFolder,
     manifest: Manifest,
     /// Of the disk, for its table and its manifest.
@@ -53,7 +61,8 @@ impl Series {
     ///
     /// Where the runs do not fit, or the folder cannot be had.
     pub fn new(scenario: Scenario, runs: Runs, request: Request) -> Result<Self, RunError> {
-        check(&scenario, scenario.vms(), &request, runs.get())?;
+        let layout = check(&scenario, scenario.vms(), &request, runs.get())?;
+        let at_once = at_once(&scenario, runs, layout, request.threads);
         let folder = RunFolder::claim(&request.output)?;
         let mut settings = scenario.settings();
         settings.runs = Some(runs);
@@ -66,7 +75,9 @@ impl Series {
         manifest.write(folder.path())?;
         let rows = u64::from(scenario.vms()) * u64::from(runs.get());
         let room = manifest.keep_room(folder.path(), rows);
-        Ok(Self { scenario, runs, request, folder, manifest, room })
+        // What suits one run suits all: it is not to depend on what the others have open.
+        let request = Request { log: Some(layout.choice()), ..request };
+        Ok(Self { scenario, runs, request, at_once, folder, manifest, room })
     }
 
     /// Where the run that was found in the folder went.
@@ -82,9 +93,7 @@ impl Series {
         self.room.release();
         for (k, seed, result) in results {
             match result {
-                Ok(mut finished) => {
-                    // The series' own folder keeps others away, and open files are few.
-                    finished.claim = None;
+                Ok(finished) => {
                     ending = worse(ending, k, &finished.ending);
                     runs.push((k, seed, finished));
                 }
@@ -109,25 +118,28 @@ impl Series {
         observer: &mut dyn Observer,
     ) -> Vec<(u32, Seed, Result<Finished, RunError>)> {
         let threads = self.request.threads.unwrap_or_else(cores).get();
-        let at_once = if self.scenario.is_virtual() { threads.min(self.runs.get()) } else { 1 };
-        let each = Threads::new((threads / at_once).max(1));
+        let each = Threads::new((threads / self.at_once).max(1));
         let progress = Mutex::new(vec![Progress::default(); self.runs.get() as usize]);
         let board = Board { progress, watch: observer.watch() };
         let next = AtomicU32::new(0);
         let (sender, receiver) = mpsc::channel();
+        let work = |sender: mpsc::Sender<_>| {
+            while !stop.asked() {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= self.runs.get() {
+                    break;
+                }
+                let (seed, result) = self.make_run(index + 1, each, stop, &board);
+                let _ = sender.send((index + 1, seed, result));
+            }
+        };
         thread::scope(|scope| {
-            for _ in 0..at_once {
-                let (sender, board, next) = (sender.clone(), &board, &next);
-                scope.spawn(move || {
-                    while !stop.asked() {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        if index >= self.runs.get() {
-                            break;
-                        }
-                        let (seed, result) = self.make_run(index + 1, each, stop, board);
-                        let _ = sender.send((index + 1, seed, result));
-                    }
-                });
+            for _ in 0..self.at_once {
+                let sender = sender.clone();
+                // Where the system allows fewer threads, the runs take longer.
+                if thread::Builder::new().spawn_scoped(scope, || work(sender)).is_err() {
+                    break;
+                }
             }
             drop(sender);
             let mut results = Vec::new();
@@ -156,7 +168,12 @@ impl Series {
         let request = Request { output, threads, ..self.request.clone() };
         let mut place = Place { board, index: k as usize - 1 };
         let prepared = Prepared::new(self.scenario.with_seed(seed), None, &request);
-        (seed, prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place)))
+        let mut result = prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place));
+        if let Ok(finished) = &mut result {
+            // The series' own folder keeps others away, and open files are few.
+            finished.claim = None;
+        }
+        (seed, result)
     }
 
     fn write(&mut self, series: &mut FinishedSeries) -> Result<(), WriteError> {
@@ -185,6 +202,18 @@ impl Series {
         series.files.push(self.folder.path().join(MANIFEST));
         Ok(())
     }
+}
+
+/// How many runs may be under way together: in virtual time as many as there are threads for, as far as open files and
+/// memory allow; live one.
+fn at_once(scenario: &Scenario, runs: Runs, layout: Layout, threads: Option<Threads>) -> u32 {
+    if !scenario.is_virtual() {
+        return 1;
+    }
+    let files = open_files(scenario, threads).left() / (u64::from(layout.logs(scenario.vms())) + FILES_A_RUN);
+    let most = threads.unwrap_or_else(cores).get().min(runs.get());
+    let fit = u32::try_from(files.min(fit::most_at_once(scenario))).unwrap_or(u32::MAX);
+    fit.clamp(1, most)
 }
 
 /// The ending of a series so far, after one more run.

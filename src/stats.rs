@@ -137,6 +137,7 @@ pub fn measure_and_show(folders: &[LogFolder], show: &mut dyn FnMut(&Row)) -> Re
     replay.run(&mut shown)?;
     let missing = Missing::of(folders, &replay.read_logs(), &shown.meter.witness);
     let mut stats = sum_up(shown.meter, &model, &[], &missing);
+    stats.warnings.extend(folders.iter().filter_map(LogFolder::cut));
     for (path, log) in replay.summaries().filter(|(_, log)| log.torn > 0) {
         stats.warnings.push(format!(
             "{}: its last row is torn and was left out ({} bytes)",

@@ -135,15 +135,20 @@ fn an_earlier_run_is_moved_whole_and_other_files_stay() {
 
 #[test]
 fn many_machines_share_a_few_files() {
-    let folder = empty_folder();
-    assert_code(&output(&folder, &["--vms", "400", "--duration", "1s", "--threads", "2", "--quiet"]), 0);
-    let path = folder.path().join("output");
-    let expected = ["report.html", "run.toml", "summary.csv", "vms_0-199.csv", "vms_200-399.csv"];
-    assert_eq!(names(&path).into_iter().collect::<Vec<_>>(), expected);
-    let run = Run::read(&path);
-    run.assert_sound();
-    run.assert_summary();
-    run.assert_manifest(&path);
+    for threads in ["1", "2", "3"] {
+        let folder = empty_folder();
+        assert_code(
+            &output(&folder, &["--vms", "400", "--duration", "1s", "--threads", threads, "--quiet"]),
+            0,
+        );
+        let path = folder.path().join("output");
+        let expected = ["report.html", "run.toml", "summary.csv", "vms_0-199.csv", "vms_200-399.csv"];
+        assert_eq!(names(&path).into_iter().collect::<Vec<_>>(), expected, "{threads} threads");
+        let run = Run::read(&path);
+        run.assert_sound();
+        run.assert_summary();
+        run.assert_manifest(&path);
+    }
 }
 
 #[test]
@@ -205,6 +210,24 @@ fn virtual_time_repeats_the_same_bytes_from_the_manifest_and_for_every_number_of
         assert_code(&output(&folder, &again), 0);
         assert!(csv_files(&path) == files, "{threads} threads");
     }
+}
+
+/// The layout that so many machines have by themselves.
+#[test]
+fn combined_logs_are_the_same_bytes_for_every_number_of_threads() {
+    let folder = empty_folder();
+    let path = folder.path().join("output");
+    let made = ["1", "2", "3", "8"].map(|threads| {
+        let args = ["--vms", "600", "--rates", "10-100", "--duration", "1", "--seed", "1", "--clocks", "hlc"];
+        let mut command = clocklab(&folder, &["--virtual-time", "--quiet", "--threads", threads]);
+        assert_code(&command.args(args).output().unwrap(), 0);
+        csv_files(&path)
+    });
+    assert_eq!(
+        made[0].keys().collect::<Vec<_>>(),
+        ["summary.csv", "vms_0-199.csv", "vms_200-399.csv", "vms_400-599.csv"]
+    );
+    assert!(made.iter().all(|files| *files == made[0]));
 }
 
 #[test]

@@ -768,8 +768,9 @@ fn no_live_event_comes_before_its_tick_or_beyond_the_last() {
     fs::write(output.join("run.toml"), manifest.replace("duration = \"1s\"", "duration = \"900ms\""))
         .unwrap();
     let report = check(&[folder_at(&output)]).unwrap();
-    let fault = report.faults.first().next().unwrap();
-    assert_eq!((fault.kind, fault.found.as_str()), (FaultKind::Number, "10"));
+    // The last ticks of both machines are due at once, and either may have come first.
+    let fault = report.faults.first().find(|fault| fault.found == "10").unwrap();
+    assert_eq!(fault.kind, FaultKind::Number);
     assert!(fault.expected.starts_with("at most 9, "), "{}", fault.expected);
 }
 

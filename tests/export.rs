@@ -724,19 +724,6 @@ fn nothing_in_a_workbook_is_a_formula_or_rounded() {
 }
 
 #[test]
-fn a_workbook_of_a_part_says_what_it_lacks() {
-    let folder = make("--virtual-time --seed 4 --vms 3 --rates 5-9 --duration 3");
-    let names = common::names(&folder.path().join("output"));
-    let name = names.iter().find(|name| name.starts_with("vm_1_")).unwrap();
-    fs::remove_file(folder.path().join("output").join(name)).unwrap();
-    let workbook = workbook(&folder, "");
-    let summary = cells(&workbook, "xl/worksheets/sheet1.xml");
-    let says = |text: &str| summary.values().any(|(_, found)| found.starts_with(text));
-    assert!(says("a part: ") && says("what is here of the run") && !says("the whole run"), "{summary:?}");
-    assert!(part(&workbook, "xl/charts/chart2.xml").contains("largest Lamport clock that is here"));
-}
-
-#[test]
 fn a_workbook_without_a_place_for_its_sheets_leaves_nothing() {
     let folder = make("--virtual-time --seed 4 --vms 2 --rates 1 --duration 2");
     let output = Command::new(env!("CARGO_BIN_EXE_clocklab"))

@@ -132,23 +132,75 @@ fn settings() -> impl Strategy<Value = String> {
     )
 }
 
+/// Layouts, and more than one way to share the machines out.
+fn layout() -> impl Strategy<Value = Layout> {
+    prop_oneof![Just(Layout::PerVm), Just(Layout::Combined)]
+}
+
+fn threads() -> impl Strategy<Value = Vec<usize>> {
+    proptest::sample::subsequence(vec![2usize, 3, 4, 8, 40], 2..=3)
+}
+
+/// Demands the same bytes for one thread and for each of these numbers of them.
+fn assert_same_bytes(
+    scenario: &Scenario,
+    layout: Layout,
+    threads: &[usize],
+) -> Result<BTreeMap<String, Vec<u8>>, TestCaseError> {
+    let made = |threads| {
+        let folder = tempfile::tempdir().unwrap();
+        run(scenario, threads, layout, folder.path());
+        files(folder.path())
+    };
+    let one = made(1);
+    prop_assert!(one.len() > 1);
+    for &threads in threads {
+        prop_assert!(made(threads) == one, "{} threads", threads);
+    }
+    Ok(one)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn the_files_are_the_same_bytes_for_every_number_of_threads(
-        settings in settings(), seed: u64, combined: bool,
+        settings in settings(), seed: u64, layout in layout(), threads in threads(),
     ) {
-        let scenario = scenario(&settings, seed);
-        let layout = if combined { Layout::Combined } else { Layout::PerVm };
-        let made = [1, 2, 3, 8].map(|threads| {
-            let folder = tempfile::tempdir().unwrap();
-            run(&scenario, threads, layout, folder.path());
-            files(folder.path())
-        });
-        prop_assert!(made.iter().all(|files| *files == made[0]));
-        prop_assert!(made[0].len() > 1);
+        assert_same_bytes(&scenario(&settings, seed), layout, &threads)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Beyond the machines that have a log each by themselves: several combined logs, windows with few machines and
+    /// windows with all of them, and rows of any window in the order of the machines.
+    #[test]
+    fn many_machines_make_the_same_bytes_for_every_number_of_threads(
+        vms in 257u32..1700, rates in prop_oneof![Just("1-6"), Just("10-100"), Just("300")],
+        latency in prop_oneof![Just("1ms"), Just("1ms-90ms"), Just("250ms")], aligned: bool,
+        workload in workload(), seed: u64, layout in prop_oneof![3 => Just(Layout::Combined), 1 => Just(Layout::PerVm)],
+        threads in threads(),
+    ) {
+        let phase = if aligned { "aligned" } else { "random" };
+        let scenario = scenario(&format!(
+            "virtual-time = true\nworkload = \"{workload}\"\nvms = {vms}\nrates = \"{rates}\"\nphase = \"{phase}\"\n\
+             duration = \"400ms\"\nlatency = \"{latency}\"\nclocks = \"hlc\""
+        ), seed);
+        let files = assert_same_bytes(&scenario, layout, &threads)?;
+        let lookahead = scenario.lookahead().get();
+        for (name, content) in files.iter().filter(|(name, _)| name.starts_with("vms_")) {
+            let places = rows_of(content).map(|(vm, event, elapsed)| (elapsed / lookahead, vm, event));
+            prop_assert!(places.collect::<Vec<_>>().is_sorted(), "{}: by window, machine and number", name);
+        }
+    }
+}
+
+/// Machine, number and time of each row of a log.
+fn rows_of(content: &[u8]) -> impl Iterator<Item = (u32, u64, u64)> {
+    let rows = csv::Reader::from_reader(content).into_deserialize::<common::Row>();
+    rows.map(|row| row.unwrap()).map(|row| (row.vm, row.event, row.elapsed()))
 }
 
 proptest! {
@@ -358,6 +410,41 @@ fn a_run_that_is_asked_to_stop_leaves_whole_logs_up_to_there() {
         run.assert_sound();
         run.assert_summary();
         run.assert_manifest(folder.path());
+    }
+}
+
+/// Settings that nobody made for virtual time are refused before anything is made.
+#[test]
+fn messages_that_arrive_at_once_cannot_be_run_in_virtual_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for settings in [
+        Settings::default(),
+        Settings { duration: "100ms".parse().ok(), rates: "50".parse().ok(), ..Settings::default() },
+        toml::from_str("latency = \"0s-5s\"").unwrap(),
+    ] {
+        let scenario = Scenario::new(&settings, Seed(1)).unwrap();
+        let (_stopper, stop) = Stop::new();
+        let plan = plan(2, Layout::PerVm, folder.path());
+        let outcome = sim::run(&scenario, &plan, scale_model(&scenario), &stop, &mut Unwatched);
+        assert!(matches!(outcome.ending, Ending::Failed(Failure::NoLookahead)), "{:?}", outcome.ending);
+        assert!(outcome.accounts.is_empty() && common::names(folder.path()).is_empty());
+    }
+}
+
+/// A latency that nobody asks for in virtual time makes very many windows, and little else.
+#[test]
+fn a_latency_of_a_nanosecond_is_run_like_any_other() {
+    let at = |latency: &str, layout| {
+        let text = format!("rates = \"6,2,1\"\nduration = 20\nlatency = \"{latency}\"");
+        let folder = tempfile::tempdir().unwrap();
+        run(&scenario(&text, 7), 2, layout, folder.path());
+        let run = Run::read(folder.path());
+        run.assert_sound();
+        run.rows().count()
+    };
+    for latency in ["1ns", "999ns", "1us", "9s"] {
+        assert_eq!(at(latency, Layout::PerVm), 180, "{latency}");
+        assert_eq!(at(latency, Layout::Combined), 180, "{latency}");
     }
 }
 

@@ -6,7 +6,7 @@ use super::fault::{FaultKind, Faults};
 use crate::event::MessageId;
 use crate::history::HistoryError;
 use crate::id::VmId;
-use crate::log::{EventKind, LogPath, ReadError, Row, RowReader};
+use crate::log::{EventKind, LogPath, ReadError, Row};
 
 /// What the logs say of one message.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ fn look(
     found: &mut HashMap<MessageId, Found>,
 ) -> Result<(), HistoryError> {
     // What cannot be read was told before.
-    let Ok(mut reader) = RowReader::open(&name.path) else { return Ok(()) };
+    let Ok(mut reader) = name.open() else { return Ok(()) };
     loop {
         let row = match reader.next_row() {
             Ok(Some(row)) => row,

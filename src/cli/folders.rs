@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Fatal, unreadable};
+use super::{Fatal, complain, unreadable};
 use crate::log::{self, Found, LogFolder};
 
 /// The folder of a run where nothing else is asked for.
@@ -34,7 +34,10 @@ impl Folders {
     pub(super) fn one_run(&self) -> Result<Run, Fatal> {
         let mut runs = self.runs()?;
         match runs.pop() {
-            Some(run) if runs.is_empty() => Ok(run),
+            Some(run) if runs.is_empty() => {
+                run.folders.iter().filter_map(LogFolder::cut).for_each(|words| complain(&words));
+                Ok(run)
+            }
             _ => Err(unreadable(
                 "there are several runs in the folder: name one of them, such as output/run_1",
             )),

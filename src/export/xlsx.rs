@@ -111,7 +111,7 @@ impl Xlsx {
         }
         let [summary, charts, over_time, ..] = sheets.as_mut_slice() else { return Ok(()) };
         overview::summary(summary, stats, &notes, *is_part, styles)?;
-        overview::courses(over_time, charts, &courses.table(), stats, styles)?;
+        overview::courses(over_time, charts, &courses.table(), styles)?;
         out.extend_from_slice(&workbook.save_to_buffer()?);
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::numbers::Numbers;
 use super::{HistoryError, Outside};
 use crate::event::MessageId;
 use crate::id::VmId;
-use crate::log::{EventKind, LogFolder, LogPath, Row, RowReader};
+use crate::log::{EventKind, LogFolder, LogPath, Row};
 use crate::trace::Trace;
 
 /// The events and the received messages of a run. An event is named as its message would be.
@@ -59,7 +59,7 @@ impl Graph {
         let names: Vec<&LogPath> = folders.iter().flat_map(|folder| &folder.logs).collect();
         let (mut graph, mut read, mut known) = (Self::default(), Vec::new(), Vec::new());
         for (log, name) in names.iter().enumerate() {
-            let mut reader = RowReader::open(&name.path)?;
+            let mut reader = name.open()?;
             while reader.advance()? {
                 show(log, reader.row(), reader.text());
                 graph.add(log, reader.row(), &names)?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Graph, HistoryError};
 use crate::event::MessageId;
 use crate::id::VmId;
-use crate::log::{EventKind, LogPath, RowReader};
+use crate::log::{EventKind, LogPath};
 
 /// How causality may leave what is here, and come back.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ impl Outside {
     pub(super) fn read(names: &[&LogPath], graph: &Graph) -> Result<Self, HistoryError> {
         let mut outside = Self::default();
         for name in names {
-            let mut reader = RowReader::open(&name.path)?;
+            let mut reader = name.open()?;
             while reader.advance()? {
                 let row = reader.row();
                 let event = MessageId { sender: row.vm, event: row.event };

@@ -76,7 +76,7 @@ impl<S> Replay<S> {
         let mut logs = Vec::with_capacity(names.len());
         let mut errors = Vec::new();
         for name in names {
-            let reader = match RowReader::open(&name.path) {
+            let reader = match name.open() {
                 Ok(reader) => Some(reader),
                 Err(error @ ReadError::Read { .. }) => return Err(error.into()),
                 Err(error) => {

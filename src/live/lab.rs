@@ -19,8 +19,9 @@ use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
 use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
 use crate::control::{Observer, Progress, Stop};
-use crate::driver::{Ending, Failure, LatenessCounts, Outcome, Plan, shares};
+use crate::driver::{Ending, Failure, LatenessCounts, Outcome, Plan, parts, shares};
 use crate::id::VmId;
+use crate::log::Layout;
 use crate::panics;
 use crate::scenario::Scenario;
 use crate::tally::largest_lamport;
@@ -66,7 +67,7 @@ where
 {
     System::new().block_on(async {
         let machines = membership.as_ref().map_or_else(|| scenario.vms(), Membership::machines);
-        let sites = plan.threads.min(machines as usize);
+        let sites = plan.threads.clamp(1, machines.max(1) as usize);
         let mut arbiters = start_arbiters(sites + usize::from(membership.is_some()))?;
         let mut handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let abroad = membership.and_then(|membership| Some((handles.pop()?, membership)));
@@ -151,7 +152,7 @@ struct Lab<W: Workload> {
 }
 
 impl<W: Workload> Lab<W> {
-    /// Starts a site on each arbiter, as far as there are machines for it.
+    /// Starts the sites, on all arbiters, as far as there are machines for them.
     fn open(
         arbiters: &[ArbiterHandle],
         scenario: &Scenario,
@@ -166,7 +167,12 @@ impl<W: Workload> Lab<W> {
         let resume = abroad.as_ref().is_some_and(|(_, membership)| membership.resume);
         let machines =
             abroad.as_ref().map_or_else(|| 0..scenario.vms(), |(_, membership)| membership.share());
-        let shares = shares(machines.end - machines.start, arbiters.len());
+        let count = machines.end - machines.start;
+        // A combined log is one site's, and which there are does not depend on the threads.
+        let shares = match plan.layout {
+            Layout::Combined => parts(count),
+            Layout::PerVm | Layout::Nowhere => shares(count, arbiters.len()),
+        };
         let shares: Vec<Range<u32>> = shares
             .into_iter()
             .map(|share| machines.start + share.start..machines.start + share.end)
@@ -174,7 +180,9 @@ impl<W: Workload> Lab<W> {
         let scene = watch.map(|watch| watch.open(scenario, machines.clone(), shares.len()));
         let theatre = Arc::<Theatre>::default();
         let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
-        let sites = shares.into_iter().zip(arbiters).enumerate().map(|(site, (machines, arbiter))| {
+        let all = shares.len();
+        let sites = shares.into_iter().enumerate().filter_map(|(site, machines)| {
+            let arbiter = arbiters.get(site * arbiters.len() / all)?;
             let orders = Orders {
                 site,
                 node,
@@ -189,7 +197,7 @@ impl<W: Workload> Lab<W> {
                 resume,
                 reports: sender.clone(),
             };
-            Site::start_in_arbiter(arbiter, |_| Site::new(orders))
+            Some(Site::start_in_arbiter(arbiter, |_| Site::new(orders)))
         });
         let sites = sites.collect();
         let mut lab = Self {

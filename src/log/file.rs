@@ -58,6 +58,14 @@ pub enum LogError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// How far the logs go could not be told beside them.
+    #[error("cannot write {}: {source}", path.display())]
+    Mark {
+        /// The file that tells it.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// At the end another file, or none, stands in its place.
     #[error("{} was removed or replaced while the run wrote it", path.display())]
     Replaced {

@@ -1,14 +1,16 @@
 //! What a folder holds of a run that is over: its logs, its manifest, or the runs of a series.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use super::frontier::frontier_of;
 use super::manifest::{SavedManifest, read_manifest};
 use super::{
-    MANIFEST, ManifestError, PREVIOUS, bridge, is_log, is_node_folder, is_run_folder, node_of_bridge_log,
+    MANIFEST, ManifestError, PREVIOUS, ReadError, RowReader, bridge, is_log, is_node_folder, is_run_folder,
+    node_of_bridge_log,
 };
 use crate::id::VmId;
 use crate::input;
@@ -45,6 +47,31 @@ pub struct LogPath {
     pub path: PathBuf,
     /// The machines that its name says it has; none where another program named it.
     pub machines: Option<RangeInclusive<VmId>>,
+    /// Where the run was cut off, or still goes on: rows from then on are left out, since not all logs go further.
+    pub until: Option<Nanos>,
+}
+
+impl LogPath {
+    /// Opens the log, as far as all of its run go.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or has another header.
+    pub fn open(&self) -> Result<RowReader<File>, ReadError> {
+        Ok(RowReader::open(&self.path)?.until(self.until))
+    }
+}
+
+impl LogFolder {
+    /// Where rows of it are left out since not all of its logs go as far: that, in words.
+    pub fn cut(&self) -> Option<String> {
+        let (seconds, nanos) = self.logs.iter().find_map(|log| log.until)?.split();
+        Some(format!(
+            "{}: its run was cut off or still goes on, and not all of its logs go further than {seconds}.{nanos:09} s: \
+             what happened from then on was left out",
+            self.path.display()
+        ))
+    }
 }
 
 /// What is found at a path.
@@ -122,7 +149,8 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
     let what = fs::metadata(path).map_err(read)?;
     if !what.is_dir() {
         input::refuse_others(&what).map_err(read)?;
-        let logs = vec![LogPath { path: path.to_owned(), machines: machines_of(path) }];
+        let until = path.parent().map_or(Ok(None), frontier_of).map_err(read)?;
+        let logs = vec![LogPath { path: path.to_owned(), machines: machines_of(path), until }];
         return Ok(Found::Run(Box::new(LogFolder {
             path: path.to_owned(),
             manifest: None,
@@ -148,9 +176,9 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
             let what = fs::metadata(entry.path());
             let is_file = what.and_then(|what| input::refuse_others(&what));
             is_file.map_err(|source| FindError::Read { path: entry.path(), source })?;
-            own.push(LogPath { path: entry.path(), machines });
+            own.push(LogPath { path: entry.path(), machines, until: None });
         } else if !is_folder && name.ends_with(".csv") && !super::is_run_file(&name) {
-            others.push(LogPath { path: entry.path(), machines });
+            others.push(LogPath { path: entry.path(), machines, until: None });
         }
     }
     let manifest_path = path.join(MANIFEST);
@@ -167,6 +195,9 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
             (true, true) => Err(nothing(path, manifest.as_ref())),
         };
     }
+    // Read after the names of the logs: they may be whole by now.
+    let until = frontier_of(path).map_err(read)?;
+    logs.iter_mut().for_each(|log| log.until = until);
     logs.sort_by_cached_key(|log| (log.machines.as_ref().map(|range| *range.start()), log.path.clone()));
     bridges.sort_by_key(|bridge| bridge.node);
     Ok(Found::Run(Box::new(LogFolder { path: path.to_owned(), manifest, logs, bridges })))
@@ -214,7 +245,7 @@ impl LogFolder {
         let entries = self.manifest.iter().flat_map(|manifest| &manifest.files);
         let named = entries.filter(|entry| is_log(&entry.name)).map(|entry| self.path.join(&entry.name));
         let missing = named.filter(|path| !here.contains(path.as_path()));
-        missing.map(|path| LogPath { machines: machines_of(&path), path }).collect()
+        missing.map(|path| LogPath { machines: machines_of(&path), path, until: None }).collect()
     }
 
     /// Of each of its logs the rows that it has by its manifest, where that tells.
@@ -287,7 +318,7 @@ mod tests {
         assert_eq!(logs(combined.path()), ["vms_0-499.csv", "vms_500-999.csv"]);
         let one = combined.path().join("vms_500-999.csv");
         let Found::Run(found) = find(&one).unwrap() else { panic!("one run") };
-        assert_eq!(found.logs, [LogPath { path: one, machines: Some(VmId(500)..=VmId(999)) }]);
+        assert_eq!(found.logs, [LogPath { path: one, machines: Some(VmId(500)..=VmId(999)), until: None }]);
     }
 
     #[test]

@@ -13,37 +13,66 @@ pub enum Layout {
     Nowhere,
 }
 
+/// Open files: how many a process may have, and how many of them it needs for other things than logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// What it may have.
+    pub limit: u64,
+    /// What it has by now, and what its threads, its terminal and its connections will need.
+    pub others: u64,
+}
+
+impl OpenFiles {
+    /// What is left for logs.
+    pub const fn left(self) -> u64 {
+        self.limit.saturating_sub(self.others)
+    }
+}
+
 /// Why a file for each machine cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "invalid value 'per-vm' for '--log': {vms} machines need as many open files, and this process may open {available}; \
-     use --log combined, or allow more with ulimit -n"
+    "invalid value 'per-vm' for '--log': {vms} machines need as many open files, and this process may open {limit} and \
+     needs about {others} of them for other things; use --log combined, or allow more with ulimit -n",
+    limit = files.limit, others = files.others
 )]
 pub struct LayoutError {
     vms: u32,
-    available: u64,
+    files: OpenFiles,
 }
 
 impl Layout {
     /// The most machines that have a file each without being asked to.
     pub const MOST_FILES: u32 = 256;
-    /// Open files that the process needs for other things: its threads, its terminal, its libraries.
-    const RESERVED: u64 = 64;
+    /// Machines that share a log, where there are few of them.
+    const MACHINES_A_LOG: u32 = 200;
+    /// The most combined logs: they are a few, however many machines there are.
+    pub const MOST_COMBINED: u32 = 16;
 
-    /// The layout that is asked for, or the one that suits so many machines.
+    /// The layout that is asked for, or the one that suits so many machines of one process.
     ///
     /// # Errors
     ///
     /// Where a file each is asked for and the process may not open that many.
-    pub fn choose(asked: Option<LogChoice>, vms: u32, open_files: u64) -> Result<Self, LayoutError> {
-        let available = open_files.saturating_sub(Self::RESERVED);
-        let fits = u64::from(vms) <= available;
+    pub fn choose(asked: Option<LogChoice>, vms: u32, files: OpenFiles) -> Result<Self, LayoutError> {
+        let fits = u64::from(vms) <= files.left();
         match asked {
             Some(LogChoice::None) => Ok(Self::Nowhere),
-            Some(LogChoice::PerVm) if !fits => Err(LayoutError { vms, available }),
+            Some(LogChoice::PerVm) if !fits => Err(LayoutError { vms, files }),
             Some(LogChoice::PerVm) => Ok(Self::PerVm),
             None if fits && vms <= Self::MOST_FILES => Ok(Self::PerVm),
             Some(LogChoice::Combined) | None => Ok(Self::Combined),
+        }
+    }
+
+    /// How many logs so many machines of one process have.
+    ///
+    /// It does not depend on threads, so neither does which logs there are and what is in them.
+    pub fn logs(self, vms: u32) -> u32 {
+        match self {
+            Self::PerVm => vms,
+            Self::Combined => (vms / Self::MACHINES_A_LOG).clamp(1, Self::MOST_COMBINED),
+            Self::Nowhere => 0,
         }
     }
 
@@ -72,21 +101,28 @@ mod tests {
 
     #[test]
     fn a_file_each_while_files_allow() {
-        let check = |asked, vms, open_files, layout| {
-            assert_eq!(Layout::choose(asked, vms, open_files), Ok(layout), "{asked:?} {vms} {open_files}");
+        let files = |limit| OpenFiles { limit, others: 24 };
+        let check = |asked, vms, limit, layout| {
+            assert_eq!(Layout::choose(asked, vms, files(limit)), Ok(layout), "{asked:?} {vms} {limit}");
         };
         check(None, 3, 1024, Layout::PerVm);
+        check(None, 3, 64, Layout::PerVm);
+        check(None, 3, 20, Layout::Combined);
         check(None, 256, 1024, Layout::PerVm);
         check(None, 257, 1024, Layout::Combined);
-        check(None, 200, 256, Layout::Combined);
+        check(None, 250, 256, Layout::Combined);
         check(Some(LogChoice::PerVm), 900, 1024, Layout::PerVm);
+        check(Some(LogChoice::PerVm), 1000, 1024, Layout::PerVm);
         check(Some(LogChoice::Combined), 3, 1024, Layout::Combined);
         check(Some(LogChoice::None), 3, 1024, Layout::Nowhere);
-        let error = Layout::choose(Some(LogChoice::PerVm), 1000, 1024).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("1000 machines need as many open files, and this process may open 960")
-        );
+        let error = Layout::choose(Some(LogChoice::PerVm), 1001, files(1024)).unwrap_err();
+        let expected = "1001 machines need as many open files, and this process may open 1024 and needs about 24 of them";
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+
+    #[test]
+    fn combined_logs_are_a_few() {
+        assert_eq!([3, 400, 10_000_000].map(|vms| Layout::Combined.logs(vms)), [1, 2, 16]);
+        assert_eq!((Layout::PerVm.logs(7), Layout::Nowhere.logs(7)), (7, 0));
     }
 }

@@ -29,6 +29,7 @@ use super::Schema;
 use super::file::{FileEntry, entry};
 use super::row::{COLUMNS, Column};
 use crate::input;
+use crate::time::Nanos;
 
 /// Why a log cannot be read, or a row of it.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +143,8 @@ pub struct RowReader<R> {
     /// The line at which the next row begins.
     line: u64,
     rows: u64,
+    /// From when on rows are left out.
+    until: Option<Nanos>,
     time: TimeOfDay,
 }
 
@@ -190,6 +193,7 @@ impl<R: Read> RowReader<R> {
             latest: 0..0,
             line: 1,
             rows: 0,
+            until: None,
             time: TimeOfDay::default(),
         };
         reader.read_header()?;
@@ -206,6 +210,13 @@ impl<R: Read> RowReader<R> {
         Ok(if self.advance()? { Some(&self.row) } else { None })
     }
 
+    /// Leaves rows out that happened then or later.
+    #[must_use]
+    pub(super) const fn until(mut self, until: Option<Nanos>) -> Self {
+        self.until = until;
+        self
+    }
+
     /// Goes on to the next row; false at the end. Otherwise like [`next_row`](Self::next_row).
     ///
     /// # Errors
@@ -213,6 +224,17 @@ impl<R: Read> RowReader<R> {
     /// The same.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, ReadError> {
+        while self.advance_to_any()? {
+            if self.until.is_none_or(|until| self.row.elapsed < until) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Goes on to the next row, whenever it happened; false at the end.
+    #[inline]
+    fn advance_to_any(&mut self) -> Result<bool, ReadError> {
         if self.has_our_order
             && let Some(length) = fast::fill(self.source.rest(), &mut self.row, &mut self.time)
         {

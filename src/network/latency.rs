@@ -39,6 +39,15 @@ impl Latency {
     /// An exponential latency is at least a microsecond: nothing travels in no time.
     const LEAST_EXPONENTIAL: Nanos = Nanos::new(1_000);
 
+    /// The longest time that is named.
+    pub(crate) const fn longest(self) -> Nanos {
+        match self {
+            Self::Fixed(longest)
+            | Self::Uniform { high: longest, .. }
+            | Self::Exponential { mean: longest } => longest,
+        }
+    }
+
     /// The shortest latency that can be drawn.
     pub const fn least(self) -> Nanos {
         match self {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::event::MessageId;
 use crate::history::{Front, Graph, HistoryError, Received};
 use crate::id::VmId;
-use crate::log::{LogFolder, LogPath, Row, RowReader};
+use crate::log::{LogFolder, LogPath, Row};
 use crate::trace::{Trace, TraceEvent};
 
 /// Where the events stand.
@@ -181,7 +181,7 @@ fn write_rows(
 ) -> Result<(), WriteRowsError> {
     let mut has_header = false;
     for name in folders.iter().flat_map(|folder| &folder.logs) {
-        let mut reader = RowReader::open(&name.path).map_err(HistoryError::from)?;
+        let mut reader = name.open().map_err(HistoryError::from)?;
         if !std::mem::replace(&mut has_header, true) {
             out.write_all(reader.text())?;
             out.write_all(b"\n")?;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// The most slots of a wheel: a second of windows of a microsecond, the shortest that a run in virtual time asks for.
+const MOST_SLOTS: usize = 1 << 20;
+
 /// Machines by the window of their next tick, on a wheel of slots.
 ///
 /// Ticks that are further ahead than the wheel is long, those of machines that tick less than once in its time,
@@ -24,7 +27,7 @@ pub(super) struct Calendar {
 impl Calendar {
     /// A calendar for machines whose next tick is seldom more than so many windows ahead.
     pub(super) fn new(horizon: usize) -> Self {
-        let slots = (horizon + 1).next_power_of_two();
+        let slots = (horizon.min(MOST_SLOTS - 2) + 2).next_power_of_two();
         let filled = vec![0; slots.div_ceil(64)];
         Self { slots: vec![Vec::new(); slots], filled, machines: 0, far: BTreeMap::new(), from: 0 }
     }
@@ -122,6 +125,25 @@ mod tests {
                     expected.entry(next).or_default().push(machine);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_far_horizon_costs_no_more_than_a_near_one() {
+        for horizon in [1_000_000, 1_000_000_002, usize::MAX / 2] {
+            let mut calendar = Calendar::new(horizon);
+            assert_eq!(calendar.slots.len(), MOST_SLOTS);
+            let (near, far) = (horizon as u64 / 2, horizon as u64);
+            for (machine, window) in [(0, 0), (1, far), (2, near)] {
+                calendar.put(machine, window);
+            }
+            let mut into = Vec::new();
+            for (machine, window) in [(0, 0), (2, near), (1, far)] {
+                assert_eq!(calendar.next(), Some(window));
+                calendar.take(window, &mut into);
+                assert_eq!(into, [machine]);
+            }
+            assert_eq!(calendar.next(), None);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the shards share: a barrier, the messages between them, the next window, and the end.
+//! What the shards share: a barrier, the messages between them, the next window, how far their logs go, and the end.
 //!
 //! A round has one barrier. What a shard writes before it, the others read after it; two copies, for
 //! odd and even rounds, keep one round's reading apart from the next one's writing.
@@ -12,7 +12,7 @@ use crate::driver::{Ending, Failure};
 use crate::event::Message;
 use crate::time::Nanos;
 
-/// Stands for no window.
+/// Stands for no window, or no time.
 const NONE: u64 = u64::MAX;
 
 /// What the shards of a run share.
@@ -22,7 +22,7 @@ pub(super) struct Exchange {
     sides: [Side; 2],
     barrier: Barrier,
     counters: Vec<Counters>,
-    /// The start of the latest window.
+    /// The end of the latest window.
     reached: AtomicU64,
     ending: Mutex<Ending>,
     has_failed: AtomicBool,
@@ -32,6 +32,9 @@ pub(super) struct Exchange {
 #[derive(Debug)]
 struct Side {
     next: Vec<AtomicU64>,
+    /// The earliest window of which a shard holds rows.
+    frontier: Vec<AtomicU64>,
+    was_full: Vec<AtomicBool>,
     stop: AtomicBool,
     /// Messages by sending and receiving shard.
     mail: Vec<Mutex<Vec<Message>>>,
@@ -50,6 +53,8 @@ impl Exchange {
     pub(super) fn new(shards: usize) -> Self {
         let side = || Side {
             next: (0..shards).map(|_| AtomicU64::new(NONE)).collect(),
+            frontier: (0..shards).map(|_| AtomicU64::new(NONE)).collect(),
+            was_full: (0..shards).map(|_| AtomicBool::new(false)).collect(),
             stop: AtomicBool::new(false),
             mail: (0..shards * shards).map(|_| Mutex::default()).collect(),
         };
@@ -92,6 +97,28 @@ impl Exchange {
         }
     }
 
+    /// Tells the others, before the round's barrier, of which window a shard holds its earliest row, and whether one of
+    /// its logs was full since the round before.
+    pub(super) fn publish_logs(&self, round: u64, shard: usize, frontier: Option<Nanos>, was_full: bool) {
+        let side = self.side(round);
+        side.frontier[shard].store(frontier.map_or(NONE, Nanos::get), Ordering::Relaxed);
+        side.was_full[shard].store(was_full, Ordering::Relaxed);
+    }
+
+    /// Whether a log of any shard was full, after the round's barrier.
+    pub(super) fn was_full(&self, round: u64) -> bool {
+        self.side(round).was_full.iter().any(|was_full| was_full.load(Ordering::Relaxed))
+    }
+
+    /// The earliest window of which a shard holds a row, after the round's barrier, and whether it is this shard;
+    /// none where all rows are written.
+    pub(super) fn frontier(&self, round: u64, shard: usize) -> (Option<Nanos>, bool) {
+        let own = |shard: &AtomicU64| shard.load(Ordering::Relaxed);
+        let frontiers = &self.side(round).frontier;
+        let least = frontiers.iter().map(own).min().filter(|least| *least != NONE);
+        (least.map(Nanos::new), least == Some(own(&frontiers[shard])))
+    }
+
     /// Waits for all shards to have published the round.
     pub(super) fn wait(&self) {
         self.barrier.wait();
@@ -120,9 +147,9 @@ impl Exchange {
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
-    /// The run has come to a window that starts then.
-    pub(super) fn reach(&self, start: Nanos) {
-        self.reached.store(start.get(), Ordering::Relaxed);
+    /// The run has come to the end of a window.
+    pub(super) fn reach(&self, end: Nanos) {
+        self.reached.store(end.get(), Ordering::Relaxed);
     }
 
     /// A shard's counters after a window: events, messages, longest queue.

@@ -1,5 +1,8 @@
 //! The logs of one shard: many rows to a write, since nothing is lost that could not be made again.
+//!
+//! So the logs do not grow together. Which of them has held its rows for the longest tells how far all of them go.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -9,6 +12,7 @@ use crate::event::Record;
 use crate::id::VmId;
 use crate::log::{FileEntry, Layout, LogError, LogFile, RowFormat, combined_log_name, vm_log_name};
 use crate::scenario::Scenario;
+use crate::time::Nanos;
 
 /// Bytes that a log holds before they are written.
 const HOLD: usize = 64 * 1024;
@@ -20,13 +24,28 @@ pub(super) struct Logs {
     files: Vec<LogFile>,
     /// The first machine of each file.
     firsts: Vec<VmId>,
+    /// When the window starts whose rows are being made.
+    now: Nanos,
+    /// By file: the start of the window of the first row that it holds, where it holds any.
+    held_since: Vec<Option<Nanos>>,
+    /// The files in the order in which they began to hold rows. One that has been written since is no longer due.
+    oldest: VecDeque<(Nanos, usize)>,
+    /// Whether a file has been full since somebody asked.
+    was_full: bool,
 }
 
 impl Logs {
     /// Makes the logs of the machines of these parts.
     pub(super) fn create(scenario: &Scenario, parts: &[Range<u32>], plan: &Plan) -> Result<Self, LogError> {
-        let mut logs =
-            Self { format: RowFormat::new(Timestamp::UNIX_EPOCH), files: Vec::new(), firsts: Vec::new() };
+        let mut logs = Self {
+            format: RowFormat::new(Timestamp::UNIX_EPOCH),
+            files: Vec::new(),
+            firsts: Vec::new(),
+            now: Nanos::ZERO,
+            held_since: Vec::new(),
+            oldest: VecDeque::new(),
+            was_full: false,
+        };
         for part in parts {
             match plan.layout {
                 Layout::Nowhere => {}
@@ -50,6 +69,7 @@ impl Logs {
     fn add(&mut self, plan: &Plan, first: VmId, name: &str) -> Result<(), LogError> {
         self.files.push(LogFile::create(plan.folder.join(name))?);
         self.firsts.push(first);
+        self.held_since.push(None);
         Ok(())
     }
 
@@ -58,16 +78,58 @@ impl Logs {
         self.files.is_empty()
     }
 
+    /// The rows from now on are of a window that starts then.
+    pub(super) const fn begin(&mut self, window: Nanos) {
+        self.now = window;
+    }
+
     /// Logs an event.
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), LogError> {
         let after = self.firsts.partition_point(|first| *first <= record.vm);
-        match after.checked_sub(1).and_then(|file| self.files.get_mut(file)) {
-            Some(file) => {
-                file.append(record, &mut self.format);
-                if file.held() < HOLD { Ok(()) } else { file.flush() }
-            }
-            None => Ok(()),
+        let Some(index) = after.checked_sub(1) else { return Ok(()) };
+        let file = &mut self.files[index];
+        if file.held() == 0 {
+            self.held_since[index] = Some(self.now);
+            self.oldest.push_back((self.now, index));
         }
+        file.append(record, &mut self.format);
+        if file.held() < HOLD {
+            return Ok(());
+        }
+        self.was_full = true;
+        self.write(index)
+    }
+
+    /// Whether a file was full and has been written since this was asked last.
+    pub(super) const fn take_was_full(&mut self) -> bool {
+        std::mem::replace(&mut self.was_full, false)
+    }
+
+    /// The start of the earliest window of which a row is still held; none where no row is.
+    pub(super) fn frontier(&mut self) -> Option<Nanos> {
+        self.find_oldest().map(|(since, _)| since)
+    }
+
+    /// Writes the file that holds the earliest rows: one that is seldom full holds all others back.
+    pub(super) fn write_oldest(&mut self) -> Result<(), LogError> {
+        self.find_oldest().map_or(Ok(()), |(_, index)| self.write(index))
+    }
+
+    fn find_oldest(&mut self) -> Option<(Nanos, usize)> {
+        while let Some((since, index)) = self.oldest.front().copied() {
+            if self.held_since[index] == Some(since) {
+                return Some((since, index));
+            }
+            self.oldest.pop_front();
+        }
+        None
+    }
+
+    fn write(&mut self, index: usize) -> Result<(), LogError> {
+        // Rows that cannot be written hold the others back for ever.
+        self.files[index].flush()?;
+        self.held_since[index] = None;
+        Ok(())
     }
 
     /// Closes them all.

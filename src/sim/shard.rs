@@ -23,8 +23,8 @@ const BATCH: usize = 16;
 /// So many machines are in the cache anyway.
 const NEAR: usize = 2048;
 
-/// Where one machine of that many is due, they are run in order: they are neighbours in memory, and
-/// their messages come to an inbox in its order.
+/// Where one machine of that many is due, they are run in order even without logs: they are neighbours in memory,
+/// and their messages come to an inbox in its order.
 const DENSE: usize = 16;
 
 /// Messages that are delivered together, for the same reason: their inboxes are fetched together.
@@ -50,7 +50,7 @@ pub(super) struct Shard<W> {
     bounds: Vec<VmId>,
     /// The machines of the window that is being run.
     due: Vec<u32>,
-    /// The start of the latest window.
+    /// The end of the latest window, or of the run.
     reached: Nanos,
 }
 
@@ -98,7 +98,7 @@ impl<W: Workload> Shard<W> {
             })
             .collect();
         // A tick is seldom more than a second after the one before it, and the first after the start.
-        let horizon = usize::try_from(windows.of(Nanos::from_secs(1))).unwrap_or(0) + 2;
+        let horizon = usize::try_from(windows.of(Nanos::from_secs(1))).unwrap_or(usize::MAX);
         let mut shard = Self {
             index,
             vms: scenario.vms(),
@@ -131,7 +131,7 @@ impl<W: Workload> Shard<W> {
         self.calendar.next()
     }
 
-    /// The start of the latest window that it has run.
+    /// The end of the latest window that it has run, or of the run: all that it has made happened before.
     pub(super) const fn reached(&self) -> Nanos {
         self.reached
     }
@@ -149,6 +149,26 @@ impl<W: Workload> Shard<W> {
     /// Events and messages so far, and the longest queue.
     pub(super) fn counters(&self) -> [u64; 3] {
         [self.desk.events, self.desk.messages, u64::from(self.desk.longest_queue)]
+    }
+
+    /// When the window starts of the earliest row that is not written yet; none where all are.
+    pub(super) fn frontier(&mut self) -> Option<Nanos> {
+        self.desk.logs.frontier()
+    }
+
+    /// Whether one of its logs was full and has been written since this was asked last.
+    pub(super) const fn take_was_full(&mut self) -> bool {
+        self.desk.logs.take_was_full()
+    }
+
+    /// Writes the log that holds its earliest row.
+    pub(super) fn write_oldest(&mut self) -> Result<(), LogError> {
+        self.desk.logs.write_oldest()
+    }
+
+    /// When a window starts.
+    pub(super) const fn start_of(&self, window: u64) -> Nanos {
+        self.windows.start(window)
     }
 
     /// Puts messages that other shards have for its machines into their inboxes.
@@ -179,12 +199,14 @@ impl<W: Workload> Shard<W> {
     }
 
     fn run_window(&mut self, window: u64) -> Result<(), LogError> {
-        self.reached = self.windows.start(window);
+        self.desk.logs.begin(self.windows.start(window));
         let end = self.windows.start(window + 1).min(self.end.plus(Nanos::new(1)));
+        self.reached = end.min(self.end);
         let mut due = std::mem::take(&mut self.due);
         self.calendar.take(window, &mut due);
-        if due.len() * DENSE > self.machines.len() {
-            due.sort();
+        // The order of rows comes from the scenario alone: by window, and in it by machine.
+        if !self.desk.logs.is_nowhere() || due.len() * DENSE > self.machines.len() {
+            due.sort_unstable();
         }
         for batch in due.chunks(BATCH) {
             self.fetch(batch);

@@ -40,11 +40,7 @@ pub(super) fn summary(
         row += 1;
     }
     row += 1;
-    let whole = match (stats.missing.is_empty(), is_part) {
-        (false, _) => "what is here of the run",
-        (true, true) => "the whole run, of which this is a part",
-        (true, false) => "the whole run",
-    };
+    let whole = if is_part { "the whole run, of which this is a part" } else { "the whole run" };
     sheet.write_string_with_format(row, 0, whole, &styles.head)?;
     for (total, value) in TOTALS.iter().zip(&stats.totals) {
         let Some(value) = value else { continue };
@@ -53,8 +49,7 @@ pub(super) fn summary(
         sheet.write_string(row, 2, total.meaning)?;
     }
     row += 1;
-    let missing: Vec<String> = stats.missing.iter().map(|line| format!("a part: {line}")).collect();
-    for note in missing.iter().chain(notes).chain(&stats.warnings) {
+    for note in notes.iter().chain(&stats.warnings) {
         row += 1;
         sheet.write_string(row, 0, note)?;
     }
@@ -73,7 +68,6 @@ pub(super) fn courses(
     sheet: &mut Worksheet,
     charts: &mut Worksheet,
     table: &Table,
-    stats: &Stats,
     styles: &Styles,
 ) -> Result<(), XlsxError> {
     let [_, name, over_time] = SHEETS;
@@ -101,14 +95,11 @@ pub(super) fn courses(
     sheet.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
     let last = u32::try_from(table.rows.len()).unwrap_or(u32::MAX);
     let end = table.rows.last().map_or(1.0, |(at, _)| *at);
-    // The largest of a run of which a part is missing is not known.
-    let drift = if stats.missing.is_empty() {
-        "Drift from the largest Lamport clock"
-    } else {
-        "Drift from the largest Lamport clock that is here"
-    };
-    let titles =
-        [("Lamport clocks", "Lamport clock"), (drift, "drift"), ("Queues: messages that wait", "messages")];
+    let titles = [
+        ("Lamport clocks", "Lamport clock"),
+        ("Drift from the largest Lamport clock", "drift"),
+        ("Queues: messages that wait", "messages"),
+    ];
     for (kind, (title, unit)) in titles.into_iter().enumerate() {
         let first = 1 + kind * lines;
         let names = machines.iter().map(|vm| format!("vm{vm}"));
