@@ -166,7 +166,8 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     let (stopper, stop) = Stop::new();
     let signals =
         Signals::listen(stopper, flags.tui).map_err(|error| failed("cannot listen to signals", &error))?;
-    let shell = Shell { quiet: flags.quiet, screen, report, signals, stop };
+    let has_processes = request.processes.is_some();
+    let shell = Shell { quiet: flags.quiet, screen, report, signals, stop, has_processes };
     if let Some(invitation) = invitation {
         return shell.make_part(&invitation, settings, drawn, request);
     }
@@ -233,6 +234,8 @@ struct Shell {
     report: EndReport,
     signals: Signals,
     stop: Stop,
+    /// Whether the run's machines are in processes of their own.
+    has_processes: bool,
 }
 
 impl Shell {
@@ -358,6 +361,7 @@ impl Shell {
         }
         match (ending, unwritten) {
             (Ending::Complete, None) => ExitCode::SUCCESS,
+            (Ending::Interrupted, None) if self.has_processes => self.signals.exit_code_of_processes(),
             (Ending::Interrupted, None) => self.signals.exit_code(),
             _ => ExitCode::from(FAILED),
         }

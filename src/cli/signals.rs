@@ -20,9 +20,6 @@ const BASE: u8 = 128;
 pub(super) struct Signals {
     /// The exit code of the first; 0 while none has come.
     first: Arc<AtomicU8>,
-    /// The exit code of a run that was ended and not by a signal to this process: on the terminal, or by signals to
-    /// all of its processes, which a moment later come here as well or do not.
-    otherwise: u8,
 }
 
 impl Signals {
@@ -46,14 +43,21 @@ impl Signals {
                 stopper.stop();
             }
         })?;
-        let otherwise = if watches { 0 } else { BASE + u8::try_from(SIGTERM).unwrap_or(0) };
-        Ok(Self { first, otherwise })
+        Ok(Self { first })
     }
 
-    /// The exit code of a run that was ended early.
+    /// The exit code of a run that was ended early: by a signal, on its terminal, or since there was nothing to go
+    /// on with.
     pub(super) fn exit_code(&self) -> ExitCode {
-        let first = self.first.load(Ordering::SeqCst);
-        ExitCode::from(if first == 0 { self.otherwise } else { first })
+        ExitCode::from(self.first.load(Ordering::SeqCst))
+    }
+
+    /// The same where all processes of a run were asked to stop: this one may hear of it a moment later, or never.
+    pub(super) fn exit_code_of_processes(&self) -> ExitCode {
+        match self.first.load(Ordering::SeqCst) {
+            0 => ExitCode::from(BASE + u8::try_from(SIGTERM).unwrap_or(0)),
+            first => ExitCode::from(first),
+        }
     }
 }
 
