@@ -13,6 +13,7 @@ mod manifest;
 mod reader;
 mod recover;
 mod row;
+mod saved_again;
 mod schema;
 mod summary;
 
@@ -20,7 +21,7 @@ pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use cell::json_list;
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
-pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, one_run};
+pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, find_among, find_beside, one_run};
 pub use frontier::Frontier;
 pub use layout::{Layout, LayoutError, OpenFiles};
 pub use manifest::{
@@ -30,6 +31,7 @@ pub use manifest::{
 pub use reader::{Columns, EventKind, ReadError, Row, RowReader};
 pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
 pub use row::{COLUMNS, Column, RowFormat};
+pub(crate) use saved_again::as_written;
 pub use schema::{Schema, UnknownSchemaError};
 pub use summary::{write_runs, write_summary};
 

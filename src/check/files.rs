@@ -1,12 +1,12 @@
 //! The files of a run against its manifest: rows, bytes and checksums.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, FaultKind, Faults};
 use crate::history::{LogSummary, Replay};
 use crate::input;
-use crate::log::{FileEntry, LogFolder, Status};
+use crate::log::{self, FileEntry, LogFolder, Status};
 
 /// Holds the files of each folder that has a manifest against it. They come last: what is wrong in them is
 /// told by the rows before.
@@ -31,18 +31,34 @@ pub(super) fn check<S>(
         let missing = folder.missing_logs();
         // Logs that are not here are told as such; what is here may be right.
         let is_missing = |path: &Path| missing.iter().any(|log| log.path == path);
+        let mut saved_again = Vec::new();
         for entry in &manifest.files {
             let path = folder.path.join(&entry.name);
             if is_missing(&path) {
                 continue;
             }
             let wrong = match replay.summaries().find(|(log, _)| *log == path) {
+                Some((_, summary)) if summary.rows == entry.rows && summary.is_saved_again => {
+                    saved_again.extend(wrong_log(entry, summary).map(|_| path.clone()));
+                    None
+                }
                 Some((_, summary)) => wrong_log(entry, summary),
-                None => wrong_file(entry, &path),
+                None => match wrong_file(entry, &path) {
+                    Some(_) if is_saved_again(entry, &path) => {
+                        saved_again.push(path.clone());
+                        None
+                    }
+                    wrong => wrong,
+                },
             };
             if let Some((found, expected)) = wrong {
                 faults.add(rows, fault(&path, found, format!("{expected} as in the manifest")));
             }
+        }
+        if let Some(files) = in_words(saved_again.iter().map(PathBuf::as_path)) {
+            unchecked.push(format!(
+                "the bytes of {files}: saved again by another program; the cells were checked instead"
+            ));
         }
         let is_listed =
             |path: &Path| manifest.files.iter().any(|entry| folder.path.join(&entry.name) == path);
@@ -53,6 +69,27 @@ pub(super) fn check<S>(
             faults.add(rows, fault(&log.path, "a log".to_owned(), expected));
         }
     }
+}
+
+/// A few files by name, of many the first and how many more.
+pub(super) fn in_words<'a>(files: impl Iterator<Item = &'a Path>) -> Option<String> {
+    const MOST: usize = 8;
+    let names: Vec<String> = files.map(|path| path.display().to_string()).collect();
+    let (named, more) = names.split_at(names.len().min(MOST));
+    let (last, first) = named.split_last()?;
+    Some(match (first, more.len()) {
+        (_, more @ 1..) => format!("{} and {more} more files", named.join(", ")),
+        ([], _) => last.clone(),
+        _ => format!("{} and {last}", first.join(", ")),
+    })
+}
+
+/// Whether the cells of a file that is no log are still those that were written: put back as they were written, they
+/// have its checksum.
+fn is_saved_again(entry: &FileEntry, path: &Path) -> bool {
+    input::open(path)
+        .and_then(|file| log::as_written(file, entry.bytes))
+        .is_ok_and(|(bytes, checksum)| bytes == entry.bytes && format!("{checksum:08x}") == entry.crc32c)
 }
 
 fn fault(path: &Path, found: String, expected: String) -> Fault {

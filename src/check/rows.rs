@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
                 if let Some(later) = overtaken_by {
                     let sender = message.sender;
                     let expected = format!(
-                        "a message after {sender}-{later}, which was received before, as messages of a machine to another stay in order"
+                        "a message after vm{sender}-{later}, which was received before, as messages of a machine to another stay in order"
                     );
                     self.add(step, FaultKind::Overtaken, Column::Message, message, expected);
                 }

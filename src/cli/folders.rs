@@ -1,5 +1,6 @@
 //! Where runs are found: the folders that people name, and the one that they mean where they name none.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -55,7 +56,17 @@ impl Folders {
             };
         }
         let mut nodes = Vec::with_capacity(self.folders.len());
-        for path in &self.folders {
+        let paths = log::find_among(&self.folders).map_err(unreadable)?;
+        let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
+            paths.into_iter().partition(|path| path.is_file());
+        let mut beside = BTreeMap::<&Path, Vec<PathBuf>>::new();
+        for file in &files {
+            beside.entry(file.parent().unwrap_or(Path::new(""))).or_default().push(file.clone());
+        }
+        for (folder, logs) in beside {
+            nodes.push(log::find_beside(folder, &logs).map_err(unreadable)?);
+        }
+        for path in &folders {
             match log::find(path).map_err(unreadable)? {
                 Found::Run(folder) => nodes.push(*folder),
                 Found::Nodes(folders) => nodes.extend(folders),

@@ -211,6 +211,7 @@ impl<S> Replay<S> {
         }
         let entry = reader.entry();
         summary.torn = reader.torn();
+        (summary.is_saved_again, summary.hlc_is_number) = (reader.is_saved_again(), reader.hlc_is_number());
         (summary.rows, summary.bytes, summary.crc32c) = (entry.rows, entry.bytes, entry.crc32c);
         self.logs[log].reader = None;
         self.logs[log].has_ended = true;

@@ -16,7 +16,7 @@ use crate::text::words;
 use crate::time::Nanos;
 
 /// The columns of a bridge's log.
-const COLUMNS: [&str; 16] = [
+pub(super) const COLUMNS: [&str; 16] = [
     "elapsed_s",
     "system_time",
     "what",

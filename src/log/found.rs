@@ -203,6 +203,49 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
     Ok(Found::Run(Box::new(LogFolder { path: path.to_owned(), manifest, logs, bridges })))
 }
 
+/// Looks for the logs among files that stand beside each other, as a shell's `output/*.csv` names them: those of one
+/// folder are one run, whose manifest is found there. A run's other files are stepped over, and so is nothing else.
+///
+/// # Errors
+///
+/// Where a folder cannot be read, or its manifest.
+pub fn find_among(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
+    let is_other = |path: &&PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        !path.is_dir() && super::is_run_file(name) && machines_of(path).is_none()
+    };
+    let logs: Vec<PathBuf> = paths.iter().filter(|path| !is_other(path)).cloned().collect();
+    match paths.first() {
+        Some(first) if logs.is_empty() => Err(FindError::Nothing {
+            path: first.clone(),
+            hint: "; it is another of a run's files".to_owned(),
+        }),
+        _ => Ok(logs),
+    }
+}
+
+/// The logs beside each other in one folder, as one run.
+///
+/// # Errors
+///
+/// Where the folder cannot be read, or its manifest.
+pub fn find_beside(folder: &Path, logs: &[PathBuf]) -> Result<LogFolder, FindError> {
+    let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let whole = match find(place) {
+        Ok(Found::Run(whole)) => Some(*whole),
+        Ok(_) | Err(FindError::Nothing { .. } | FindError::NotLogged { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let until = frontier_of(place).map_err(|source| FindError::Read { path: place.to_owned(), source })?;
+    let here = |log: &PathBuf| log.file_name().map_or_else(|| log.clone(), |name| place.join(name));
+    let mut logs: Vec<LogPath> =
+        logs.iter().map(|log| LogPath { path: here(log), machines: machines_of(log), until }).collect();
+    logs.sort_by_cached_key(|log| (log.machines.as_ref().map(|range| *range.start()), log.path.clone()));
+    logs.dedup_by(|a, b| a.path == b.path);
+    let (manifest, bridges) = whole.map(|whole| (whole.manifest, whole.bridges)).unwrap_or_default();
+    Ok(LogFolder { path: place.to_owned(), manifest, logs, bridges })
+}
+
 /// What is in each of several folders, by their numbers.
 fn each(mut runs: Vec<PathBuf>) -> Result<Vec<LogFolder>, FindError> {
     let number =

@@ -20,11 +20,13 @@ use std::path::{Path, PathBuf};
 
 use self::careful::{Parser, Wrong};
 pub(super) use self::cells::Cells;
+pub(super) use self::cells::separator_of;
 use self::chunks::LONGEST_ROW;
 pub(super) use self::chunks::{Chunks, Line};
 pub use self::row::{EventKind, Row};
 use self::time_of_day::TimeOfDay;
-pub(super) use self::values::seconds;
+pub(super) use self::time_of_day::otherwise;
+pub(super) use self::values::{seconds, whole};
 use super::Schema;
 use super::file::{FileEntry, entry};
 use super::row::{COLUMNS, Column};
@@ -134,6 +136,12 @@ pub struct RowReader<R> {
     columns: usize,
     /// Whether the columns are ours, in our order.
     has_our_order: bool,
+    /// Whether another program has saved it again, as the form of what was read shows.
+    is_saved_again: bool,
+    /// Whether it has all columns that were written.
+    can_be_saved_again: bool,
+    /// Whether it took hybrid clocks of the first schema for numbers.
+    hlc_is_number: bool,
     /// The form of its cells, where the two schemas differ.
     schema: Schema,
     cells: Cells,
@@ -187,6 +195,9 @@ impl<R: Read> RowReader<R> {
             places: [None; COLUMNS.len()],
             columns: 0,
             has_our_order: false,
+            is_saved_again: false,
+            can_be_saved_again: false,
+            hlc_is_number: false,
             schema: Schema::First,
             cells: Cells::default(),
             row: Row::default(),
@@ -287,6 +298,17 @@ impl<R: Read> RowReader<R> {
         self.schema
     }
 
+    /// Whether another program has saved it again, as the form of what was read shows: the cells mean the same, and the
+    /// bytes are others.
+    pub const fn is_saved_again(&self) -> bool {
+        self.is_saved_again && self.can_be_saved_again
+    }
+
+    /// Whether another program took hybrid clocks of the first schema, `l.c`, for numbers: zeros at their end are lost.
+    pub const fn hlc_is_number(&self) -> bool {
+        self.hlc_is_number
+    }
+
     /// Whether rows as they are written now fit below its header, or it has none yet.
     pub(super) const fn can_go_on(&self) -> bool {
         self.has_our_order || self.columns == 0
@@ -303,7 +325,12 @@ impl<R: Read> RowReader<R> {
         self.source.longest = LONGEST_ROW;
         let Some((range, _)) = first? else { return Ok(()) };
         let line = &self.source.buffer[range];
-        let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+        let bare = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+        let separator = separator_of(bare);
+        (self.source.separator, self.cells.separator) = (separator, separator);
+        let is_returned = self.source.buffer.get(self.latest.end) == Some(&b'\r');
+        let has_other_form = bare.len() < line.len() || separator != b',' || is_returned;
+        let line = bare;
         let unreadable = |source| ReadError::Read { path: self.path.clone(), source };
         self.cells.split(line).map_err(unreadable)?;
         let text = self.cells.text(line);
@@ -312,10 +339,14 @@ impl<R: Read> RowReader<R> {
             *place = names.iter().position(|name| *name == column.as_bytes());
         }
         self.columns = names.len();
-        self.has_our_order = names.iter().eq(COLUMNS.map(str::as_bytes).iter());
+        self.has_our_order = separator == b',' && names.iter().eq(COLUMNS.map(str::as_bytes).iter());
         if [Column::HlcCount, Column::Mark].into_iter().any(|column| self.columns().has(column)) {
             self.schema = Schema::Second;
         }
+        let ours = self.schema.columns();
+        let is_whole = ours.clone().all(|column| names.contains(&column.as_bytes()));
+        self.can_be_saved_again = is_whole;
+        self.is_saved_again = has_other_form || !ours.map(str::as_bytes).eq(names.iter().copied());
         match NEEDED.into_iter().find(|column| !self.columns().has(*column)) {
             None => Ok(()),
             Some(column) => {
@@ -357,7 +388,11 @@ impl<R: Read> RowReader<R> {
             let (found, expected) = (self.cells.count(), self.columns);
             return Err(ReadError::Columns { path: self.path.clone(), line: self.row.line, found, expected });
         }
-        parser.fill(&mut self.row, &mut self.time).map_err(|Wrong { column, expected }| {
+        self.hlc_is_number |= parser.has_hlc_as_number();
+        let is_saved_again = !self.is_saved_again && parser.is_saved_again();
+        let filled = parser.fill(&mut self.row, &mut self.time);
+        self.is_saved_again |= filled.is_ok() && is_saved_again;
+        filled.map_err(|Wrong { column, expected }| {
             let found = shortened(parser.cell(column));
             let (path, line) = (self.path.clone(), self.row.line);
             ReadError::Cell { path, line, column, found, expected: expected.to_owned() }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::row::{COLUMNS, Column};
+
 /// The schema of a run's CSV files. Lists and names of events tell theirs by themselves, cell by cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "u8", try_from = "u8")]
@@ -21,6 +23,14 @@ pub enum Schema {
     "schema {0} is not known: this clocklab reads the schemas 1 and 2, and a later one may have written this"
 )]
 pub struct UnknownSchemaError(u8);
+
+impl Schema {
+    /// The columns of a log, in their order.
+    pub(super) fn columns(self) -> impl Iterator<Item = &'static str> + Clone {
+        let is_new = |column: &&str| [Column::HlcCount, Column::Mark].iter().any(|new| *column == new.name());
+        COLUMNS.into_iter().filter(move |column| self == Self::Second || !is_new(column))
+    }
+}
 
 impl From<Schema> for u8 {
     fn from(schema: Schema) -> Self {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::cell::json_list;
+use super::cell::{guarded, json_list};
 use super::file::NewFile;
 use super::{FileEntry, LogError};
 use crate::seed::Seed;
 use crate::tally::{Account, Lateness, largest_lamport};
 
 /// The columns of a summary.
-const COLUMNS: [&str; 24] = [
+pub(super) const COLUMNS: [&str; 24] = [
     "vm",
     "rate",
     "events",
@@ -59,7 +59,9 @@ pub fn write_runs<'a>(
 ) -> Result<FileEntry, LogError> {
     let rows = runs.into_iter().flat_map(|(run, Seed(seed), accounts)| {
         let largest = largest_lamport(accounts);
-        accounts.iter().map(move |account| (run, seed, row(account, largest)))
+        // Spreadsheets keep fifteen digits of a number.
+        let seed = guarded(&seed.to_string()).into_owned();
+        accounts.iter().map(move |account| (run, seed.clone(), row(account, largest)))
     });
     write(path, &["run", "seed"], rows)
 }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -31,6 +32,35 @@ pub const MPIRUN: Want =
     Want { missing: "no `mpirun` (Debian: openmpi-bin)", is_here: || answers("mpirun", "--version") };
 pub const CHROMIUM: Want =
     Want { missing: "no chromium (Debian: chromium)", is_here: || chromium().is_some() };
+
+pub const SOFFICE: Want = Want {
+    missing: "no `soffice` of LibreOffice (Debian: libreoffice-calc)",
+    is_here: || answers("soffice", "--version"),
+};
+pub const PANDAS: Want = Want {
+    missing: "no pandas where CLOCKLAB_PYTHON or `python3` looks (pip install pandas)",
+    is_here: || can_import("pandas"),
+};
+pub const POLARS: Want = Want {
+    missing: "no polars where CLOCKLAB_PYTHON or `python3` looks (pip install polars)",
+    is_here: || can_import("polars"),
+};
+pub const DUCKDB: Want = Want {
+    missing: "no duckdb where CLOCKLAB_PYTHON or `python3` looks (pip install duckdb)",
+    is_here: || can_import("duckdb"),
+};
+
+/// The Python that has data frames, by `CLOCKLAB_PYTHON` or as the system has it.
+pub fn python() -> OsString {
+    env::var_os("CLOCKLAB_PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+fn can_import(package: &str) -> bool {
+    let mut command = Command::new(python());
+    command.args(["-c", &format!("import {package}")]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
 
 /// Whether a program is there and content with that argument.
 pub fn answers(program: &str, argument: &str) -> bool {

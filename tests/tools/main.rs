@@ -1,5 +1,5 @@
-//! Tests that want other people's programs: a browser, a terminal, Graphviz, a launcher, hosts of a network. Where
-//! one is missing they are shown as ignored.
+//! Tests that want other people's programs: a browser, a terminal, Graphviz, a launcher, hosts of a network, a spreadsheet,
+//! data frames. Where one is missing they are shown as ignored.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
@@ -16,6 +16,7 @@ mod graphviz;
 mod hosts;
 mod mpirun;
 mod page;
+mod saved_again;
 mod tui;
 
 use std::env;
@@ -24,7 +25,14 @@ use std::process::{Command, ExitCode};
 use libtest_mimic::Trial;
 
 fn main() -> ExitCode {
-    let tests = [graphviz::tests(), hosts::tests(), mpirun::tests(), page::tests(), tui::tests()];
+    let tests = [
+        graphviz::tests(),
+        hosts::tests(),
+        mpirun::tests(),
+        page::tests(),
+        saved_again::tests(),
+        tui::tests(),
+    ];
     let itself = Trial::test("what_is_skipped_is_shown", || {
         what_is_skipped_is_shown();
         Ok(())

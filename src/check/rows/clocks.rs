@@ -3,6 +3,7 @@
 use super::{Before, Checker, Stamp};
 use crate::check::clocks::{Shown, next_hybrid, next_hybrid_by_itself, next_lamport};
 use crate::check::fault::FaultKind;
+use crate::clock::HybridStamp;
 use crate::history::Step;
 use crate::log::{Column, EventKind};
 
@@ -113,6 +114,18 @@ impl Checker<'_> {
         let before = machine.hybrid.unwrap_or_default();
         let cause = stamp.and_then(|stamp| stamp.hybrid);
         let physical = machine.skew.map(|skew| row.elapsed.shifted(skew));
+        let found = if row.hlc_is_number {
+            let cause = cause.map(|cause| cause.logged);
+            with_its_zeros(
+                found,
+                match physical {
+                    Some(physical) => next_hybrid(before.logged, cause, physical),
+                    None => next_hybrid_by_itself(before.logged, cause, found),
+                },
+            )
+        } else {
+            found
+        };
         let (shown, wrong) = before.judge(cause, found, |before, cause| match physical {
             Some(physical) => next_hybrid(before, cause, physical),
             None => next_hybrid_by_itself(before, cause, found),
@@ -141,4 +154,14 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// A hybrid clock that was taken for a number, `l.c`: zeros at its end may be lost, and are again there where they are
+/// expected.
+fn with_its_zeros(found: HybridStamp, expected: HybridStamp) -> HybridStamp {
+    let mut count = found.c;
+    while 0 < count && count < expected.c {
+        count = count.saturating_mul(10);
+    }
+    if found.l == expected.l && count == expected.c { expected } else { found }
 }

@@ -31,6 +31,10 @@ pub(crate) struct LogSummary {
     pub(crate) crc32c: String,
     /// The bytes of a torn last row.
     pub(crate) torn: u64,
+    /// Whether another program has saved it again.
+    pub(crate) is_saved_again: bool,
+    /// Whether that took hybrid clocks for numbers.
+    pub(crate) hlc_is_number: bool,
     /// Rows that could not be read.
     pub(super) unreadable: u64,
 }

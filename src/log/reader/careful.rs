@@ -3,7 +3,7 @@
 use super::Row;
 use super::cells::Cells;
 use super::time_of_day::TimeOfDay;
-use super::values::{hybrid, items, kind, machine, message, narrow, number, seconds};
+use super::values::{hybrid, items, kind, machine, message, narrow, seconds, whole};
 use crate::clock::HybridStamp;
 use crate::log::Schema;
 use crate::log::cell::unguarded;
@@ -34,9 +34,40 @@ impl Parser<'_> {
         self.places[column as usize].map_or(&[], |place| self.cells.cell(place, self.text))
     }
 
+    /// Whether its hybrid clock lost the end that `l.0` has.
+    pub(super) fn has_hlc_as_number(&self) -> bool {
+        let cell = self.cell(Column::Hlc);
+        self.schema == Schema::First && !cell.is_empty() && cell.iter().all(u8::is_ascii_digit)
+    }
+
+    /// Whether a cell is in a form that no log is written in, but one that another program saved again.
+    pub(super) fn is_saved_again(&self) -> bool {
+        const NUMBERS: [Column; 6] = [
+            Column::Vm,
+            Column::Event,
+            Column::Lamport,
+            Column::HlcCount,
+            Column::SenderLamport,
+            Column::Queue,
+        ];
+        const LISTS: [Column; 4] = [Column::Vector, Column::Peers, Column::Lost, Column::Duplicated];
+        let (elapsed, time) = (self.cell(Column::Elapsed), self.cell(Column::SystemTime));
+        let is_time = matches!(time, [.., b'.', _, _, _, _, _, _, b'Z'] if time.get(10) == Some(&b'T'));
+        let has = |columns: &[Column], is_odd: fn(&u8) -> bool| {
+            columns.iter().any(|column| self.cell(*column).iter().any(is_odd))
+        };
+        elapsed.len() < 11
+            || elapsed[elapsed.len() - 10] != b'.'
+            || !(time.is_empty() || is_time)
+            || has(&NUMBERS, |byte| !byte.is_ascii_digit())
+            || has(&LISTS, |byte| matches!(byte, b' ' | b'.'))
+            || (self.schema == Schema::Second && has(&[Column::Hlc], |byte| !byte.is_ascii_digit()))
+            || self.has_hlc_as_number()
+    }
+
     pub(super) fn fill(&self, row: &mut Row, time: &mut TimeOfDay) -> Result<(), Wrong> {
         row.vm = self.one(Column::Vm, MACHINE, machine)?;
-        row.event = self.one(Column::Event, NUMBER, number)?;
+        row.event = self.one(Column::Event, NUMBER, whole)?;
         row.kind = self.one(Column::Kind, "internal, send or receive", kind)?;
         row.elapsed =
             self.one(Column::Elapsed, "seconds with up to 9 decimals, such as 1.500000000", seconds)?;
@@ -45,18 +76,19 @@ impl Parser<'_> {
             "a time of day in UTC, such as 2026-03-01T12:00:00.000000Z",
             |cell| time.parse(cell),
         )?;
-        row.lamport = self.one(Column::Lamport, NUMBER, number)?;
+        row.lamport = self.one(Column::Lamport, NUMBER, whole)?;
         self.list(
             Column::Vector,
             "whole numbers as a JSON list such as [5,12,0], or nothing",
-            number,
+            whole,
             &mut row.vector,
         )?;
         row.hybrid = self.hybrid()?;
+        row.hlc_is_number = self.schema == Schema::First;
         self.list(Column::Peers, MACHINES, machine, &mut row.peers)?;
         row.message =
             self.maybe(Column::Message, "a message as vm<sender>-<event of the send>, or nothing", message)?;
-        row.sender_lamport = self.maybe(Column::SenderLamport, "a whole number, or nothing", number)?;
+        row.sender_lamport = self.maybe(Column::SenderLamport, "a whole number, or nothing", whole)?;
         row.queue = match self.places[Column::Queue as usize] {
             Some(_) => Some(self.one(Column::Queue, "a whole number up to 4294967295", narrow)?),
             None => None,
@@ -72,8 +104,8 @@ impl Parser<'_> {
         if self.schema == Schema::First {
             return self.maybe(Column::Hlc, "two whole numbers as l.c, or nothing", hybrid);
         }
-        let l = self.maybe(Column::Hlc, "a whole number, or nothing", number)?;
-        let c = self.maybe(Column::HlcCount, "a whole number, or nothing", number)?;
+        let l = self.maybe(Column::Hlc, "a whole number, or nothing", whole)?;
+        let c = self.maybe(Column::HlcCount, "a whole number, or nothing", whole)?;
         let wrong = |column, expected| Err(Wrong { column, expected });
         match (l, c) {
             (None, None) => Ok(None),
@@ -87,7 +119,7 @@ impl Parser<'_> {
         into.clear();
         let cell = self.cell(column);
         if !cell.is_empty() {
-            let cell = if self.schema == Schema::First { cell } else { unguarded(cell) };
+            let cell = if self.schema == Schema::First { cell } else { unguarded(as_written(cell)) };
             let wrong = |_utf8_error| Wrong { column, expected: "a text in UTF-8" };
             into.push_str(str::from_utf8(cell).map_err(wrong)?);
         }
@@ -132,5 +164,14 @@ impl Parser<'_> {
             into.push(parse(item).ok_or(Wrong { column, expected })?);
         }
         Ok(())
+    }
+}
+
+/// A text as it was written: a whole number that another program took for a number has got a `.0`. A text that ends so
+/// of its own is guarded.
+fn as_written(cell: &[u8]) -> &[u8] {
+    match cell.strip_suffix(b".0") {
+        Some(digits) if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => digits,
+        _ => cell,
     }
 }

@@ -10,8 +10,9 @@ use crate::input::too_large;
 
 /// Where in a line quotes are open. They are opened at the beginning of a cell, and doubled where they
 /// are part of it (RFC 4180).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::log) struct Quotes {
+    separator: u8,
     is_in: bool,
     /// The previous byte began the cell's text: it was no separator, and there was one.
     is_within_cell: bool,
@@ -27,6 +28,11 @@ enum Role {
 }
 
 impl Quotes {
+    /// At the beginning of a line whose cells that parts.
+    pub(in crate::log) const fn of(separator: u8) -> Self {
+        Self { separator, is_in: false, is_within_cell: false, has_closed: false }
+    }
+
     /// Goes on over a text.
     pub(in crate::log) fn pass(&mut self, text: &[u8]) {
         for &byte in text {
@@ -55,7 +61,7 @@ impl Quotes {
                 self.is_in = true;
                 Role::Quote
             }
-            b',' if !self.is_in => {
+            byte if byte == self.separator && !self.is_in => {
                 self.is_within_cell = false;
                 Role::Separator
             }
@@ -65,8 +71,8 @@ impl Quotes {
 }
 
 /// Whether lines after the first one begin as rows of a log do.
-pub(in crate::log) fn looks_like_rows(text: &[u8]) -> bool {
-    let commas = |line: &[u8]| memchr_iter(b',', line).count();
+pub(in crate::log) fn looks_like_rows(text: &[u8], separator: u8) -> bool {
+    let commas = |line: &[u8]| memchr_iter(separator, line).count();
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.next();
     lines.any(|line| line.first().is_some_and(u8::is_ascii_digit) && commas(line) + 1 >= NEEDED.len())
@@ -76,8 +82,10 @@ pub(in crate::log) fn looks_like_rows(text: &[u8]) -> bool {
 const MOST_CELLS: usize = LONGEST_HEADER;
 
 /// The cells of one line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::log) struct Cells {
+    /// What stands between them.
+    pub(in crate::log) separator: u8,
     /// Where each ends.
     ends: Vec<usize>,
     /// How many more there are.
@@ -85,6 +93,18 @@ pub(in crate::log) struct Cells {
     /// The line without quotes, where it had any.
     unquoted: Vec<u8>,
     had_quotes: bool,
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self { separator: b',', ends: Vec::new(), more: 0, unquoted: Vec::new(), had_quotes: false }
+    }
+}
+
+/// The separator of a log: the one that its header has most of, a comma where there is none.
+pub(in crate::log) fn separator_of(header: &[u8]) -> u8 {
+    let count = |separator: &u8| memchr_iter(*separator, header).count();
+    *[b'\t', b';', b','].iter().max_by_key(|separator| count(separator)).unwrap_or(&b',')
 }
 
 impl Cells {
@@ -103,7 +123,7 @@ impl Cells {
             self.unquoted.try_reserve(line.len()).map_err(|_error| too_large(line.len() as u64))?;
             self.split_quoted(line);
         } else {
-            let mut commas = memchr_iter(b',', line);
+            let mut commas = memchr_iter(self.separator, line);
             self.ends.extend(commas.by_ref().take(MOST_CELLS));
             self.more = commas.count();
             self.ends.push(line.len());
@@ -113,7 +133,7 @@ impl Cells {
 
     #[cold]
     fn split_quoted(&mut self, line: &[u8]) {
-        let mut quotes = Quotes::default();
+        let mut quotes = Quotes::of(self.separator);
         for &byte in line {
             match quotes.next(byte) {
                 Role::Quote => {}

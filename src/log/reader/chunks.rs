@@ -39,6 +39,8 @@ pub(in crate::log) enum Line {
 pub(in crate::log) struct Chunks<R> {
     source: R,
     pub(in crate::log) buffer: Vec<u8>,
+    /// What stands between cells.
+    pub(in crate::log) separator: u8,
     /// The most bytes of a line.
     pub(in crate::log) longest: usize,
     /// What is taken out next.
@@ -62,6 +64,7 @@ impl<R: Read> Chunks<R> {
         Self {
             source,
             buffer,
+            separator: b',',
             longest: LONGEST_HEADER,
             start: 0,
             end: 0,
@@ -110,7 +113,7 @@ impl<R: Read> Chunks<R> {
             if self.ended {
                 self.torn = (self.end - self.start) as u64;
                 let rest = &self.buffer[self.start..self.end];
-                return Ok(if self.newlines_within > 0 && looks_like_rows(rest) {
+                return Ok(if self.newlines_within > 0 && looks_like_rows(rest, self.separator) {
                     // Whoever goes on after the error finds the end.
                     self.start = self.end;
                     Line::NeverClosed
@@ -145,7 +148,7 @@ impl<R: Read> Chunks<R> {
             return Some(length);
         }
         *searched = length;
-        let mut quotes = Quotes::default();
+        let mut quotes = Quotes::of(self.separator);
         quotes.pass(&rest[..length]);
         while quotes.is_open() {
             self.newlines_within += 1;

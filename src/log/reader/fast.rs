@@ -29,6 +29,7 @@ pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<u
     cursor.comma()?;
     cursor.list(&mut row.vector, Cursor::number)?;
     row.hybrid = cursor.hybrid()?;
+    row.hlc_is_number = false;
     cursor.list(&mut row.peers, |cursor| cursor.narrow().map(VmId))?;
     row.message = cursor.maybe(|cursor| {
         cursor.byte(b'v')?;

@@ -30,6 +30,8 @@ pub struct Row {
     pub vector: Vec<u64>,
     /// The hybrid clock, where it is kept.
     pub hybrid: Option<HybridStamp>,
+    /// Whether zeros at the end of its c may be lost, where another program took the `l.c` of the first schema for a number.
+    pub hlc_is_number: bool,
     /// A send's recipients; a receive's sender.
     pub peers: Vec<VmId>,
     /// The message.

@@ -62,7 +62,7 @@ fn the_first_schema_is_read_for_ever() {
     assert_eq!(reader.schema(), Schema::First);
     let first = reader.next_row().unwrap().unwrap().clone();
     let (rows, _) = rows(&log(&[&SEND.replace("123456", "''123456")]));
-    assert_eq!(first, rows[0]);
+    assert_eq!(first, Row { hlc_is_number: true, ..rows[0].clone() });
     assert_eq!((first.payload.as_str(), &first.vector[..]), ("'123456", &[9, 4, 17][..]));
 }
 
@@ -113,6 +113,7 @@ proptest! {
                 lamport: number,
                 vector: entries,
                 hybrid,
+                hlc_is_number: false,
                 peers: if is_send { to.clone() } else { vec![VmId(narrow)] },
                 message: Some(message),
                 sender_lamport: (!is_send).then_some(number),

@@ -21,7 +21,7 @@ impl TimeOfDay {
             [b':', tens @ b'0'..=b'5', ones @ b'0'..=b'9', b'.', digits @ .., b'Z'] if digits.len() == 6 => {
                 (i64::from(tens - b'0') * 10 + i64::from(ones - b'0'), number(digits)?)
             }
-            _ => return str::from_utf8(text).ok()?.parse().ok(),
+            _ => return otherwise(str::from_utf8(text).ok()?),
         };
         if u128::from_ne_bytes(self.minute) != u128::from_ne_bytes(*minute) {
             let whole = format!("{}:00Z", str::from_utf8(minute).ok()?);
@@ -30,4 +30,10 @@ impl TimeOfDay {
         }
         Timestamp::new(self.begins? + second, i32::try_from(micros * 1000).ok()?).ok()
     }
+}
+
+/// A time in another form. One without a zone is in UTC: it was, before another program dropped that.
+pub(in crate::log) fn otherwise(text: &str) -> Option<Timestamp> {
+    let time = text.strip_suffix(" UTC").unwrap_or(text);
+    time.parse().ok().or_else(|| format!("{time}Z").parse().ok())
 }

@@ -21,9 +21,30 @@ pub(super) fn number(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// A whole number as other programs write it as well: `1.0`, `1,0`, and `1.25E+2` where all its digits are there.
+#[inline]
+pub(in crate::log) fn whole(text: &[u8]) -> Option<u64> {
+    number(text).or_else(|| rewritten(text))
+}
+
+#[cold]
+fn rewritten(text: &[u8]) -> Option<u64> {
+    let (digits, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        Some(at) => (&text[..at], number(text[at + 1..].strip_prefix(b"+").unwrap_or(&text[at + 1..]))?),
+        None => (text, 0),
+    };
+    let at = digits.iter().position(|byte| matches!(byte, b'.' | b','))?;
+    let (before, after) = (&digits[..at], &digits[at + 1..]);
+    let exponent = usize::try_from(exponent).ok()?;
+    // Fewer digits than the exponent asks for are those of a number that was rounded.
+    let (more, zeros) = after.split_at_checked(exponent)?;
+    let is_whole = zeros.iter().all(|digit| *digit == b'0') && !after.is_empty();
+    if is_whole { number(&[before, more].concat()) } else { None }
+}
+
 #[inline]
 pub(super) fn narrow(text: &[u8]) -> Option<u32> {
-    u32::try_from(number(text)?).ok()
+    u32::try_from(whole(text)?).ok()
 }
 
 #[inline]
@@ -47,12 +68,15 @@ pub(super) fn items(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
         Some(rest) => (rest.strip_suffix(b"]")?, b','),
         None => (text, b';'),
     };
+    let is_empty = separator == b',' && items.trim_ascii().is_empty();
     // Programs that write a list anew put a blank behind each comma.
-    Some(items.split(move |byte| *byte == separator).map(<[u8]>::trim_ascii))
+    let items = items.split(move |byte| *byte == separator).map(<[u8]>::trim_ascii);
+    Some(items.skip(usize::from(is_empty)))
 }
 
+/// A hybrid clock of the first schema, `l.c`. Where another program took it for a number, `l.0` has lost its end.
 pub(super) fn hybrid(text: &[u8]) -> Option<HybridStamp> {
-    let (l, c) = pair(text, b'.')?;
+    let (l, c) = pair(text, b'.').or_else(|| pair(text, b',')).unwrap_or((text, b"0"));
     Some(HybridStamp { l: Nanos::new(number(l)?), c: number(c)? })
 }
 
@@ -63,8 +87,22 @@ pub(super) fn message(text: &[u8]) -> Option<MessageId> {
 }
 
 pub(in crate::log) fn seconds(text: &[u8]) -> Option<Nanos> {
-    let (whole, decimals) = pair(text, b'.').unwrap_or((text, b"0"));
+    let Some((whole, decimals)) = pair(text, b'.').or_else(|| pair(text, b',')) else {
+        return number(text)?.checked_mul(1_000_000_000).map(Nanos::new);
+    };
+    if decimals.contains(&b'e') {
+        return tiny(whole, decimals);
+    }
     let missing = u32::try_from(9usize.checked_sub(decimals.len())?).ok()?;
     let nanos = number(whole)?.checked_mul(1_000_000_000)?;
     nanos.checked_add(number(decimals)? * 10u64.pow(missing)).map(Nanos::new)
+}
+
+/// Seconds below a ten-thousandth, as programs write them that have read them as a number: `1.9e-05`.
+fn tiny(whole: &[u8], decimals: &[u8]) -> Option<Nanos> {
+    let (decimals, exponent) = pair(decimals, b'e')?;
+    let exponent = usize::try_from(number(exponent.strip_prefix(b"-")?)?).ok()?;
+    let places = 9usize.checked_sub(decimals.len() + exponent)?;
+    let digits = number(&[whole, decimals].concat())?;
+    digits.checked_mul(10u64.pow(u32::try_from(places).ok()?)).map(Nanos::new)
 }
