@@ -1,5 +1,7 @@
 //! Logs that another program has saved again: what it made of the cells is read where that is certain.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 mod common;
 
 use std::fs;
@@ -20,6 +22,9 @@ fn make(folder: &Path, line: &str) {
     let made = clocklab(folder, &format!("--quiet --virtual-time {line}"));
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
+
+/// How a program saves rows.
+type Save = Box<dyn Fn(Vec<Vec<String>>) -> String>;
 
 /// Saves each log of a run again.
 fn rewrite(folder: &Path, save: impl Fn(Vec<Vec<String>>) -> String) {
@@ -52,7 +57,7 @@ fn assert_sound(folder: &Path, asked: &str, what: &str) -> String {
 fn a_log_that_was_saved_again_still_checks_as_sound_and_it_is_told() {
     let cell = |row: &mut Vec<String>, at: usize, save: &dyn Fn(&str) -> String| row[at] = save(&row[at]);
     let float = |cell: &str| if cell.is_empty() { String::new() } else { format!("{cell}.0") };
-    let changes: [(&str, Box<dyn Fn(Vec<Vec<String>>) -> String>); 7] = [
+    let changes: [(&str, Save); 7] = [
         ("Excel's line ends", Box::new(|rows| written(&rows, b',', csv::Terminator::CRLF))),
         (
             "a mark in front",
@@ -122,6 +127,35 @@ fn what_a_saved_log_says_otherwise_is_still_a_fault() {
     });
     let (out, _) = assert_code(&clocklab(folder.path(), "check"), 1);
     assert!(out.contains("column lamport: found 9999"), "{out}");
+}
+
+/// A summary is known by its checksum alone: it is put back as it was written.
+#[test]
+fn a_summary_that_was_saved_again_is_told_from_one_that_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), LINE);
+    let path = folder.path().join("output/summary.csv");
+    let summary = fs::read_to_string(&path).unwrap();
+    let rows: Vec<Vec<String>> = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(summary.as_bytes())
+        .deserialize()
+        .map(Result::unwrap)
+        .collect();
+    let shortened = |cell: &String| match cell.trim_end_matches('0').strip_suffix('.') {
+        Some(whole) => whole.to_owned(),
+        None if cell.contains('.') => cell.trim_end_matches('0').replace('.', ","),
+        None => cell.clone(),
+    };
+    let saved: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shortened).collect()).collect();
+    fs::write(&path, "\u{feff}".to_owned() + &written(&saved, b';', csv::Terminator::CRLF)).unwrap();
+    let out = assert_sound(folder.path(), "check", "a summary");
+    assert!(out.contains("the bytes of output/summary.csv: saved again by another program"), "{out}");
+    let mut other = saved;
+    other[1][12].push('1');
+    fs::write(&path, written(&other, b';', csv::Terminator::CRLF)).unwrap();
+    let (out, _) = assert_code(&clocklab(folder.path(), "check"), 1);
+    assert!(out.contains("output/summary.csv: found") && out.contains("file unlike its manifest"), "{out}");
 }
 
 /// A run of the first schema: three CSVs as they were saved by LibreOffice, by a European Excel, and as they were.

@@ -61,7 +61,7 @@ impl Folders {
             paths.into_iter().partition(|path| path.is_file());
         let mut beside = BTreeMap::<&Path, Vec<PathBuf>>::new();
         for file in &files {
-            beside.entry(file.parent().unwrap_or(Path::new(""))).or_default().push(file.clone());
+            beside.entry(file.parent().unwrap_or_else(|| Path::new(""))).or_default().push(file.clone());
         }
         for (folder, logs) in beside {
             nodes.push(log::find_beside(folder, &logs).map_err(unreadable)?);

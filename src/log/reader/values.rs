@@ -30,7 +30,10 @@ pub(in crate::log) fn whole(text: &[u8]) -> Option<u64> {
 #[cold]
 fn rewritten(text: &[u8]) -> Option<u64> {
     let (digits, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-        Some(at) => (&text[..at], number(text[at + 1..].strip_prefix(b"+").unwrap_or(&text[at + 1..]))?),
+        Some(at) => {
+            let exponent = &text[at + 1..];
+            (&text[..at], number(exponent.strip_prefix(b"+").unwrap_or(exponent))?)
+        }
         None => (text, 0),
     };
     let at = digits.iter().position(|byte| matches!(byte, b'.' | b','))?;
