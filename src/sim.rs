@@ -43,6 +43,10 @@ const MOST_THREADS: usize = Layout::MOST_COMBINED as usize;
 /// Rounds between two looks where the first shard has few events, since the others may have many.
 const ROUNDS_A_LOOK: u64 = 256;
 
+/// Rounds in which a log was full between two marks of how far all logs go: each mark is a write, and a log that holds
+/// the others back another one.
+const FULL_A_MARK: u32 = 4;
+
 /// Windows that a shard runs in a round where there is no other one to wait for.
 const WINDOWS_ALONE: u32 = 16;
 
@@ -163,7 +167,7 @@ fn run_shard<W: Workload>(
     mut lead: Option<&mut Lead<'_>>,
 ) -> Shard<W> {
     let windows = if exchange.shards() == 1 { WINDOWS_ALONE } else { 1 };
-    let (mut next_look, mut next_round) = (0, 0);
+    let (mut next_look, mut next_round, mut full) = (0, 0, 0u32);
     for round in 0.. {
         let [events, ..] = shard.counters();
         let mut wants_to_stop = false;
@@ -181,7 +185,9 @@ fn run_shard<W: Workload>(
         let work = || {
             exchange.take_mail(round, shard.index(), |messages| shard.deliver(messages));
             let Some(window) = next else { return Ok(()) };
-            if exchange.was_full(round) {
+            full += u32::from(exchange.was_full(round));
+            if full == FULL_A_MARK {
+                full = 0;
                 keep_together(&mut shard, exchange, round, window, &mut lead)?;
             }
             shard.run_windows(window, windows)

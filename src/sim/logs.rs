@@ -24,6 +24,7 @@ pub(super) struct Logs {
     files: Vec<LogFile>,
     /// The first machine of each file.
     firsts: Vec<VmId>,
+    are_shared: bool,
     /// When the window starts whose rows are being made.
     now: Nanos,
     /// By file: the start of the window of the first row that it holds, where it holds any.
@@ -41,6 +42,7 @@ impl Logs {
             format: RowFormat::new(Timestamp::UNIX_EPOCH),
             files: Vec::new(),
             firsts: Vec::new(),
+            are_shared: plan.layout == Layout::Combined,
             now: Nanos::ZERO,
             held_since: Vec::new(),
             oldest: VecDeque::new(),
@@ -83,19 +85,32 @@ impl Logs {
         self.now = window;
     }
 
+    /// Whether machines share a log, in which the order of their rows is seen.
+    pub(super) const fn are_shared(&self) -> bool {
+        self.are_shared
+    }
+
     /// Logs an event.
+    #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), LogError> {
         let after = self.firsts.partition_point(|first| *first <= record.vm);
         let Some(index) = after.checked_sub(1) else { return Ok(()) };
+        if self.files[index].held() == 0 {
+            self.hold_from_now(index);
+        }
         let file = &mut self.files[index];
-        if file.held() == 0 {
-            self.held_since[index] = Some(self.now);
-            self.oldest.push_back((self.now, index));
-        }
         file.append(record, &mut self.format);
-        if file.held() < HOLD {
-            return Ok(());
-        }
+        if file.held() < HOLD { Ok(()) } else { self.write_full(index) }
+    }
+
+    #[cold]
+    fn hold_from_now(&mut self, index: usize) {
+        self.held_since[index] = Some(self.now);
+        self.oldest.push_back((self.now, index));
+    }
+
+    #[cold]
+    fn write_full(&mut self, index: usize) -> Result<(), LogError> {
         self.was_full = true;
         self.write(index)
     }

@@ -205,7 +205,7 @@ impl<W: Workload> Shard<W> {
         let mut due = std::mem::take(&mut self.due);
         self.calendar.take(window, &mut due);
         // The order of rows comes from the scenario alone: by window, and in it by machine.
-        if !self.desk.logs.is_nowhere() || due.len() * DENSE > self.machines.len() {
+        if self.desk.logs.are_shared() || due.len() * DENSE > self.machines.len() {
             due.sort_unstable();
         }
         for batch in due.chunks(BATCH) {
