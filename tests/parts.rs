@@ -10,11 +10,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 
-use clocklab::check::check;
-use clocklab::event::MessageId;
-use clocklab::id::VmId;
-use clocklab::log::{Found, LogFolder, find};
-use clocklab::order::{Cut, Events, Relation};
+use clocklab::after::check::check;
+use clocklab::after::order::{Cut, Events, Relation};
+use clocklab::edge::log::{Found, LogFolder, find};
+use clocklab::model::event::MessageId;
+use clocklab::model::id::VmId;
 use common::Run;
 use common::program::{assert_code, clocklab, empty_folder, wait_until};
 use proptest::prelude::*;
@@ -359,10 +359,9 @@ fn a_run_that_goes_on_or_was_killed_is_not_accused() {
         let (out, _) = run(&folder, &format!("order {} {}", name((0, 1)), name((0, 9))), 0);
         assert!(out.starts_with("before: "), "{out}");
         let (_, told) = run(&folder, &format!("order --future {}", name((0, 1))), 1);
-        assert!(
-            told.contains("unknown: it depends on what comes after the last rows that are here"),
-            "{told}"
-        );
+        // A log that is read while it grows may end before an event that another has heard of by then.
+        let depends = ["what comes after the last rows that are here", "logs of machine"];
+        assert!(depends.iter().any(|on| told.contains(&format!("unknown: it depends on {on}"))), "{told}");
     };
     for more in 1..4 {
         look(200 + 200 * more);
