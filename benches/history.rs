@@ -11,17 +11,17 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use clocklab::check::check;
-use clocklab::control::{Stop, Unwatched};
-use clocklab::driver::Plan;
-use clocklab::event::MessageId;
-use clocklab::id::VmId;
-use clocklab::log::{Drawn, Found, Layout, LogFolder, Manifest, RowReader, RunSection, Status, find};
-use clocklab::order::Events;
-use clocklab::scenario::{Scenario, Settings, VmCount};
-use clocklab::seed::Seed;
-use clocklab::sim;
-use clocklab::stats::measure;
+use clocklab::after::check::check;
+use clocklab::after::order::Events;
+use clocklab::after::stats::measure;
+use clocklab::drivers::sim;
+use clocklab::edge::control::{Stop, Unwatched};
+use clocklab::edge::driver::Plan;
+use clocklab::edge::log::{Drawn, Found, Layout, LogFolder, Manifest, RowReader, RunSection, Status, find};
+use clocklab::model::event::MessageId;
+use clocklab::model::id::VmId;
+use clocklab::model::scenario::{Scenario, Settings, VmCount};
+use clocklab::model::seed::Seed;
 use clocklab::workload::ScaleModel;
 
 const ROUNDS: usize = 5;

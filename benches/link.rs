@@ -18,14 +18,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clocklab::clock::{Stamp, VectorStamp};
-use clocklab::event::{Message, MessageId};
-use clocklab::id::VmId;
-use clocklab::link::bounds::Bounds;
-use clocklab::link::codec::{Decoder, Encoder};
-use clocklab::link::frame::{Frames, Lane};
-use clocklab::link::greeting::Identity;
-use clocklab::link::session::{Arrival, Session};
-use clocklab::time::Nanos;
+use clocklab::edge::link::bounds::Bounds;
+use clocklab::edge::link::codec::{Decoder, Encoder};
+use clocklab::edge::link::frame::{Frames, Lane};
+use clocklab::edge::link::greeting::Identity;
+use clocklab::edge::link::session::{Arrival, Session};
+use clocklab::model::event::{Message, MessageId};
+use clocklab::model::id::VmId;
+use clocklab::model::time::Nanos;
 
 const MESSAGES: u64 = 2_000_000;
 /// Messages that leave together.

@@ -14,14 +14,14 @@ mod common;
 use std::time::Instant;
 
 use actix::{Actor, Addr, Arbiter, AsyncContext, Context, Handler, System};
-use clocklab::control::{Stop, Unwatched};
-use clocklab::driver::Plan;
-use clocklab::event::Message;
-use clocklab::id::VmId;
-use clocklab::live::conduct;
-use clocklab::log::Layout;
-use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::{Seed, Stream};
+use clocklab::drivers::live::conduct;
+use clocklab::edge::control::{Stop, Unwatched};
+use clocklab::edge::driver::Plan;
+use clocklab::edge::log::Layout;
+use clocklab::model::event::Message;
+use clocklab::model::id::VmId;
+use clocklab::model::scenario::{Scenario, Settings};
+use clocklab::model::seed::{Seed, Stream};
 use clocklab::workload::{Action, Tick, Workload};
 use tokio::sync::mpsc;
 
@@ -130,9 +130,9 @@ impl Handler<Go> for Sender {
 
 /// A message such as the machines of the scenario send.
 fn message(scenario: &Scenario) -> Message {
-    let mut outbox = clocklab::event::Outbox::default();
+    let mut outbox = clocklab::model::event::Outbox::default();
     let mut machine = scenario.machine(VmId(0), Broadcast(VmId(0)));
-    machine.tick(clocklab::time::Nanos::ZERO, &mut clocklab::vm::Store::default(), &mut outbox);
+    machine.tick(clocklab::model::time::Nanos::ZERO, &mut clocklab::model::vm::Store::default(), &mut outbox);
     outbox.drain().next().expect("machine 0 sends at every tick")
 }
 

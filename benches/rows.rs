@@ -12,10 +12,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use clocklab::clock::{HybridStamp, Reading};
-use clocklab::event::{Kind, MessageId, Received, Record};
-use clocklab::id::VmId;
-use clocklab::log::RowFormat;
-use clocklab::time::Nanos;
+use clocklab::edge::log::RowFormat;
+use clocklab::model::event::{Kind, MessageId, Received, Record};
+use clocklab::model::id::VmId;
+use clocklab::model::time::Nanos;
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -22,13 +22,13 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use clocklab::control::{Stop, Unwatched};
-use clocklab::driver::Plan;
-use clocklab::id::VmId;
-use clocklab::log::Layout;
-use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::Seed;
-use clocklab::sim;
+use clocklab::drivers::sim;
+use clocklab::edge::control::{Stop, Unwatched};
+use clocklab::edge::driver::Plan;
+use clocklab::edge::log::Layout;
+use clocklab::model::id::VmId;
+use clocklab::model::scenario::{Scenario, Settings};
+use clocklab::model::seed::Seed;
 use clocklab::workload::ScaleModel;
 
 const ROUNDS: usize = 7;

@@ -33,19 +33,19 @@ use self::screen::Screen;
 use self::signals::Signals;
 use self::tamer::Tamer;
 use self::tui::Viewer;
-use crate::control::{Observer, Progress, Stop};
-use crate::driver::Ending;
-use crate::join::{self, Invitation, NodeError};
-use crate::live::bridge::Membership;
-use crate::log::{self, FolderError, node_folder_name};
-use crate::nodes::NodeChoice;
-use crate::run::{Prepared, Request, RunError, WriteError};
-use crate::scenario::{Runs, Scenario, Settings};
-use crate::seed::Seed;
-use crate::series::{self, Series};
-use crate::text::Tame;
-use crate::time::Nanos;
-use crate::worker;
+use crate::drivers::live::bridge::Membership;
+use crate::edge::control::{Observer, Progress, Stop};
+use crate::edge::driver::Ending;
+use crate::edge::log::{self, FolderError, node_folder_name};
+use crate::edge::nodes::NodeChoice;
+use crate::model::scenario::{Runs, Scenario, Settings};
+use crate::model::seed::Seed;
+use crate::model::text::Tame;
+use crate::model::time::Nanos;
+use crate::runs::child;
+use crate::runs::join::{self, Invitation, NodeError};
+use crate::runs::run::{Prepared, Request, RunError, WriteError};
+use crate::runs::series::{self, Series};
 
 /// Why a node's folder may be taken.
 const SHARED_FOLDER: &str = "; if that is another node of this run, each needs a folder of its own: with --node auto and no \
@@ -134,7 +134,7 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
         let (stopper, stop) = Stop::new();
         let own = stopper.clone();
         Signals::listen(own, false).map_err(|error| failed("cannot listen to signals", &error))?;
-        let told = worker::work(BufReader::new(io::stdin()), &mut io::stdout(), stopper, stop);
+        let told = child::work(BufReader::new(io::stdin()), &mut io::stdout(), stopper, stop);
         return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
     }
     let mut settings = flags.settings();

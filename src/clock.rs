@@ -8,7 +8,7 @@ pub use hybrid::{Hybrid, HybridStamp};
 pub use lamport::Lamport;
 pub use vector::{Vector, VectorStamp};
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// A logical clock: what an event does to it, and what a message takes along of it.
 ///

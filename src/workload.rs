@@ -12,11 +12,11 @@ use std::fmt;
 pub use client_server::ClientServer;
 pub use scale_model::ScaleModel;
 
-use crate::event::{Call, Message, Payload};
-use crate::id::VmId;
-use crate::seed::Stream;
-use crate::text::words;
-use crate::time::Nanos;
+use crate::model::event::{Call, Message, Payload};
+use crate::model::id::VmId;
+use crate::model::seed::Stream;
+use crate::model::text::words;
+use crate::model::time::Nanos;
 
 /// The algorithm that one machine runs.
 pub trait Workload: fmt::Debug + Unpin + 'static {

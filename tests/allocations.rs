@@ -1,12 +1,12 @@
 //! An event allocates nothing where nothing is needed: allocations are counted in a short run and in a
 //! longer one, so that what it takes to set up and to end is not.
 
-use clocklab::control::{Stop, Unwatched};
-use clocklab::driver::Plan;
-use clocklab::log::Layout;
-use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::Seed;
-use clocklab::sim;
+use clocklab::drivers::sim;
+use clocklab::edge::control::{Stop, Unwatched};
+use clocklab::edge::driver::Plan;
+use clocklab::edge::log::Layout;
+use clocklab::model::scenario::{Scenario, Settings};
+use clocklab::model::seed::Seed;
 use clocklab::workload::ScaleModel;
 
 fn scenario(vms: u32, seconds: u32, clocks: &str) -> Scenario {

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clocklab::check::{Fault, FaultKind, Report, check};
-use clocklab::log::{Found, LogFolder, find};
+use clocklab::after::check::{Fault, FaultKind, Report, check};
+use clocklab::edge::log::{Found, LogFolder, find};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

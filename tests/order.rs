@@ -9,10 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use clocklab::event::MessageId;
-use clocklab::id::VmId;
-use clocklab::log::{Found, LogFolder, find};
-use clocklab::order::{Events, Relation};
+use clocklab::after::order::{Events, Relation};
+use clocklab::edge::log::{Found, LogFolder, find};
+use clocklab::model::event::MessageId;
+use clocklab::model::id::VmId;
 use common::Run;
 use proptest::prelude::*;
 

@@ -7,17 +7,17 @@ mod common;
 use std::path::Path;
 
 use actix::{Arbiter, System};
-use clocklab::control::{Observer, Progress, Stop, Unwatched};
-use clocklab::driver::{Ending, Failure, Outcome, Plan};
-use clocklab::event::Message;
-use clocklab::id::VmId;
-use clocklab::live::conduct;
-use clocklab::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
-use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::{Seed, Stream};
-use clocklab::tally::Account;
-use clocklab::time::Nanos;
-use clocklab::watch::Watch;
+use clocklab::drivers::live::conduct;
+use clocklab::edge::control::{Observer, Progress, Stop, Unwatched};
+use clocklab::edge::driver::{Ending, Failure, Outcome, Plan};
+use clocklab::edge::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
+use clocklab::edge::watch::Watch;
+use clocklab::model::event::Message;
+use clocklab::model::id::VmId;
+use clocklab::model::scenario::{Scenario, Settings};
+use clocklab::model::seed::{Seed, Stream};
+use clocklab::model::tally::Account;
+use clocklab::model::time::Nanos;
 use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
 use common::{Run, StopAt};
 

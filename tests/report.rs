@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use clocklab::log::{Found, LogFolder, find};
+use clocklab::edge::log::{Found, LogFolder, find};
 
 fn clocklab(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));

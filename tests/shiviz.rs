@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use clocklab::event::MessageId;
-use clocklab::id::VmId;
-use clocklab::log::{Found, find};
-use clocklab::order::{Events, Relation};
-use clocklab::stats::{MEASURES, TOTALS, measure, measure_trace};
-use clocklab::trace;
+use clocklab::after::order::{Events, Relation};
+use clocklab::after::stats::{MEASURES, TOTALS, measure, measure_trace};
+use clocklab::edge::log::{Found, find};
+use clocklab::edge::trace;
+use clocklab::model::event::MessageId;
+use clocklab::model::id::VmId;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use clocklab::log::{Found, find};
-use clocklab::stats::{MEASURES, Stats, TOTALS, measure};
+use clocklab::after::stats::{MEASURES, Stats, TOTALS, measure};
+use clocklab::edge::log::{Found, find};
 use common::{Run, list};
 
 fn clocklab(folder: &Path, line: &str) -> Output {

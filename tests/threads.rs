@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
-use clocklab::control::{Stop, Unwatched};
-use clocklab::driver::{Ending, Plan};
-use clocklab::event::Message;
-use clocklab::id::VmId;
-use clocklab::live::run;
-use clocklab::log::Layout;
-use clocklab::scenario::{Scenario, Settings};
-use clocklab::seed::{Seed, Stream};
+use clocklab::drivers::live::run;
+use clocklab::edge::control::{Stop, Unwatched};
+use clocklab::edge::driver::{Ending, Plan};
+use clocklab::edge::log::Layout;
+use clocklab::model::event::Message;
+use clocklab::model::id::VmId;
+use clocklab::model::scenario::{Scenario, Settings};
+use clocklab::model::seed::{Seed, Stream};
 use clocklab::workload::{Action, ClientServer, ScaleModel, Tick, Workload};
 
 /// Receives what there is, and breaks at its twentieth message.

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use actix::{Addr, Arbiter, System};
 use clocklab::clock::Stamp;
-use clocklab::event::{Message, MessageId};
-use clocklab::id::VmId;
-use clocklab::link::bounds::Bounds;
-use clocklab::link::greeting::Identity;
-use clocklab::link::seal::Key;
-use clocklab::live::bridge::{Bridge, Closing, Finish, Inbound, Membership, News, Open, Outbound, Prepared};
-use clocklab::log::Traffic;
-use clocklab::time::Nanos;
+use clocklab::drivers::live::bridge::{
+    Bridge, Closing, Finish, Inbound, Membership, News, Open, Outbound, Prepared,
+};
+use clocklab::edge::link::bounds::Bounds;
+use clocklab::edge::link::greeting::Identity;
+use clocklab::edge::link::seal::Key;
+use clocklab::edge::log::Traffic;
+use clocklab::model::event::{Message, MessageId};
+use clocklab::model::id::VmId;
+use clocklab::model::time::Nanos;
 
 use crate::peer::{self, Peer};
 

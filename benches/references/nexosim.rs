@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use clocklab::scenario::Scenario;
-use clocklab::seed::Purpose;
-use clocklab::time::Nanos;
+use clocklab::model::scenario::Scenario;
+use clocklab::model::seed::Purpose;
+use clocklab::model::time::Nanos;
 use nexosim::model::{Context, Model, schedulable};
 use nexosim::ports::Output;
 use nexosim::simulation::{Mailbox, SimInit};

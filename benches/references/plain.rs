@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Instant;
 
-use clocklab::scenario::Scenario;
-use clocklab::seed::{Purpose, Stream};
+use clocklab::model::scenario::Scenario;
+use clocklab::model::seed::{Purpose, Stream};
 
 /// A machine of the plain loop.
 struct Machine {

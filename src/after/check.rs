@@ -18,9 +18,9 @@ pub use fault::{Fault, FaultKind, Faults};
 pub use trace::check_trace;
 
 use self::rows::Checker;
-use crate::history::{HistoryError, Model, Replay};
-use crate::log::{LogFolder, LogPath, SavedManifest};
-use crate::text::count;
+use crate::after::history::{HistoryError, Model, Replay};
+use crate::edge::log::{LogFolder, LogPath, SavedManifest};
+use crate::model::text::count;
 
 /// What a check has come to.
 #[derive(Debug)]

@@ -10,11 +10,11 @@ use std::io::Write;
 pub use self::part::{Cut, Part};
 pub use self::source::WriteRowsError;
 use self::source::{Read, Source, Standing};
-use crate::event::{MessageId, ParseEventError};
-use crate::history::{Front, HistoryError, Received};
-use crate::log::LogFolder;
-use crate::text::count;
-use crate::trace::Trace;
+use crate::after::history::{Front, HistoryError, Received};
+use crate::edge::log::LogFolder;
+use crate::edge::trace::Trace;
+use crate::model::event::{MessageId, ParseEventError};
+use crate::model::text::count;
 
 /// The events of one run, ready to be asked about.
 #[derive(Debug)]

@@ -14,11 +14,11 @@ pub use theory::Flow;
 pub use trace::measure_trace;
 
 use self::meter::{Machine, Meter, Whole};
-use crate::event::MessageId;
-use crate::history::{Delivery, HistoryError, Missing, Model, Place, Replay, Step, Visitor};
-use crate::id::VmId;
-use crate::log::{LogFolder, LogPath, ReadError, Row};
-use crate::time::Nanos;
+use crate::after::history::{Delivery, HistoryError, Missing, Model, Place, Replay, Step, Visitor};
+use crate::edge::log::{LogFolder, LogPath, ReadError, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// The measures of one run.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use super::report::{self, ReportFlags};
 use super::source::{Logs, Source};
 use super::stats::{Format, Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
-use crate::check;
-use crate::stats;
-use crate::text::Whole;
+use crate::after::check;
+use crate::after::stats;
+use crate::model::text::Whole;
 
 /// What to do with runs that are over.
 #[derive(Debug, Subcommand)]

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::report::write_page;
 use super::{FAILED, Fatal, complain, usage};
-use crate::driver::Ending;
-use crate::report::MOST_EVENTS;
-use crate::run::{Finished, Request};
-use crate::scenario::LogChoice;
-use crate::text::words;
+use crate::edge::driver::Ending;
+use crate::model::scenario::LogChoice;
+use crate::model::text::words;
+use crate::runs::run::{Finished, Request};
+use crate::show::report::MOST_EVENTS;
 
 words! {
     /// Whether a run leaves a page.

@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::folders::Folders;
 use super::{FAILED, Fatal, complain, data, failed, unreadable, usage};
-use crate::export::{Decimal, ExportError, Exported, Format, Separator, Style, Window, export};
-use crate::log;
+use crate::edge::log;
+use crate::show::export::{Decimal, ExportError, Exported, Format, Separator, Style, Window, export};
 
 const EXPORTED: &str = "\
 Formats:

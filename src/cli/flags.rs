@@ -7,13 +7,13 @@ use clap::{ArgAction, Parser};
 
 use super::after::Command;
 use super::end_report::ReportChoice;
-use crate::network::{Latency, Partition, Probability};
-use crate::nodes::{NodeChoice, NodeList};
-use crate::pace::Late;
-use crate::scenario::{
+use crate::edge::nodes::{NodeChoice, NodeList};
+use crate::model::network::{Latency, Partition, Probability};
+use crate::model::pace::Late;
+use crate::model::scenario::{
     ClockList, Draw, LogChoice, Phase, Processes, Rates, Runs, SeedNumber, Settings, Switch, Threads, VmCount,
 };
-use crate::time::{Nanos, WithUnit};
+use crate::model::time::{Nanos, WithUnit};
 use crate::workload::Choice;
 
 /// What the short help ends with.
@@ -374,7 +374,9 @@ mod tests {
     fn every_setting_has_its_flag() {
         let settings = toml::Table::try_from(Settings {
             partition: vec!["0s-1s:0".parse().unwrap()],
-            ..crate::scenario::Scenario::new(&Settings::default(), crate::seed::Seed(1)).unwrap().settings()
+            ..crate::model::scenario::Scenario::new(&Settings::default(), crate::model::seed::Seed(1))
+                .unwrap()
+                .settings()
         });
         let command = Flags::command();
         for key in settings.unwrap().keys() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Fatal, complain, unreadable};
-use crate::log::{self, Found, LogFolder};
+use crate::edge::log::{self, Found, LogFolder};
 
 /// The folder of a run where nothing else is asked for.
 pub(super) const OUTPUT: &str = "output";

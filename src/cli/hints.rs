@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::scenario::Settings;
-use crate::time::Nanos;
+use crate::model::scenario::Settings;
+use crate::model::time::Nanos;
 use crate::workload::Choice;
 
 /// What people call a run that is to be made.

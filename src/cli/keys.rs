@@ -1,6 +1,6 @@
 //! Keys as terminals send them: bytes to keys.
 
-use crate::view::Key;
+use crate::show::view::Key;
 
 const ESCAPE: u8 = 0x1b;
 

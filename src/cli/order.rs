@@ -10,9 +10,9 @@ use clap::Args;
 use super::folders::{Folders, OUTPUT};
 use super::source::Format;
 use super::{FAILED, Fatal, complain, data, failed, say, unreadable, usage};
-use crate::event::{MessageId, ParseEventError};
-use crate::history::Received;
-use crate::order::{Cut, Events, Part, Relation, WriteRowsError, event_of_trace};
+use crate::after::history::Received;
+use crate::after::order::{Cut, Events, Part, Relation, WriteRowsError, event_of_trace};
+use crate::model::event::{MessageId, ParseEventError};
 
 const ORDERED: &str = "\
 Events are named vm<machine>-<number of its event>, such as vm0-17; in the logs of other programs <host>-<number>.

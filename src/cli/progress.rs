@@ -2,9 +2,9 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::control::{Observer, Progress};
-use crate::text::{Tame, grouped};
-use crate::time::Nanos;
+use crate::edge::control::{Observer, Progress};
+use crate::model::text::{Tame, grouped};
+use crate::model::time::Nanos;
 
 /// The bar; it goes when it is dropped.
 #[derive(Debug)]

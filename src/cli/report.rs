@@ -9,10 +9,10 @@ use clap::Args;
 
 use super::folders::{Folders, Run};
 use super::{Fatal, failed, say, unreadable, usage};
-use crate::input;
-use crate::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
-use crate::report::{self, MOST_EVENTS, RunView, TimeWindow};
-use crate::scenario::Settings;
+use crate::edge::input;
+use crate::edge::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
+use crate::model::scenario::Settings;
+use crate::show::report::{self, MOST_EVENTS, RunView, TimeWindow};
 
 const REPORTED: &str = "\
 The page report.html holds everything it needs and opens from disk: what was run and the verdict of check, the

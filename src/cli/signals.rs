@@ -10,7 +10,7 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::screen;
-use crate::control::Stopper;
+use crate::edge::control::Stopper;
 
 /// A shell tells by 128 + its number that a signal ended a program.
 const BASE: u8 = 128;

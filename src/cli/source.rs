@@ -4,9 +4,9 @@ use clap::Args;
 
 use super::folders::Folders;
 use super::{Fatal, unreadable};
-use crate::log::LogFolder;
-use crate::text::words;
-use crate::trace::{self, Trace};
+use crate::edge::log::LogFolder;
+use crate::edge::trace::{self, Trace};
+use crate::model::text::words;
 
 /// Logs, and who wrote them.
 #[derive(Debug, Args)]

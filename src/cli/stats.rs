@@ -7,9 +7,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::source::Source;
-use crate::id::VmId;
-use crate::stats::{Flow, MEASURES, Stats, TOTALS};
-use crate::text::words;
+use crate::after::stats::{Flow, MEASURES, Stats, TOTALS};
+use crate::model::id::VmId;
+use crate::model::text::words;
 
 /// The most machines that have a row each in a table.
 const MOST_ROWS: usize = 100;

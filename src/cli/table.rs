@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::driver::Ending;
-use crate::log::Traffic;
-use crate::run::Finished;
-use crate::scenario::Scenario;
-use crate::series::FinishedSeries;
-use crate::tally::Account;
-use crate::text::grouped;
+use crate::edge::driver::Ending;
+use crate::edge::log::Traffic;
+use crate::model::scenario::Scenario;
+use crate::model::tally::Account;
+use crate::model::text::grouped;
+use crate::runs::run::Finished;
+use crate::runs::series::FinishedSeries;
 
 /// The most machines that have a row each.
 const MOST_ROWS: usize = 100;

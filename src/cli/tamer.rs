@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::text::Tame;
+use crate::model::text::Tame;
 
 /// Writes bytes as text that steers nothing but the ends of lines and tabs.
 #[derive(Debug)]

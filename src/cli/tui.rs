@@ -16,10 +16,10 @@ use super::complain;
 use super::keys::keys;
 use super::progress::Bar;
 use super::screen::{self, Input, Screen};
-use crate::control::{Observer, Progress, Stop};
-use crate::time::Nanos;
-use crate::view::{Action, View};
-use crate::watch::Watch;
+use crate::edge::control::{Observer, Progress, Stop};
+use crate::edge::watch::Watch;
+use crate::model::time::Nanos;
+use crate::show::view::{Action, View};
 
 /// Time between two drawings.
 const FRAME: Duration = Duration::from_millis(66);

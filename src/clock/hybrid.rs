@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// A hybrid logical clock. It starts at (0, 0), the run's start: a physical clock that is still before
 /// that does not move it back, and its machine's events are counted by c.

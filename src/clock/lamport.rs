@@ -4,7 +4,7 @@
 //! rules IR1 and IR2.
 
 use super::Clock;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// A Lamport clock. It starts at 0, so its value is the length of the longest causal path that ends
 /// in the machine's latest event.

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 use triomphe::ThinArc;
 
 use super::Clock;
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// A vector clock. Every event adds one to the machine's own entry, which is therefore the number of
 /// the event; every other entry is the number of that machine's last event in the causal past.

@@ -24,14 +24,14 @@ use std::thread;
 
 use self::exchange::Exchange;
 use self::shard::Shard;
-use crate::control::{Observer, Progress, Stop};
-use crate::driver::{Ending, Failure, Outcome, Plan, parts, shares};
-use crate::id::VmId;
-use crate::log::{Frontier, Layout, LogError};
-use crate::panics;
-use crate::scenario::Scenario;
-use crate::tally::largest_lamport;
-use crate::time::Nanos;
+use crate::edge::control::{Observer, Progress, Stop};
+use crate::edge::driver::{Ending, Failure, Outcome, Plan, parts, shares};
+use crate::edge::log::{Frontier, Layout, LogError};
+use crate::edge::panics;
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::tally::largest_lamport;
+use crate::model::time::Nanos;
 use crate::workload::Workload;
 
 /// Events of the first shard between two looks at whoever watches or wants the run to stop.

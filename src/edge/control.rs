@@ -2,8 +2,8 @@
 
 use tokio::sync::watch;
 
-use crate::time::Nanos;
-use crate::watch::Watch;
+use crate::edge::watch::Watch;
+use crate::model::time::Nanos;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

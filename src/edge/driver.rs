@@ -9,11 +9,11 @@ use hdrhistogram::Histogram;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::id::VmId;
-use crate::log::{FileEntry, Layout, LogError, ResumeError, Traffic};
-use crate::pace::{Made, Punctuality};
-use crate::tally::Account;
-use crate::time::Nanos;
+use crate::edge::log::{FileEntry, Layout, LogError, ResumeError, Traffic};
+use crate::model::id::VmId;
+use crate::model::pace::{Made, Punctuality};
+use crate::model::tally::Account;
+use crate::model::time::Nanos;
 
 /// How a run is laid out on this machine.
 #[derive(Clone, Debug)]

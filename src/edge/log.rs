@@ -40,9 +40,9 @@ use std::io::{self, Read};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use crate::id::VmId;
-use crate::input;
-use crate::time::Rate;
+use crate::edge::input;
+use crate::model::id::VmId;
+use crate::model::time::Rate;
 
 /// The name of the summary, one row a machine.
 pub const SUMMARY: &str = "summary.csv";

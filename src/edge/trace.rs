@@ -26,9 +26,9 @@ use self::again::Sorted;
 pub use self::again::{Again, Why};
 pub use self::clock::Clock;
 pub use self::read::{TraceError, read};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::text::count;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::count;
 
 /// The events of one run of another program.
 #[derive(Clone, Debug)]

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use smallvec::SmallVec;
 
-use crate::event::{Kind, MessageId, Record};
-use crate::id::VmId;
-use crate::scenario::Scenario;
-use crate::tally::Account;
-use crate::time::{Nanos, Rate};
+use crate::model::event::{Kind, MessageId, Record};
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::tally::Account;
+use crate::model::time::{Nanos, Rate};
 
 /// The events that wait to be looked at, at most: some seconds of what a screen's machines do.
 const SIGHTINGS: usize = 8192;
@@ -383,9 +383,9 @@ fn raise(most: &AtomicU64, value: u64) {
 mod tests {
     use super::*;
     use crate::clock::Reading;
-    use crate::event::{Received, Sent};
-    use crate::scenario::Settings;
-    use crate::seed::Seed;
+    use crate::model::event::{Received, Sent};
+    use crate::model::scenario::Settings;
+    use crate::model::seed::Seed;
 
     fn scene() -> Arc<Scene> {
         let settings: Settings = toml::from_str("vms = 5\nrates = \"5,4,3,2,1\"").unwrap();

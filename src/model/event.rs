@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::clock::{Reading, Stamp};
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// The name of a message, and of the event that sent it: `vm<sender>-<event number of the send>`.
 ///

@@ -14,9 +14,9 @@ pub use latency::{Latency, ParseLatencyError};
 pub use partition::{ParsePartitionError, Partition};
 pub use probability::{ParseProbabilityError, Probability};
 
-use crate::id::VmId;
-use crate::seed::{Share, Stream};
-use crate::time::Nanos;
+use crate::model::id::VmId;
+use crate::model::seed::{Share, Stream};
+use crate::model::time::Nanos;
 
 /// The rules of the network, the same for every message.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,7 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::seed::{Purpose, Seed};
+    use crate::model::seed::{Purpose, Seed};
 
     fn uplink(network: Network, seed: u64) -> Uplink {
         Uplink::new(&Arc::new(network), Seed(seed).stream(VmId(0), Purpose::Network))

@@ -12,8 +12,8 @@ mod punctuality;
 pub use lateness::Lateness;
 pub use punctuality::{Punctuality, warnings};
 
-use crate::text::words;
-use crate::time::{Nanos, Schedule};
+use crate::model::text::words;
+use crate::model::time::{Nanos, Schedule};
 
 words! {
     /// What late ticks do.
@@ -131,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::time::Rate;
+    use crate::model::time::Rate;
 
     fn pace(late: Late) -> Pace {
         Pace::new(Schedule::new(Rate::new(10).unwrap(), Nanos::new(100_000_000)), late)

@@ -15,13 +15,13 @@ pub use rates::{ParseRatesError, Rates};
 pub use settings::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Settings, Threads, VmCount};
 
 use crate::clock::{Clocks, Hybrid, HybridStamp, Vector};
-use crate::id::VmId;
-use crate::network::{Latency, Network, Partition, Probability, Uplink};
-use crate::pace::{Late, Pace};
-use crate::seed::{Purpose, Seed};
-use crate::tally::{Account, Tally};
-use crate::time::{Nanos, Schedule};
-use crate::vm::Vm;
+use crate::model::id::VmId;
+use crate::model::network::{Latency, Network, Partition, Probability, Uplink};
+use crate::model::pace::{Late, Pace};
+use crate::model::seed::{Purpose, Seed};
+use crate::model::tally::{Account, Tally};
+use crate::model::time::{Nanos, Schedule};
+use crate::model::vm::Vm;
 use crate::workload::{Choice, Workload};
 
 /// A run's model, complete and consistent.
@@ -337,8 +337,8 @@ mod tests {
 
     #[test]
     fn a_machine_goes_on_where_its_account_ends() {
-        use crate::event::Outbox;
-        use crate::vm::Store;
+        use crate::model::event::Outbox;
+        use crate::model::vm::Store;
         use crate::workload::ScaleModel;
 
         let settings: Settings = toml::from_str("skew = \"1ms\"\nloss = 0.5").unwrap();

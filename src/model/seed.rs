@@ -7,8 +7,8 @@
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoroshiro128PlusPlus;
 
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// The one number from which all that is random in a run is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

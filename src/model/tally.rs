@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::HybridStamp;
-use crate::id::VmId;
-pub use crate::pace::Lateness;
-use crate::time::Rate;
+use crate::model::id::VmId;
+pub use crate::model::pace::Lateness;
+use crate::model::time::Rate;
 
 /// Counts and extremes over the events of one machine.
 ///

@@ -148,7 +148,7 @@ macro_rules! as_text {
         }
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::text::deserialize(deserializer)
+                $crate::model::text::deserialize(deserializer)
             }
         }
     )+};
@@ -170,7 +170,7 @@ macro_rules! words {
         $visible enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            const ALLOWED: &'static str = $crate::text::list!($($word),+);
+            const ALLOWED: &'static str = $crate::model::text::list!($($word),+);
         }
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -178,12 +178,12 @@ macro_rules! words {
             }
         }
         impl std::str::FromStr for $name {
-            type Err = $crate::text::UnknownWord;
+            type Err = $crate::model::text::UnknownWord;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err($crate::text::UnknownWord { allowed: Self::ALLOWED }) }
+                match text { $($word => Ok(Self::$variant),)+ _ => Err($crate::model::text::UnknownWord { allowed: Self::ALLOWED }) }
             }
         }
-        $crate::text::as_text!($name);
+        $crate::model::text::as_text!($name);
     };
 }
 pub(crate) use words;

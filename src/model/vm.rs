@@ -10,12 +10,14 @@ pub use inbox::Inbox;
 pub use store::Store;
 
 use crate::clock::{Clock, Clocks, Reading, Stamp};
-use crate::event::{Call, Event, Kind, Leaving, Message, MessageId, Outbox, Payload, Received, Record, Sent};
-use crate::id::VmId;
-use crate::network::{Fate, Uplink};
-use crate::seed::Stream;
-use crate::tally::{Account, Lateness, Tally};
-use crate::time::{Nanos, Rate};
+use crate::model::event::{
+    Call, Event, Kind, Leaving, Message, MessageId, Outbox, Payload, Received, Record, Sent,
+};
+use crate::model::id::VmId;
+use crate::model::network::{Fate, Uplink};
+use crate::model::seed::Stream;
+use crate::model::tally::{Account, Lateness, Tally};
+use crate::model::time::{Nanos, Rate};
 use crate::workload::{Action, Tick, Workload};
 
 /// One machine of a run.

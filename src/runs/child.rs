@@ -1,5 +1,5 @@
 //! A process that was started for a run in several processes: it does what it is told and tells how far it has
-//! come (see [`fleet`](crate::fleet)).
+//! come (see [`fleet`](crate::runs::supervisor)).
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::control::{Observer, Progress, Stop, Stopper};
-use crate::driver::{Ending, Outcome, Plan};
-use crate::fleet::talk::{Done, Order, Word, Work, hear, say};
-use crate::join::{Invitation, draw_incarnation, lines};
-use crate::link::bounds::Bounds;
-use crate::link::greeting::Identity;
-use crate::live::bridge::{self, Membership};
-use crate::log::{Layout, bridge_log_name};
-use crate::run::choose_workload;
-use crate::scenario::Scenario;
-use crate::seed::Seed;
+use crate::drivers::live::bridge::{self, Membership};
+use crate::edge::control::{Observer, Progress, Stop, Stopper};
+use crate::edge::driver::{Ending, Outcome, Plan};
+use crate::edge::link::bounds::Bounds;
+use crate::edge::link::greeting::Identity;
+use crate::edge::log::{Layout, bridge_log_name};
+use crate::model::scenario::Scenario;
+use crate::model::seed::Seed;
+use crate::runs::join::{Invitation, draw_incarnation, lines};
+use crate::runs::run::choose_workload;
+use crate::runs::supervisor::talk::{Done, Order, Word, Work, hear, say};
 
 /// Does the work that `orders` asks for, and tells of it in `words`. Where no more orders can come, since the
 /// process that gave them is gone, the work ends in order, as where somebody else asks it to stop.

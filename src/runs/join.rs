@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::control::{Observer, Stop};
-use crate::input;
-use crate::link::bounds::Bounds;
-use crate::link::greeting::{Identity, scenario_lines, scenario_value};
-use crate::link::seal::{Key, KeyError};
-use crate::live::bridge::{self, Asked, JoinError, Membership};
-use crate::log::{self, bridge_log_name};
-use crate::nodes::NodeList;
-use crate::run::{self, Request, new_run_id};
-use crate::scenario::{Scenario, ScenarioError, SeedNumber, Settings};
-use crate::seed::Seed;
-use crate::time::Nanos;
+use crate::drivers::live::bridge::{self, Asked, JoinError, Membership};
+use crate::edge::control::{Observer, Stop};
+use crate::edge::input;
+use crate::edge::link::bounds::Bounds;
+use crate::edge::link::greeting::{Identity, scenario_lines, scenario_value};
+use crate::edge::link::seal::{Key, KeyError};
+use crate::edge::log::{self, bridge_log_name};
+use crate::edge::nodes::NodeList;
+use crate::model::scenario::{Scenario, ScenarioError, SeedNumber, Settings};
+use crate::model::seed::Seed;
+use crate::model::time::Nanos;
+use crate::runs::run::{self, Request, new_run_id};
 
 /// What a process is asked for beside its run.
 #[derive(Clone, Debug)]

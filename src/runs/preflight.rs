@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::log::Layout;
-use crate::scenario::Scenario;
-use crate::tally::Account;
+use crate::edge::log::Layout;
+use crate::model::scenario::Scenario;
+use crate::model::tally::Account;
 
 /// The bytes that a live machine takes beside its vector clock: its actor, mailbox, timer and inbox.
 /// The bench `capacity` measures it.
@@ -182,8 +182,8 @@ impl std::fmt::Display for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Settings, VmCount};
-    use crate::seed::Seed;
+    use crate::model::scenario::{Settings, VmCount};
+    use crate::model::seed::Seed;
 
     fn scenario(vms: u32, clocks: &str) -> Scenario {
         let settings =

@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::control::{Observer, Stop};
-use crate::driver::{Ending, Failure, LatenessCounts, LatenessSpread, LinkReport, Outcome, Plan};
-use crate::fit::{self, DoesNotFit};
-use crate::fleet::{self, Fleet, FleetError};
-use crate::id::VmId;
-use crate::live::bridge::Membership;
-use crate::live::{self, LiveError};
-use crate::log::{
+use crate::drivers::live::bridge::Membership;
+use crate::drivers::live::{self, LiveError};
+use crate::drivers::sim;
+use crate::edge::control::{Observer, Stop};
+use crate::edge::driver::{Ending, Failure, LatenessCounts, LatenessSpread, LinkReport, Outcome, Plan};
+use crate::edge::log::{
     Drawn, FileEntry, FolderError, Layout, LayoutError, LogError, MANIFEST, Manifest, ManifestError,
     OpenFiles, Room, RunFolder, RunSection, SUMMARY, Status, write_summary,
 };
-use crate::pace;
-use crate::scenario::{LogChoice, Processes, Scenario, ScenarioError, Threads};
-use crate::sim;
-use crate::tally::Account;
-use crate::time::Nanos;
+use crate::model::id::VmId;
+use crate::model::pace;
+use crate::model::scenario::{LogChoice, Processes, Scenario, ScenarioError, Threads};
+use crate::model::tally::Account;
+use crate::model::time::Nanos;
+use crate::runs::preflight::{self, DoesNotFit};
+use crate::runs::supervisor::{self, Fleet, FleetError};
 use crate::workload::{Choice, ClientServer, ScaleModel, Workload};
 
 /// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
@@ -190,7 +190,7 @@ impl Prepared {
             folder: self.folder.path().to_owned(),
         };
         let outcome = match &self.fleet {
-            Some(fleet) => fleet::run(fleet, &self.scenario, &plan, &stop, observer).map_err(RunError::from),
+            Some(fleet) => supervisor::run(fleet, &self.scenario, &plan, &stop, observer).map_err(RunError::from),
             None => choose_workload(&self.scenario, &plan, self.membership.take(), stop, observer)
                 .map_err(RunError::from),
         };
@@ -328,7 +328,7 @@ pub(crate) fn check(
     // The processes of a run open the logs of their own machines.
     let a_process = here.div_ceil(request.processes.map_or(1, Processes::get));
     let layout = Layout::choose(request.log, a_process, open_files(scenario, request.threads))?;
-    fit::check(scenario, here, layout, &request.output, runs)?;
+    preflight::check(scenario, here, layout, &request.output, runs)?;
     Ok(layout)
 }
 
@@ -441,8 +441,8 @@ fn now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Settings;
-    use crate::seed::Seed;
+    use crate::model::scenario::Settings;
+    use crate::model::seed::Seed;
 
     #[test]
     fn a_run_has_no_more_threads_than_it_has_work_for() {

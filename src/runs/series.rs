@@ -10,20 +10,20 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::control::{Observer, Progress, Stop};
-use crate::driver::{Ending, Failure};
-use crate::fit;
-use crate::log::{
+use crate::edge::control::{Observer, Progress, Stop};
+use crate::edge::driver::{Ending, Failure};
+use crate::edge::log::{
     Drawn, Layout, MANIFEST, Manifest, RUNS, Room, RunFolder, Status, run_folder_name, write_runs,
 };
-use crate::run::{
+use crate::edge::watch::Watch;
+use crate::model::scenario::{Runs, Scenario, Threads};
+use crate::model::seed::Seed;
+use crate::model::time::Nanos;
+use crate::runs::preflight;
+use crate::runs::run::{
     FILES_A_RUN, Finished, Prepared, Request, RunError, WriteError, check, cores, new_section, open_files,
     status,
 };
-use crate::scenario::{Runs, Scenario, Threads};
-use crate::seed::Seed;
-use crate::time::Nanos;
-use crate::watch::Watch;
 
 /// A series that is ready to start: its folder is claimed, its manifest says `running`.
 #[derive(Debug)]
@@ -212,7 +212,7 @@ fn at_once(scenario: &Scenario, runs: Runs, layout: Layout, threads: Option<Thre
     }
     let files = open_files(scenario, threads).left() / (u64::from(layout.logs(scenario.vms())) + FILES_A_RUN);
     let most = threads.unwrap_or_else(cores).get().min(runs.get());
-    let fit = u32::try_from(files.min(fit::most_at_once(scenario))).unwrap_or(u32::MAX);
+    let fit = u32::try_from(files.min(preflight::most_at_once(scenario))).unwrap_or(u32::MAX);
     fit.clamp(1, most)
 }
 

@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use self::process::{Heard, Process};
 use self::talk::{Order, Word, Work};
-use crate::control::{Observer, Progress, Stop};
-use crate::driver::{Ending, Failure, LatenessCounts, LinkReport, Outcome, Plan};
-use crate::id::VmId;
-use crate::log::{BridgeLog, Layout, LogFile, Recovered, bridge_log_name, logs_of};
-use crate::nodes;
-use crate::scenario::{Scenario, Threads};
-use crate::tally::{Account, largest_lamport};
-use crate::time::Nanos;
+use crate::edge::control::{Observer, Progress, Stop};
+use crate::edge::driver::{Ending, Failure, LatenessCounts, LinkReport, Outcome, Plan};
+use crate::edge::log::{BridgeLog, Layout, LogFile, Recovered, bridge_log_name, logs_of};
+use crate::edge::nodes;
+use crate::model::id::VmId;
+use crate::model::scenario::{Scenario, Threads};
+use crate::model::tally::{Account, largest_lamport};
+use crate::model::time::Nanos;
 
 /// How a run is shared among processes.
 #[derive(Clone, Debug)]

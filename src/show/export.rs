@@ -22,13 +22,13 @@ pub use self::csv::{Decimal, Separator, Style};
 pub use self::window::{ParseWindowError, Window};
 
 use self::window::Part;
-use crate::event::MessageId;
-use crate::history::{Delivery, HistoryError, Missing, Place, Replay, Step, Visitor, Witness};
-use crate::id::VmId;
-use crate::log::{EventKind, LogFolder, LogPath, ReadError, Row};
-use crate::stats::measure;
-use crate::text::words;
-use crate::time::Nanos;
+use crate::after::history::{Delivery, HistoryError, Missing, Place, Replay, Step, Visitor, Witness};
+use crate::after::stats::measure;
+use crate::edge::log::{EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::words;
+use crate::model::time::Nanos;
 
 words! {
     /// What a run is exported as.

@@ -21,11 +21,11 @@ pub use page::page;
 pub use window::{ParseWindowError, TimeWindow};
 
 use self::gather::{Gathered, Gathering};
-use crate::check::{self, Report};
-use crate::history::{HistoryError, Model};
-use crate::log::{LogFolder, SavedManifest};
-use crate::stats::{self, Stats};
-use crate::time::Nanos;
+use crate::after::check::{self, Report};
+use crate::after::history::{HistoryError, Model};
+use crate::after::stats::{self, Stats};
+use crate::edge::log::{LogFolder, SavedManifest};
+use crate::model::time::Nanos;
 
 /// The most events whose rows a page has, over all of its runs.
 pub const MOST_EVENTS: usize = 25_000;

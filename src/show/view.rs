@@ -24,7 +24,7 @@ pub use self::keys::{Action, Key};
 use self::layout::{Panes, Plan};
 use self::look::Look;
 use self::shown::Shown;
-use crate::watch::{Scene, Snapshot};
+use crate::edge::watch::{Scene, Snapshot};
 
 /// What is seen of a run, and how.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Action, Tick, Workload};
-use crate::event::{Call, Payload};
-use crate::id::VmId;
-use crate::seed::Stream;
-use crate::time::Nanos;
+use crate::model::event::{Call, Payload};
+use crate::model::id::VmId;
+use crate::model::seed::Stream;
+use crate::model::time::Nanos;
 
 /// Machine 0 is the server, all others are its clients. An arrived message is received first.
 /// Otherwise a coin decides: a client has a local event, or calls the server; the server has a local
@@ -121,7 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::seed::{Purpose, Seed};
+    use crate::model::seed::{Purpose, Seed};
 
     const TOSSES: u32 = 10_000;
 

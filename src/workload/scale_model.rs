@@ -1,8 +1,8 @@
 //! The exercise "Scale models and logical clocks": machines that roll a die.
 
 use super::{Action, Tick, Workload};
-use crate::id::VmId;
-use crate::seed::Stream;
+use crate::model::id::VmId;
+use crate::model::seed::Stream;
 
 /// An arrived message is received first. Otherwise a die is rolled: 1 sends to one other machine, 2
 /// to another one, 3 to both; everything else is an internal event.
@@ -76,8 +76,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::seed::{Purpose, Seed};
-    use crate::time::Nanos;
+    use crate::model::seed::{Purpose, Seed};
+    use crate::model::time::Nanos;
 
     const IDLE: Tick = Tick { now: Nanos::ZERO, event: 1, waiting: 0 };
 

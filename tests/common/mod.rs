@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clocklab::control::{Observer, Progress, Stopper};
-use clocklab::history::Model;
-use clocklab::log::{Found, LogFolder, find};
-use clocklab::time::Nanos;
+use clocklab::after::history::Model;
+use clocklab::edge::control::{Observer, Progress, Stopper};
+use clocklab::edge::log::{Found, LogFolder, find};
+use clocklab::model::time::Nanos;
 use serde::Deserialize;
 
 /// Asks the run to stop once it has come that far.

@@ -4,7 +4,7 @@
 //! so a cell that is wrong alone is one fault, and so is a clock that runs wrong from there on.
 
 use crate::clock::HybridStamp;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// A value in the log, and the right one where that is another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fault::{FaultKind, Faults};
-use crate::event::MessageId;
-use crate::history::HistoryError;
-use crate::id::VmId;
-use crate::log::{EventKind, LogPath, ReadError, Row};
+use crate::after::history::HistoryError;
+use crate::edge::log::{EventKind, LogPath, ReadError, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// What the logs say of one message.
 #[derive(Debug, Default)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{Column, ReadError};
-use crate::text::{printable, words};
+use crate::edge::log::{Column, ReadError};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::{printable, words};
 
 words! {
     /// What sort of fault it is.

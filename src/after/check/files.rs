@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, FaultKind, Faults};
-use crate::history::{LogSummary, Replay};
-use crate::input;
-use crate::log::{self, FileEntry, LogFolder, Status};
+use crate::after::history::{LogSummary, Replay};
+use crate::edge::input;
+use crate::edge::log::{self, FileEntry, LogFolder, Status};
 
 /// Holds the files of each folder that has a manifest against it. They come last: what is wrong in them is
 /// told by the rows before.

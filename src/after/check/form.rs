@@ -1,8 +1,8 @@
 //! Columns that have to be empty, filled or alike in an event of its kind.
 
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{Column, EventKind, Row, json_list as list};
+use crate::edge::log::{Column, EventKind, Row, json_list as list};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// A cell that does not belong to an event of that kind: what stands there, and what should.
 pub(super) type WrongCell = (Column, String, String);

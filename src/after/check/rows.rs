@@ -14,13 +14,13 @@ use super::clocks::{Shown, ShownVector};
 use super::fault::{Fault, FaultKind, Faults};
 use super::form::wrong_cells;
 
+use crate::after::history::{Delivery, Missing, Model, Place, Queue, Replay, Step, Visitor, Witness};
 use crate::clock::HybridStamp;
-use crate::event::MessageId;
-use crate::history::{Delivery, Missing, Model, Place, Queue, Replay, Step, Visitor, Witness};
-use crate::id::VmId;
-use crate::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
-use crate::scenario::Scenario;
-use crate::time::{Nanos, Schedule};
+use crate::edge::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::time::{Nanos, Schedule};
 
 /// Goes through the rows and collects what is wrong.
 #[derive(Debug)]

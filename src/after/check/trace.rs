@@ -7,11 +7,11 @@ mod times;
 
 use super::fault::{Fault, FaultKind, Faults};
 use super::{Counts, Report};
-use crate::event::MessageId;
-use crate::history::Missing;
-use crate::id::VmId;
-use crate::text::count;
-use crate::trace::{Again, Trace, TraceEvent, Why};
+use crate::after::history::Missing;
+use crate::edge::trace::{Again, Trace, TraceEvent, Why};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::count;
 
 /// Checks a run of another program.
 pub fn check_trace(trace: &Trace) -> Report {

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use super::missing::{Missing, ReadLog, Witness};
 use super::numbers::Numbers;
 use super::{HistoryError, Outside};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{EventKind, LogFolder, LogPath, Row};
-use crate::trace::Trace;
+use crate::edge::log::{EventKind, LogFolder, LogPath, Row};
+use crate::edge::trace::Trace;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// The events and the received messages of a run. An event is named as its message would be.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::id::VmId;
+use crate::model::id::VmId;
 
 /// Ids up to here are looked up in a table: those of all but strange logs.
 const DENSE: u32 = 1 << 22;

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::{Range, RangeInclusive};
 
 use super::numbers::Numbers;
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{LogFolder, Status};
-use crate::nodes::node_of;
-use crate::text::count;
-use crate::trace::Trace;
+use crate::edge::log::{LogFolder, Status};
+use crate::edge::nodes::node_of;
+use crate::edge::trace::Trace;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::count;
 
 /// What is not here of a run.
 #[derive(Clone, Debug, Default)]

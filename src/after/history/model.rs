@@ -1,12 +1,12 @@
 //! What is known of a run beside its logs: what its manifests say of its rules and its machines.
 
-use crate::id::VmId;
-use crate::log::{Bridge, LogFolder};
-use crate::nodes::node_of;
-use crate::pace::Pace;
-use crate::scenario::{Scenario, Switch};
-use crate::seed::Seed;
-use crate::time::{Nanos, Schedule};
+use crate::edge::log::{Bridge, LogFolder};
+use crate::edge::nodes::node_of;
+use crate::model::id::VmId;
+use crate::model::pace::Pace;
+use crate::model::scenario::{Scenario, Switch};
+use crate::model::seed::Seed;
+use crate::model::time::{Nanos, Schedule};
 use crate::workload::Choice;
 
 /// The rules of a run, as far as they are known.

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Graph, HistoryError};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{EventKind, LogPath};
+use crate::edge::log::{EventKind, LogPath};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// How causality may leave what is here, and come back.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// A machine's queue, as its rows show it.
 #[derive(Clone, Debug, Default)]

@@ -16,10 +16,10 @@ use self::logs::{Log, not_its_machine};
 use self::state::State;
 use super::missing::ReadLog;
 use super::visitor::{Place, Visitor};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{LogPath, ReadError, Row, RowReader};
-use crate::time::Nanos;
+use crate::edge::log::{LogPath, ReadError, Row, RowReader};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// Why logs cannot be replayed at all.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! What a replay shows of a log: its rows, one by one, with what is known of their messages.
 
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{Column, Columns, ReadError, Row};
+use crate::edge::log::{Column, Columns, ReadError, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Somebody who is shown the rows in the order of causality.
 pub trait Visitor {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::Row;
+use crate::edge::log::Row;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Who waits for what. Few machines wait at a time.
 #[derive(Debug, Default)]

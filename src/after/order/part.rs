@@ -1,9 +1,9 @@
 //! Pasts, futures and cuts of a run of which not all may be here.
 
 use super::Events;
-use crate::event::MessageId;
-use crate::history::{Front, Received};
-use crate::id::VmId;
+use crate::after::history::{Front, Received};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// A past or a future, as far as it is here.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::event::MessageId;
-use crate::history::{Front, Graph, HistoryError, Received};
-use crate::id::VmId;
-use crate::log::{LogFolder, LogPath, Row};
-use crate::trace::{Trace, TraceEvent};
+use crate::after::history::{Front, Graph, HistoryError, Received};
+use crate::edge::log::{LogFolder, LogPath, Row};
+use crate::edge::trace::{Trace, TraceEvent};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Where the events stand.
 #[derive(Debug)]

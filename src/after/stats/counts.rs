@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// How often each of a few values comes: exact, and small where most are alike.
 #[derive(Clone, Debug, Default)]

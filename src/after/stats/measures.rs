@@ -3,7 +3,7 @@
 use super::Context;
 use super::counts::{Counts, as_f64};
 use super::meter::Machine;
-use crate::tally::Lateness;
+use crate::model::tally::Lateness;
 
 /// A measure of one machine.
 #[derive(Clone, Copy, Debug)]

@@ -6,13 +6,13 @@ use hdrhistogram::Histogram;
 
 use super::counts::{Counts, Line, Samples, Ties, as_f64};
 use super::pauses::Pauses;
-use crate::event::MessageId;
-use crate::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor, Witness};
-use crate::id::VmId;
-use crate::log::{EventKind, ReadError, Row};
-use crate::pace::{Made, Pace, Punctuality};
-use crate::tally::{Lateness, Tally};
-use crate::time::Nanos;
+use crate::after::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor, Witness};
+use crate::edge::log::{EventKind, ReadError, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::pace::{Made, Pace, Punctuality};
+use crate::model::tally::{Lateness, Tally};
+use crate::model::time::Nanos;
 
 /// The longest time that is told from longer ones, some eleven days.
 const LONGEST_MICROS: u64 = 1_000_000_000_000;

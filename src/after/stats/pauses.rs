@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use crate::log::Row;
-use crate::pace::Pace;
-use crate::time::Nanos;
+use crate::edge::log::Row;
+use crate::model::pace::Pace;
+use crate::model::time::Nanos;
 
 /// The pauses of one machine up to a row.
 #[derive(Debug, Default)]
@@ -50,8 +50,8 @@ impl Pauses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::Late;
-    use crate::time::{Rate, Schedule};
+    use crate::model::pace::Late;
+    use crate::model::time::{Rate, Schedule};
 
     fn row(event: u64, millis: u64) -> Row {
         Row { event, elapsed: Nanos::new(millis * 1_000_000), ..Row::default() }

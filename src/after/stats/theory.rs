@@ -5,8 +5,8 @@
 //! alike, so λ_i = m / (N − 1) · Σ_{j≠i} a_j. With three machines and K ≥ 3 sides that is the exercise's
 //! λ_i = (2/K) Σ a_j. What is lost or duplicated counts as often as it arrives.
 
-use crate::history::Model;
-use crate::id::VmId;
+use crate::after::history::Model;
+use crate::model::id::VmId;
 use crate::workload::Choice;
 
 /// The flow of messages, a second and machine.

@@ -4,13 +4,13 @@
 
 use super::meter::{Meter, since};
 use super::{MEASURES, Stats, TOTALS};
-use crate::event::MessageId;
-use crate::history::{Delivery, Missing, Model, Step, Visitor};
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
-use crate::text::count;
-use crate::time::Nanos;
-use crate::trace::{Causes, Trace};
+use crate::after::history::{Delivery, Missing, Model, Step, Visitor};
+use crate::edge::log::{EventKind, Row};
+use crate::edge::trace::{Causes, Trace};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::count;
+use crate::model::time::Nanos;
 
 /// Measures of which such a log knows nothing, by their beginnings.
 const UNKNOWN: [&str; 7] =

@@ -2,9 +2,9 @@
 
 use super::Context;
 use super::meter::Machine;
-use crate::id::VmId;
-use crate::pace::{self, Late};
-use crate::scenario::Scenario;
+use crate::model::id::VmId;
+use crate::model::pace::{self, Late};
+use crate::model::scenario::Scenario;
 use crate::workload::Choice;
 
 /// The most machines that are named of one sort of warning.

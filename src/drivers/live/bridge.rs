@@ -1,7 +1,7 @@
 //! The bridge: the actor through which the machines of one process reach those of the others.
 //!
 //! It has an arbiter of its own. Machines hand their messages over in the [`Outbound`] queue; the bridge
-//! gives each to the [link](crate::link) to its recipient's process, which puts those that leave together
+//! gives each to the [link](crate::edge::link) to its recipient's process, which puts those that leave together
 //! into one frame. What arrives goes to the recipient's actor, which cannot tell where it came from.
 //!
 //! The bridge leads its process to the common start and to the common end as well. It tells what happens in
@@ -51,17 +51,17 @@ use self::links::Links;
 pub use self::outbound::Outbound;
 use self::outbound::Wake;
 use super::Timebase;
-use crate::driver::LinkReport;
-use crate::event::Message;
-use crate::id::VmId;
-use crate::link::bounds::Bounds;
-use crate::link::greeting::Identity;
-use crate::link::seal::Key;
-use crate::link::session::SILENCE;
-use crate::log::{BridgeLog, FileEntry, Happening, LogError, Passed};
-use crate::nodes;
-use crate::panics;
-use crate::time::Nanos;
+use crate::edge::driver::LinkReport;
+use crate::edge::link::bounds::Bounds;
+use crate::edge::link::greeting::Identity;
+use crate::edge::link::seal::Key;
+use crate::edge::link::session::SILENCE;
+use crate::edge::log::{BridgeLog, FileEntry, Happening, LogError, Passed};
+use crate::edge::nodes;
+use crate::edge::panics;
+use crate::model::event::Message;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// How long the end of a run waits for a process at whose address nobody listens.
 pub const REFUSED_TIME: Nanos = SILENCE;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::{Message as ActixMessage, Recipient};
 
 use super::bridge::{Inbound, Outbound};
-use crate::event::Message;
-use crate::id::VmId;
+use crate::model::event::Message;
+use crate::model::id::VmId;
 
 /// A message or a call on its way to the actor of the machine that it is for.
 #[derive(Debug, ActixMessage)]

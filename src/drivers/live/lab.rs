@@ -18,15 +18,15 @@ use super::shared::{Closing, Report};
 use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
 use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
-use crate::control::{Observer, Progress, Stop};
-use crate::driver::{Ending, Failure, LatenessCounts, Outcome, Plan, parts, shares};
-use crate::id::VmId;
-use crate::log::Layout;
-use crate::panics;
-use crate::scenario::Scenario;
-use crate::tally::largest_lamport;
-use crate::time::Nanos;
-use crate::watch::{Scene, Watch};
+use crate::edge::control::{Observer, Progress, Stop};
+use crate::edge::driver::{Ending, Failure, LatenessCounts, Outcome, Plan, parts, shares};
+use crate::edge::log::Layout;
+use crate::edge::panics;
+use crate::edge::watch::{Scene, Watch};
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::tally::largest_lamport;
+use crate::model::time::Nanos;
 use crate::workload::Workload;
 
 /// A process's bridge to the others of its run, and the arbiter that is its own.

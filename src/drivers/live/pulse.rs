@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::event::{Kind, Record};
+use crate::model::event::{Kind, Record};
 
 /// Counters that one thread writes and another reads. Aligned, so that two sites share no cache line.
 #[derive(Debug, Default)]

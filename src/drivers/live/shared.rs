@@ -12,16 +12,16 @@ use tokio::time::Instant;
 use super::directory::Deliver;
 use super::pulse::Pulse;
 use super::stage::{Stage, Theatre};
-use crate::driver::{Failure, LatenessCounts};
-use crate::event::{Kind, Message, Outbox, Record};
-use crate::id::VmId;
-use crate::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
-use crate::pace::Made;
-use crate::panics;
-use crate::tally::Account;
-use crate::time::Nanos;
-use crate::vm::Store;
-use crate::watch::Scene;
+use crate::edge::driver::{Failure, LatenessCounts};
+use crate::edge::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
+use crate::edge::panics;
+use crate::edge::watch::Scene;
+use crate::model::event::{Kind, Message, Outbox, Record};
+use crate::model::id::VmId;
+use crate::model::pace::Made;
+use crate::model::tally::Account;
+use crate::model::time::Nanos;
+use crate::model::vm::Store;
 
 /// What a site tells the lab.
 pub(super) enum Report {

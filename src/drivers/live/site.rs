@@ -14,14 +14,14 @@ use super::pulse::Pulse;
 use super::shared::{Logged, Report, Shared};
 use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
-use crate::driver::Failure;
-use crate::id::VmId;
-use crate::log::{Layout, LogFile, Passed, Recovered, combined_log_name, vm_log_name};
-use crate::panics;
-use crate::scenario::Scenario;
-use crate::tally::Account;
-use crate::time::Nanos;
-use crate::watch::Scene;
+use crate::edge::driver::Failure;
+use crate::edge::log::{Layout, LogFile, Passed, Recovered, combined_log_name, vm_log_name};
+use crate::edge::panics;
+use crate::edge::watch::Scene;
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::tally::Account;
+use crate::model::time::Nanos;
 use crate::workload::Workload;
 
 /// Makes each machine's workload.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::Directory;
 use super::timebase::Timebase;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// Who lives where, and when it is.
 pub(super) struct Stage {

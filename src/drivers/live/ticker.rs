@@ -8,7 +8,7 @@ use actix::fut::ActorFuture;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// How many late ticks are made before others get their turn.
 const BURST: u32 = 32;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// A run's start, on the monotonic clock that its ticks go by and as a time of day.
 #[derive(Clone, Copy, Debug)]

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::directory::Deliver;
 use super::shared::Shared;
 use super::ticker::{Ticker, Ticking};
-use crate::log::LogFile;
-use crate::pace::Pace;
-use crate::tally::Lateness;
-use crate::time::Nanos;
-use crate::vm::Vm;
+use crate::edge::log::LogFile;
+use crate::model::pace::Pace;
+use crate::model::tally::Lateness;
+use crate::model::time::Nanos;
+use crate::model::vm::Vm;
 use crate::workload::Workload;
 
 /// The actor of one machine.

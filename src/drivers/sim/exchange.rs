@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::control::Progress;
-use crate::driver::{Ending, Failure};
-use crate::event::Message;
-use crate::time::Nanos;
+use crate::edge::control::Progress;
+use crate::edge::driver::{Ending, Failure};
+use crate::model::event::Message;
+use crate::model::time::Nanos;
 
 /// Stands for no window, or no time.
 const NONE: u64 = u64::MAX;

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use crate::driver::Plan;
-use crate::event::Record;
-use crate::id::VmId;
-use crate::log::{FileEntry, Layout, LogError, LogFile, RowFormat, combined_log_name, vm_log_name};
-use crate::scenario::Scenario;
-use crate::time::Nanos;
+use crate::edge::driver::Plan;
+use crate::edge::log::{FileEntry, Layout, LogError, LogFile, RowFormat, combined_log_name, vm_log_name};
+use crate::model::event::Record;
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::time::Nanos;
 
 /// Bytes that a log holds before they are written.
 const HOLD: usize = 64 * 1024;

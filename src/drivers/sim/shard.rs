@@ -6,14 +6,14 @@ use std::ops::Range;
 use super::calendar::Calendar;
 use super::logs::Logs;
 use super::windows::Windows;
-use crate::driver::Plan;
-use crate::event::{Kind, Message, Outbox};
-use crate::id::VmId;
-use crate::log::{FileEntry, LogError};
-use crate::scenario::Scenario;
-use crate::tally::Account;
-use crate::time::{Nanos, Ticks};
-use crate::vm::{Store, Vm};
+use crate::edge::driver::Plan;
+use crate::edge::log::{FileEntry, LogError};
+use crate::model::event::{Kind, Message, Outbox};
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::tally::Account;
+use crate::model::time::{Nanos, Ticks};
+use crate::model::vm::{Store, Vm};
 use crate::workload::Workload;
 
 /// Machines that are fetched from memory together: with many machines, most of a tick is waiting for

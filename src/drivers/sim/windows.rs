@@ -1,6 +1,6 @@
 //! Windows of time, each as long as the lookahead, numbered from 0 at the run's start.
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// The division of time into windows.
 ///

@@ -6,9 +6,9 @@
 //! than a whole run has.
 
 use crate::clock::Stamp;
-use crate::id::VmId;
-use crate::network::Probability;
-use crate::scenario::{ClockList, Scenario};
+use crate::model::id::VmId;
+use crate::model::network::Probability;
+use crate::model::scenario::{ClockList, Scenario};
 
 /// What messages of a run can be at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +95,9 @@ impl Bounds {
 mod tests {
     use super::*;
     use crate::clock::{HybridStamp, VectorStamp};
-    use crate::scenario::Settings;
-    use crate::seed::Seed;
-    use crate::time::Nanos;
+    use crate::model::scenario::Settings;
+    use crate::model::seed::Seed;
+    use crate::model::time::Nanos;
 
     fn bounds(settings: &str) -> Bounds {
         let settings: Settings = toml::from_str(settings).unwrap();

@@ -16,9 +16,9 @@ use super::bounds::{Bounds, LONGEST_PAYLOAD};
 use super::session;
 use super::wire::{Reader, put_number, put_text};
 use crate::clock::{HybridStamp, Stamp, VectorStamp};
-use crate::event::{Message, MessageId};
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::event::{Message, MessageId};
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// What a message has beside a Lamport stamp.
 const HYBRID: u8 = 1;

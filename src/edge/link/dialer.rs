@@ -1,7 +1,7 @@
 //! When to dial, and which of two connections stays where both ends dialled.
 
-use crate::seed::Stream;
-use crate::time::Nanos;
+use crate::model::seed::Stream;
+use crate::model::time::Nanos;
 
 /// The wait after the first failure, and the longest.
 const SHORTEST: Nanos = Nanos::new(50_000_000);
@@ -50,8 +50,8 @@ pub const fn stays(own: u32, peer: u32, dialled_here: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::VmId;
-    use crate::seed::{Purpose, Seed};
+    use crate::model::id::VmId;
+    use crate::model::seed::{Purpose, Seed};
 
     #[test]
     fn waits_grow_to_two_seconds_and_start_again_after_a_success() {

@@ -10,7 +10,7 @@ use ring::digest;
 
 use super::frame::Lane;
 use super::wire::{Reader, put_number, put_text};
-use crate::text::printable;
+use crate::model::text::printable;
 
 /// The first bytes of a hello.
 const MAGIC: &[u8; 8] = b"clocklab";

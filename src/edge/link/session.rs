@@ -19,7 +19,7 @@ use super::frame::{self, Lane};
 use super::greeting::{Hello, Identity};
 use super::wire::{Reader, put_number};
 use super::word::Word;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// Kinds of a frame's body in a session; a greeting's kinds are others.
 const PARCEL: u8 = 3;

@@ -3,7 +3,7 @@
 //! A word is numbered like a parcel, so it arrives once and in its place among the messages.
 
 use super::wire::{Reader, put_number};
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// What one process tells another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

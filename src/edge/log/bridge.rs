@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::cell::guarded;
 use super::reader::{Cells, Chunks, Line, seconds};
 use super::{FileEntry, LogError, LogFile};
-use crate::input;
-use crate::text::words;
-use crate::time::Nanos;
+use crate::edge::input;
+use crate::model::text::words;
+use crate::model::time::Nanos;
 
 /// The columns of a bridge's log.
 pub(super) const COLUMNS: [&str; 16] = [

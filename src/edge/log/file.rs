@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RowFormat;
-use crate::event::Record;
+use crate::model::event::Record;
 
 /// A log file being written.
 #[derive(Debug)]
@@ -233,9 +233,9 @@ mod tests {
 
     use super::*;
     use crate::clock::Reading;
-    use crate::event::Kind;
-    use crate::id::VmId;
-    use crate::time::Nanos;
+    use crate::model::event::Kind;
+    use crate::model::id::VmId;
+    use crate::model::time::Nanos;
 
     fn internal(event: u64) -> Record<'static> {
         let clocks = Reading { lamport: event, vector: &[], hybrid: None };

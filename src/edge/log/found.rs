@@ -12,11 +12,11 @@ use super::{
     MANIFEST, ManifestError, PREVIOUS, ReadError, RowReader, bridge, is_log, is_node_folder, is_run_folder,
     node_of_bridge_log,
 };
-use crate::id::VmId;
-use crate::input;
-use crate::scenario::LogChoice;
-use crate::text::count;
-use crate::time::Nanos;
+use crate::edge::input;
+use crate::model::id::VmId;
+use crate::model::scenario::LogChoice;
+use crate::model::text::count;
+use crate::model::time::Nanos;
 
 /// The logs of one run in one folder.
 #[derive(Clone, Debug)]

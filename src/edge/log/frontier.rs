@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::LogError;
 use super::reader::seconds;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// The name of the file.
 pub(super) const FRONTIER: &str = ".frontier";

@@ -1,6 +1,6 @@
 //! How the machines' rows are laid out in files.
 
-use crate::scenario::LogChoice;
+use crate::model::scenario::LogChoice;
 
 /// Which files the rows go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use self::text::Part;
 use super::{FileEntry, MANIFEST, Schema, Traffic};
-use crate::id::VmId;
-use crate::scenario::{Scenario, Settings};
-use crate::time::Rate;
+use crate::model::id::VmId;
+use crate::model::scenario::{Scenario, Settings};
+use crate::model::time::Rate;
 
 /// What became of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -445,7 +445,7 @@ pub(super) fn read_run_id(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
+    use crate::model::seed::Seed;
 
     fn manifest(settings: &Settings) -> Manifest {
         let scenario = Scenario::new(settings, Seed(u64::MAX)).unwrap();

@@ -30,8 +30,8 @@ pub(super) use self::values::{seconds, whole};
 use super::Schema;
 use super::file::{FileEntry, entry};
 use super::row::{COLUMNS, Column};
-use crate::input;
-use crate::time::Nanos;
+use crate::edge::input;
+use crate::model::time::Nanos;
 
 /// Why a log cannot be read, or a row of it.
 #[derive(Debug, thiserror::Error)]

@@ -9,9 +9,9 @@ use super::reader::{EventKind, ReadError, Row, RowReader};
 use super::row::Column;
 use super::{FileEntry, LogError, LogFile, RowFormat, Schema, torn_name};
 use crate::clock::HybridStamp;
-use crate::id::VmId;
-use crate::tally::{Account, Tally};
-use crate::time::{Nanos, Rate};
+use crate::model::id::VmId;
+use crate::model::tally::{Account, Tally};
+use crate::model::time::{Nanos, Rate};
 
 /// What a log says of one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,12 +256,14 @@ mod tests {
 
     use super::*;
     use crate::clock::Reading;
-    use crate::control::{Stop, Unwatched};
-    use crate::event::{Kind, Record};
-    use crate::log::Layout;
-    use crate::scenario::{Scenario, Settings};
-    use crate::seed::Seed;
-    use crate::{driver, sim, workload};
+    use crate::drivers::sim;
+    use crate::edge::control::{Stop, Unwatched};
+    use crate::edge::driver;
+    use crate::edge::log::Layout;
+    use crate::model::event::{Kind, Record};
+    use crate::model::scenario::{Scenario, Settings};
+    use crate::model::seed::Seed;
+    use crate::workload;
 
     /// Makes a run with all clocks and all faults, and tells its accounts.
     fn run(folder: &Path, layout: Layout, seed: u64) -> Vec<Account> {

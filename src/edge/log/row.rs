@@ -13,8 +13,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::Row;
 use super::cell::{list, text};
 use crate::clock::HybridStamp;
-use crate::event::{Kind, MessageId, Received, Record};
-use crate::time::Nanos;
+use crate::model::event::{Kind, MessageId, Received, Record};
+use crate::model::time::Nanos;
 
 /// The columns of a log, in their order.
 pub const COLUMNS: [&str; 17] = [
@@ -298,10 +298,10 @@ mod tests {
 
     use super::*;
     use crate::clock::Reading;
-    use crate::event::Sent;
-    use crate::id::VmId;
-    use crate::log::RowReader;
-    use crate::log::cell::unguarded;
+    use crate::edge::log::RowReader;
+    use crate::edge::log::cell::unguarded;
+    use crate::model::event::Sent;
+    use crate::model::id::VmId;
 
     fn row(record: &Record<'_>, start: &str) -> String {
         let mut out = Vec::new();

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::cell::{guarded, json_list};
 use super::file::NewFile;
 use super::{FileEntry, LogError};
-use crate::seed::Seed;
-use crate::tally::{Account, Lateness, largest_lamport};
+use crate::model::seed::Seed;
+use crate::model::tally::{Account, Lateness, largest_lamport};
 
 /// The columns of a summary.
 pub(super) const COLUMNS: [&str; 24] = [
@@ -113,9 +113,9 @@ fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
 mod tests {
     use super::*;
     use crate::clock::HybridStamp;
-    use crate::id::VmId;
-    use crate::tally::Tally;
-    use crate::time::{Nanos, Rate};
+    use crate::model::id::VmId;
+    use crate::model::tally::Tally;
+    use crate::model::time::{Nanos, Rate};
 
     #[test]
     fn a_row_a_machine_with_drift_against_the_largest_clock() {

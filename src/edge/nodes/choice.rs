@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::as_text;
+use crate::model::text::as_text;
 
 /// Which node a process is, as people write it: a number from 0, or `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::text::as_text;
+use crate::model::text::as_text;
 
 /// The most nodes of a run. Each has a connection to each other one.
 const MOST: usize = 1024;

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::TraceEvent;
-use crate::event::MessageId;
-use crate::id::VmId;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Why events of a host were set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

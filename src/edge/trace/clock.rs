@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::VmId;
+use crate::model::id::VmId;
 
 /// A vector clock without its zeros, by host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::TraceError;
-use crate::input;
+use crate::edge::input;
 
 /// The path that means standard input.
 const STDIN: &str = "-";

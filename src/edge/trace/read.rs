@@ -10,9 +10,9 @@ use super::files::{LONGEST_LINE, MOST_BYTES, MOST_FILES};
 use super::patience::Patience;
 use super::pattern::{self, Pattern};
 use super::{SourceFile, Trace, TraceEvent, Unreadable, clock, files, when};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::text::printable;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::text::printable;
 
 /// Why a log of another program cannot be read at all.
 #[derive(Debug, thiserror::Error)]

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::seed::Stream;
-use crate::text::as_text;
-use crate::time::{Nanos, ParseTimeError, WithUnit};
+use crate::model::seed::Stream;
+use crate::model::text::as_text;
+use crate::model::time::{Nanos, ParseTimeError, WithUnit};
 
 /// The distribution of the time that a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-use crate::id::VmId;
-use crate::text::as_text;
-use crate::time::{Nanos, ParseTimeError, WithUnit};
+use crate::model::id::VmId;
+use crate::model::text::as_text;
+use crate::model::time::{Nanos, ParseTimeError, WithUnit};
 
 /// From `start` up to, not including, `end`, a message sent from one group to another is lost.
 /// Machines that no group names are together one more group.

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::seed::Share;
-use crate::text;
+use crate::model::seed::Share;
+use crate::model::text;
 
 /// A probability: a number from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]

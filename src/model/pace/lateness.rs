@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pace;
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// How long after they were due a machine's ticks ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Late, Lateness, Made};
-use crate::time::{Nanos, Rate};
+use crate::model::time::{Nanos, Rate};
 
 /// A tick that is later than this is told of. Times are looked at in slots of this length.
 const SLOT: Nanos = Nanos::new(100_000_000);
@@ -255,8 +255,8 @@ fn fell_behind(name: &str, rate: Rate, lateness: &Lateness) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::Pace;
-    use crate::time::Schedule;
+    use crate::model::pace::Pace;
+    use crate::model::time::Schedule;
 
     /// A machine of that rate that runs up to 10 s and is held from 3 s to 7 s.
     fn held(rate: u32, late: Late) -> (Punctuality, Lateness, Rate) {

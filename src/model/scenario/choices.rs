@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::{as_text, words};
+use crate::model::text::{as_text, words};
 
 words! {
     /// When a machine's first tick is due.

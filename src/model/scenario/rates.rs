@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::VmId;
-use crate::seed::Stream;
-use crate::text::as_text;
-use crate::time::{ParseRateError, Rate};
+use crate::model::id::VmId;
+use crate::model::seed::Stream;
+use crate::model::text::as_text;
+use crate::model::time::{ParseRateError, Rate};
 
 /// How the machines come to their rates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::seed::{Purpose, Seed};
+    use crate::model::seed::{Purpose, Seed};
 
     #[test]
     fn reads_and_writes_ranges_and_lists() {

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{ClockList, LogChoice, Phase, Rates, Switch};
-use crate::network::{Latency, Partition, Probability};
-use crate::pace::Late;
-use crate::text::{self, Whole};
-use crate::time::{Nanos, WithUnit};
+use crate::model::network::{Latency, Partition, Probability};
+use crate::model::pace::Late;
+use crate::model::text::{self, Whole};
+use crate::model::time::{Nanos, WithUnit};
 use crate::workload::Choice;
 
 /// A number of machines.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Nanos, SECOND};
-use crate::text::as_text;
+use crate::model::text::as_text;
 
 /// The units, longest first, each with the words that people write for it; the first one is ours.
 const UNITS: [(u64, &[&str]); 7] = [

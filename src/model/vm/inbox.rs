@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::store::{Place, Store};
-use crate::event::Message;
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::event::Message;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// Messages by (arrival time, sender, sender's event number), in a list through a [`Store`].
 ///
@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Stamp;
-    use crate::event::MessageId;
+    use crate::model::event::MessageId;
 
     const OWN: VmId = VmId(9);
 

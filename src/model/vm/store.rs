@@ -5,9 +5,9 @@
 //! place that was left a moment ago is still in the processor's cache.
 
 use crate::clock::{OtherStamps, Stamp};
-use crate::event::{Message, MessageId, Payload};
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::event::{Message, MessageId, Payload};
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// The memory of the inboxes of machines that run on one thread.
 #[derive(Debug, Default)]

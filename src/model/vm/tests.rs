@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::{Hybrid, HybridStamp, Vector, VectorStamp};
-use crate::network::{Latency, Network, Probability};
-use crate::seed::{Purpose, Seed};
+use crate::model::network::{Latency, Network, Probability};
+use crate::model::seed::{Purpose, Seed};
 use crate::workload::ScaleModel;
 
 type EventId = MessageId;

@@ -7,8 +7,8 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use super::talk::{Done, Order, Word, Work, hear, say};
-use crate::control::Progress;
-use crate::tally::Account;
+use crate::edge::control::Progress;
+use crate::model::tally::Account;
 
 /// Something that a process has told; no word where it says no more.
 pub(super) struct Heard {

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::control::Progress;
-use crate::driver::{LatenessCounts, LinkReport};
-use crate::log::FileEntry;
-use crate::scenario::{LogChoice, Settings, Threads};
-use crate::tally::Account;
+use crate::edge::control::Progress;
+use crate::edge::driver::{LatenessCounts, LinkReport};
+use crate::edge::log::FileEntry;
+use crate::model::scenario::{LogChoice, Settings, Threads};
+use crate::model::tally::Account;
 
 /// What a process that was started is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,8 +119,8 @@ pub fn hear<T: DeserializeOwned>(from: &mut dyn BufRead) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::Made;
-    use crate::time::Nanos;
+    use crate::model::pace::Made;
+    use crate::model::time::Nanos;
 
     #[test]
     fn what_is_said_is_heard_and_anything_else_ends_the_talk() {

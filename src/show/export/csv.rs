@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use super::{Cause, Event, Form};
-use crate::log::{Column, RowFormat};
-use crate::text::words;
+use crate::edge::log::{Column, RowFormat};
+use crate::model::text::words;
 
 words! {
     /// What stands before the decimals of a number.

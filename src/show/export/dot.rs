@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use super::text::seconds;
 use super::{Cause, Event, Form};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
+use crate::edge::log::{EventKind, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Writes the graph.
 #[derive(Debug, Default)]

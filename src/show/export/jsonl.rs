@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::text::{event_name, json_text, number, seconds};
 use super::{Cause, Event, Form};
-use crate::id::VmId;
-use crate::log::{Column, EventKind, RowFormat};
+use crate::edge::log::{Column, EventKind, RowFormat};
+use crate::model::id::VmId;
 
 /// Writes the objects.
 #[derive(Debug)]

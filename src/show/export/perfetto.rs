@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 
 use super::protobuf::Message;
 use super::{Cause, Event, Form};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{Column, EventKind, Row};
+use crate::edge::log::{Column, EventKind, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Fields of a `Trace`.
 const PACKET: u32 = 1;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::text::{event_name, json_text, machines, number, seconds};
 use super::{Cause, Event, Form};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
+use crate::edge::log::{EventKind, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// How ShiViz is to read the two lines of an event. It puts `^` before it and `$` behind.
 const EXPRESSION: &str =

@@ -2,9 +2,9 @@
 
 use itoa::Buffer;
 
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 pub(super) fn number(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(Buffer::new().format(number).as_bytes());

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::as_text;
-use crate::time::{Nanos, ParseTimeError, WithUnit};
+use crate::model::text::as_text;
+use crate::model::time::{Nanos, ParseTimeError, WithUnit};
 
 /// A part of a run, by time or by place in the causal order. An end that is not given is the run's.
 ///

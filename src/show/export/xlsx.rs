@@ -14,10 +14,10 @@ use rust_xlsxwriter::{Workbook, XlsxError};
 use self::course::Courses;
 use self::sheet::{Sheet, Styles, Told};
 use super::{Cause, Event, ExportError, Form};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::panics;
-use crate::stats::Stats;
+use crate::after::stats::Stats;
+use crate::edge::panics;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// The most events that a sheet has room for, beside its header.
 const MOST_ROWS: u32 = 1_048_575;

@@ -7,9 +7,9 @@ use super::RunView;
 use super::drawing::number;
 use super::escape::Html;
 use super::gather::as_f64;
-use crate::id::VmId;
-use crate::scenario::Scenario;
-use crate::stats::{MEASURES, TOTALS};
+use crate::after::stats::{MEASURES, TOTALS};
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
 use crate::workload::Choice;
 
 /// The most machines that have a row each.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::course::{Course, Point};
 use super::window::{Kept, MOST_LINES, TimeWindow, Window};
-use crate::history::Model;
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
-use crate::scenario::Scenario;
-use crate::time::{Nanos, Rate, Schedule};
+use crate::after::history::Model;
+use crate::edge::log::{EventKind, Row};
+use crate::model::id::VmId;
+use crate::model::scenario::Scenario;
+use crate::model::time::{Nanos, Rate, Schedule};
 
 /// Steps of time of all machines together, which bounds the memory they take.
 const ALL_STEPS: usize = 100_000;

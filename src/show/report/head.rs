@@ -7,8 +7,8 @@ use super::drawing::number;
 use super::escape::Html;
 use super::gather::as_f64;
 use super::window::MOST_LINES;
-use crate::scenario::{Scenario, SeedNumber, Settings};
-use crate::seed::Seed;
+use crate::model::scenario::{Scenario, SeedNumber, Settings};
+use crate::model::seed::Seed;
 
 /// The most faults that are told.
 const MOST_FAULTS: usize = 10;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::escape::{Html, json_text};
 use super::{RunView, figures, plots, series};
-use crate::log::REPORT_MARK;
-use crate::scenario::Settings;
+use crate::edge::log::REPORT_MARK;
+use crate::model::scenario::Settings;
 
 const FRAME: &str = include_str!("page.html");
 const DIAGRAM: &str = include_str!("diagram.html");

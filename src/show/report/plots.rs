@@ -10,8 +10,8 @@ use super::RunView;
 use super::course::Point;
 use super::drawing::{Axis, Mark, Plot, Values};
 use super::gather::{Gathered, Machine, as_f64};
-use crate::id::VmId;
-use crate::time::Rate;
+use crate::model::id::VmId;
+use crate::model::time::Rate;
 
 /// The most machines that have a colour each.
 const MOST_COLOURS: usize = 6;

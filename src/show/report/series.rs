@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::RunView;
 use super::escape::Html;
 use super::{figures, head, page};
-use crate::scenario::{Scenario, Settings};
-use crate::seed::Seed;
+use crate::model::scenario::{Scenario, Settings};
+use crate::model::seed::Seed;
 
 /// The most warnings that are told.
 const MOST_NOTES: usize = 10;

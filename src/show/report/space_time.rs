@@ -7,10 +7,10 @@ use std::fmt::Write;
 use super::drawing::{STYLE, number, round_numbers};
 use super::escape::Html;
 use super::gather::{Gathered, as_f64};
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
-use crate::time::Nanos;
+use crate::edge::log::{EventKind, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 const OWN_STYLE: &str = include_str!("space_time.css");
 
@@ -274,9 +274,9 @@ fn push_arrow(shafts: &mut String, heads: &mut String, from: (f64, f64), to: (f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Model;
-    use crate::report::gather::Gathering;
-    use crate::report::window::TimeWindow;
+    use crate::after::history::Model;
+    use crate::show::report::gather::Gathering;
+    use crate::show::report::window::TimeWindow;
 
     fn row(vm: u32, event: u64, kind: EventKind, millis: u64) -> Row {
         Row {

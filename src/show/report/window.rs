@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::str::FromStr;
 
 use super::escape::json_text;
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
-use crate::time::{Nanos, ParseTimeError, WithUnit};
+use crate::edge::log::{EventKind, Row};
+use crate::model::id::VmId;
+use crate::model::time::{Nanos, ParseTimeError, WithUnit};
 
 /// The most machines that have a line in the space-time diagram.
 pub(super) const MOST_LINES: usize = 200;

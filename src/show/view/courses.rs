@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::id::VmId;
-use crate::time::Nanos;
-use crate::watch::Glance;
+use crate::edge::watch::Glance;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// Time from one sample to the next.
 pub(super) const STEP: Nanos = Nanos::new(500_000_000);

@@ -13,10 +13,10 @@ use ratatui::widgets::canvas::{Canvas, Line};
 use super::head::{cells, draw_heading, put, width};
 use super::look::Look;
 use super::shown::Shown;
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::time::{Nanos, Rate};
-use crate::watch::{Glance, Seen, Sighting};
+use crate::edge::watch::{Glance, Seen, Sighting};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::{Nanos, Rate};
 
 /// Columns for the machines' numbers.
 const NAMES: u16 = 7;

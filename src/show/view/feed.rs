@@ -7,9 +7,9 @@ use ratatui::style::Style;
 use super::head::{draw_heading, put, width};
 use super::look::Look;
 use super::shown::Shown;
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::watch::{Seen, Sighting};
+use crate::edge::watch::{Seen, Sighting};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// Where the clocks' sums stand.
 const SUM_AT: u16 = 46;

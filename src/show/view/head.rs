@@ -8,7 +8,7 @@ use super::keys::KEYS;
 use super::layout::Plan;
 use super::look::Look;
 use super::shown::Shown;
-use crate::text::{grouped, printable};
+use crate::model::text::{grouped, printable};
 
 /// The two lines at the top.
 pub(super) fn draw(

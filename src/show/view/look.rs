@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::id::VmId;
+use crate::model::id::VmId;
 
 /// The styles, with colours or without.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::time::Nanos;
-use crate::watch::{Seen, Sighting};
+use crate::edge::watch::{Seen, Sighting};
+use crate::model::time::Nanos;
 
 /// The most events that are remembered.
 const EVENTS: usize = 8192;
@@ -69,10 +69,10 @@ impl Past {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::VmId;
+    use crate::model::id::VmId;
 
     fn receive(millis: u64) -> Sighting {
-        let message = crate::event::MessageId { sender: VmId(1), event: 1 };
+        let message = crate::model::event::MessageId { sender: VmId(1), event: 1 };
         let elapsed = Nanos::new(millis * 1_000_000);
         let kind = Seen::Receive { message, stamp: 1 };
         Sighting { vm: VmId(0), event: 1, elapsed, before: 0, lamport: 2, kind }

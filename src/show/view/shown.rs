@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::courses::Courses;
 use super::past::Past;
-use crate::network::Probability;
-use crate::time::Nanos;
-use crate::watch::{Glance, Snapshot};
+use crate::edge::watch::{Glance, Snapshot};
+use crate::model::network::Probability;
+use crate::model::time::Nanos;
 
 /// All that a drawing needs to know of a run.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use super::courses::{STEP, Sample};
 use super::head::{cells, put, width};
 use super::look::Look;
 use super::shown::Shown;
-use crate::text::grouped;
-use crate::watch::Glance;
+use crate::edge::watch::Glance;
+use crate::model::text::grouped;
 
 /// What a column shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +186,7 @@ fn draw_text(buffer: &mut Buffer, place: Rect, column: Column, text: &str, style
 }
 
 /// A rate, rounded where there is no room for its decimals.
-fn rate(rate: crate::time::Rate, room: u16) -> String {
+fn rate(rate: crate::model::time::Rate, room: u16) -> String {
     let exact = rate.to_string();
     if width(&exact) <= room { exact } else { format!("{:.0}", rate.as_f64()) }
 }

@@ -10,12 +10,12 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::clock::Reading;
-use crate::event::{Kind, MessageId, Received, Record, Sent};
-use crate::id::VmId;
-use crate::scenario::{Scenario, Settings};
-use crate::seed::Seed;
-use crate::time::Nanos;
-use crate::watch::{Scene, Watch};
+use crate::edge::watch::{Scene, Watch};
+use crate::model::event::{Kind, MessageId, Received, Record, Sent};
+use crate::model::id::VmId;
+use crate::model::scenario::{Scenario, Settings};
+use crate::model::seed::Seed;
+use crate::model::time::Nanos;
 
 /// A run whose time and events a test makes.
 struct Run {

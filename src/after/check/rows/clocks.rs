@@ -1,11 +1,11 @@
 //! The rules for a row's clocks.
 
 use super::{Before, Checker, Stamp};
-use crate::check::clocks::{Shown, next_hybrid, next_hybrid_by_itself, next_lamport};
-use crate::check::fault::FaultKind;
+use crate::after::check::clocks::{Shown, next_hybrid, next_hybrid_by_itself, next_lamport};
+use crate::after::check::fault::FaultKind;
+use crate::after::history::Step;
 use crate::clock::HybridStamp;
-use crate::history::Step;
-use crate::log::{Column, EventKind};
+use crate::edge::log::{Column, EventKind};
 
 impl Checker<'_> {
     pub(super) fn check_clocks(&mut self, step: &Step<'_>, before: Before, stamp: Option<&Stamp>) {

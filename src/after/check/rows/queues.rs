@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::{Checker, Seconds, Stamp};
-use crate::check::fault::FaultKind;
-use crate::history::{Bound, Delivery, Replay, Seen, Step, WrongQueue};
-use crate::id::VmId;
-use crate::log::{Column, EventKind};
-use crate::time::Nanos;
+use crate::after::check::fault::FaultKind;
+use crate::after::history::{Bound, Delivery, Replay, Seen, Step, WrongQueue};
+use crate::edge::log::{Column, EventKind};
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 impl Checker<'_> {
     /// What waits can be too much or too little; `is_clean` where nothing else is wrong with the row.

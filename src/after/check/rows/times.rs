@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::{Before, Checker, Seconds};
-use crate::check::clocks::Shown;
-use crate::check::fault::FaultKind;
-use crate::history::Step;
-use crate::log::Column;
+use crate::after::check::clocks::Shown;
+use crate::after::check::fault::FaultKind;
+use crate::after::history::Step;
+use crate::edge::log::Column;
 
 /// How much a time of day may gain or lose from one row to the next against the time since the start, where
 /// nobody knows what clocks made them, in microseconds: clocks are set right, and by less.

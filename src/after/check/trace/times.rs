@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Checker;
-use crate::check::fault::FaultKind;
-use crate::id::VmId;
-use crate::text::count;
-use crate::trace::TraceEvent;
+use crate::after::check::fault::FaultKind;
+use crate::edge::trace::TraceEvent;
+use crate::model::id::VmId;
+use crate::model::text::count;
 
 /// The messages between two hosts that were received before they were sent.
 struct Early {

@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use crate::history::Step;
-use crate::id::VmId;
-use crate::log::{Column, Columns, LogPath, ReadError, Row, RowReader};
+use crate::after::history::Step;
+use crate::edge::log::{Column, Columns, LogPath, ReadError, Row, RowReader};
+use crate::model::id::VmId;
 
 /// One log.
 #[derive(Debug)]

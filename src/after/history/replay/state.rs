@@ -7,12 +7,12 @@ use smallvec::SmallVec;
 
 use super::HistoryError;
 use super::logs::Log;
-use crate::event::MessageId;
-use crate::history::index::Index;
-use crate::history::waits::Waits;
-use crate::history::{Delivery, Step, Visitor};
-use crate::id::VmId;
-use crate::log::{EventKind, Row};
+use crate::after::history::index::Index;
+use crate::after::history::waits::Waits;
+use crate::after::history::{Delivery, Step, Visitor};
+use crate::edge::log::{EventKind, Row};
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 #[derive(Debug)]
 pub(super) struct State<S> {

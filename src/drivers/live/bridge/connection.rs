@@ -7,11 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::strangers::Shown;
-use crate::link::codec::CodecError;
-use crate::link::frame::{self, FrameError, Frames, Lane};
-use crate::link::greeting::{self, GreetingError, Hello};
-use crate::link::seal::{Key, Seal, SealError};
-use crate::link::session::SessionError;
+use crate::edge::link::codec::CodecError;
+use crate::edge::link::frame::{self, FrameError, Frames, Lane};
+use crate::edge::link::greeting::{self, GreetingError, Hello};
+use crate::edge::link::seal::{Key, Seal, SealError};
+use crate::edge::link::session::SessionError;
 
 /// How much is read at once, and about how much is written at once.
 const PIECE: usize = 256 * 1024;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::{News, Tell};
-use crate::log::{BridgeLog, BridgeRow, FileEntry};
+use crate::edge::log::{BridgeLog, BridgeRow, FileEntry};
 
 /// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
 const MOST_REFUSALS: u64 = 1000;

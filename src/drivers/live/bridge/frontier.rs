@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::event::MessageId;
-use crate::id::VmId;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
 
 /// The frontier of this process's machines.
 #[derive(Debug)]

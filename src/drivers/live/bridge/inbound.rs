@@ -10,9 +10,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Membership;
-use crate::id::VmId;
-use crate::link::bounds::Bounds;
-use crate::nodes;
+use crate::edge::link::bounds::Bounds;
+use crate::edge::nodes;
+use crate::model::id::VmId;
 
 /// The memory that one other process's messages may take here, about.
 const MOST_BYTES: usize = 256 << 20;
@@ -65,8 +65,8 @@ impl Inbound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Scenario, Settings};
-    use crate::seed::Seed;
+    use crate::model::scenario::{Scenario, Settings};
+    use crate::model::seed::Seed;
 
     #[test]
     fn one_process_has_its_share_of_the_memory_and_gets_room_as_machines_receive() {

@@ -10,14 +10,14 @@ use tokio::time::{sleep_until, timeout};
 
 use super::connection::{Connection, Fault};
 use super::{GREETING_TIME, JoinError};
-use crate::control::{Observer, Stop};
-use crate::id::VmId;
-use crate::link::dialer::Dialer;
-use crate::link::greeting::{self, Hello, Identity};
-use crate::link::seal::Key;
-use crate::live::Timebase;
-use crate::seed::{Purpose, Seed};
-use crate::time::Nanos;
+use crate::drivers::live::Timebase;
+use crate::edge::control::{Observer, Stop};
+use crate::edge::link::dialer::Dialer;
+use crate::edge::link::greeting::{self, Hello, Identity};
+use crate::edge::link::seal::Key;
+use crate::model::id::VmId;
+use crate::model::seed::{Purpose, Seed};
+use crate::model::time::Nanos;
 
 /// What node 0 has told.
 #[derive(Clone, Debug)]

@@ -14,17 +14,17 @@ use super::muster::{Muster, Others, Step};
 use super::peer::{Away, Peer, Standing};
 use super::throttle::Throttle;
 use super::{Closing, Deliver, Inbound, JoinError, Membership, News, Outbound, Prepared};
-use crate::driver::LinkReport;
-use crate::event::{Message, MessageId};
-use crate::id::VmId;
-use crate::link::greeting::{self, GreetingError, Hello, Identity};
-use crate::link::seal::Key;
-use crate::link::session::Attached;
-use crate::link::word::Word;
-use crate::live::Timebase;
-use crate::log::{Happening, Traffic};
-use crate::nodes;
-use crate::time::Nanos;
+use crate::drivers::live::Timebase;
+use crate::edge::driver::LinkReport;
+use crate::edge::link::greeting::{self, GreetingError, Hello, Identity};
+use crate::edge::link::seal::Key;
+use crate::edge::link::session::Attached;
+use crate::edge::link::word::Word;
+use crate::edge::log::{Happening, Traffic};
+use crate::edge::nodes;
+use crate::model::event::{Message, MessageId};
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// One other process, and those who wait for news of it.
 pub(super) struct Place {

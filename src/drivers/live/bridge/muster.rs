@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// What is known on the way to the start.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::{Message as ActixMessage, Recipient};
 
-use crate::event::Message;
+use crate::model::event::Message;
 
 /// The most messages that wait for the bridge.
 const MOST: usize = 1 << 20;
@@ -96,9 +96,9 @@ impl fmt::Debug for Outbound {
 mod tests {
     use super::*;
     use crate::clock::Stamp;
-    use crate::event::MessageId;
-    use crate::id::VmId;
-    use crate::time::Nanos;
+    use crate::model::event::MessageId;
+    use crate::model::id::VmId;
+    use crate::model::time::Nanos;
 
     #[test]
     fn beyond_the_bound_messages_are_dropped_and_counted_and_calls_just_dropped() {

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use super::connection::Fault;
 use super::reckoning::Reckoning;
-use crate::event::{Message, MessageId};
-use crate::id::VmId;
-use crate::link::bounds::Bounds;
-use crate::link::codec::{self, Decoder, Encoder};
-use crate::link::dialer;
-use crate::link::greeting::{GreetingError, Hello, Identity};
-use crate::link::session::{Amount, Arrival, Attached, Counts, LONGEST_PAYLOAD, Session, SessionError};
-use crate::link::word::Word;
-use crate::log::Traffic;
-use crate::nodes;
-use crate::time::Nanos;
+use crate::edge::link::bounds::Bounds;
+use crate::edge::link::codec::{self, Decoder, Encoder};
+use crate::edge::link::dialer;
+use crate::edge::link::greeting::{GreetingError, Hello, Identity};
+use crate::edge::link::session::{Amount, Arrival, Attached, Counts, LONGEST_PAYLOAD, Session, SessionError};
+use crate::edge::link::word::Word;
+use crate::edge::log::Traffic;
+use crate::edge::nodes;
+use crate::model::event::{Message, MessageId};
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// The most bytes that a link keeps until they are acknowledged.
 const MOST_KEPT: usize = 32 << 20;

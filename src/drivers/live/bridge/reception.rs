@@ -12,8 +12,8 @@ use super::connection::{Connection, Fault};
 use super::links::{Links, Place};
 use super::strangers::{Stranger, Strangers};
 use super::tasks::{attach, converse_to_the_end, lose, start};
-use crate::link::greeting::{self, GreetingError, Hello};
-use crate::log::Happening;
+use crate::edge::link::greeting::{self, GreetingError, Hello};
+use crate::edge::log::Happening;
 
 /// Accepts connections, each of which has a short time to greet.
 pub(super) async fn listen(links: Rc<Links>, listener: TcpListener) {

@@ -2,9 +2,9 @@
 
 use super::links::{Links, Place};
 use super::throttle::{Throttle, and_more};
-use crate::live::Timebase;
-use crate::log::{BridgeRow, Happening, Traffic};
-use crate::time::Nanos;
+use crate::drivers::live::Timebase;
+use crate::edge::log::{BridgeRow, Happening, Traffic};
+use crate::model::time::Nanos;
 
 impl Place {
     /// Whether there is to be a row about it that tells this, and then of how many others it has to tell.

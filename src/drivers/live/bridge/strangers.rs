@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// The most connections at once that have not greeted.
 const MOST: usize = 64;

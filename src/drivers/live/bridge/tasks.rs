@@ -14,14 +14,14 @@ use super::connection::{Connection, Fault};
 use super::links::{Links, Place};
 use super::peer::{Away, Standing};
 use super::{GREETING_TIME, JoinError, News, REFUSED_TIME};
-use crate::id::VmId;
-use crate::link::dialer::Dialer;
-use crate::link::greeting::{self, GreetingError, Hello};
-use crate::link::session::Arrival;
-use crate::log::Happening;
-use crate::panics;
-use crate::seed::{Purpose, Seed};
-use crate::time::Nanos;
+use crate::edge::link::dialer::Dialer;
+use crate::edge::link::greeting::{self, GreetingError, Hello};
+use crate::edge::link::session::Arrival;
+use crate::edge::log::Happening;
+use crate::edge::panics;
+use crate::model::id::VmId;
+use crate::model::seed::{Purpose, Seed};
+use crate::model::time::Nanos;
 
 /// How much plain text is made for the wire at once.
 const PIECE: usize = 128 * 1024;

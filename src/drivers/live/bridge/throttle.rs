@@ -1,7 +1,7 @@
 //! Keeps a log in bounds to which somebody else gives the rows: the first are all written, later ones now and then,
 //! and the others are counted.
 
-use crate::time::Nanos;
+use crate::model::time::Nanos;
 
 /// So many rows are written as they come.
 const FREE: u64 = 1000;

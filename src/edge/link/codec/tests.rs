@@ -116,9 +116,9 @@ fn a_stamp_costs_what_has_changed() {
 
 #[test]
 fn what_no_machine_of_the_run_can_have_sent_is_refused_and_named() {
-    let settings: crate::scenario::Settings =
+    let settings: crate::model::scenario::Settings =
         toml::from_str("vms = 4\nrates = 10\nduration = 1\nclocks = \"lamport\"").unwrap();
-    let scenario = crate::scenario::Scenario::new(&settings, crate::seed::Seed(1)).unwrap();
+    let scenario = crate::model::scenario::Scenario::new(&settings, crate::model::seed::Seed(1)).unwrap();
     let mut decoder = Decoder::new(Arc::new(Bounds::of(&scenario)), 0..2, 2..4);
     let parcel = |sender, event, to, lamport| {
         let id = MessageId { sender: VmId(sender), event };

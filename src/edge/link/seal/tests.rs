@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::link::frame::{FrameError, Frames};
+use crate::edge::link::frame::{FrameError, Frames};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef\n";
 

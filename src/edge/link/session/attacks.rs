@@ -11,13 +11,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::{Stamp, VectorStamp};
-use crate::event::{Message, MessageId};
-use crate::id::VmId;
-use crate::link::bounds::Bounds;
-use crate::link::codec::{Decoder, Encoder};
-use crate::link::frame::Frames;
-use crate::link::greeting;
-use crate::link::seal::{Key, Seal};
+use crate::edge::link::bounds::Bounds;
+use crate::edge::link::codec::{Decoder, Encoder};
+use crate::edge::link::frame::Frames;
+use crate::edge::link::greeting;
+use crate::edge::link::seal::{Key, Seal};
+use crate::model::event::{Message, MessageId};
+use crate::model::id::VmId;
 
 /// Machines 0 and 1 at one end, 2 and 3 at the other.
 const VMS: u32 = 4;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::VmId;
-use crate::link::frame::Frames;
-use crate::link::greeting;
-use crate::seed::{Purpose, Seed, Stream};
+use crate::edge::link::frame::Frames;
+use crate::edge::link::greeting;
+use crate::model::id::VmId;
+use crate::model::seed::{Purpose, Seed, Stream};
 
 /// One process with its end of the connection.
 struct End {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use memchr::memchr;
 
-use crate::input;
-use crate::scenario::VmCount;
+use crate::edge::input;
+use crate::model::scenario::VmCount;
 
 /// How much of it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use super::cells::Cells;
 use super::time_of_day::TimeOfDay;
 use super::values::{hybrid, items, kind, machine, message, narrow, seconds, whole};
 use crate::clock::HybridStamp;
-use crate::log::Schema;
-use crate::log::cell::unguarded;
-use crate::log::row::{COLUMNS, Column};
-use crate::time::Nanos;
+use crate::edge::log::Schema;
+use crate::edge::log::cell::unguarded;
+use crate::edge::log::row::{COLUMNS, Column};
+use crate::model::time::Nanos;
 
 /// A cell that holds what it cannot hold.
 pub(super) struct Wrong {

@@ -6,12 +6,12 @@ use memchr::{memchr, memchr_iter};
 
 use super::NEEDED;
 use super::chunks::LONGEST_HEADER;
-use crate::input::too_large;
+use crate::edge::input::too_large;
 
 /// Where in a line quotes are open. They are opened at the beginning of a cell, and doubled where they
 /// are part of it (RFC 4180).
 #[derive(Debug)]
-pub(in crate::log) struct Quotes {
+pub(in crate::edge::log) struct Quotes {
     separator: u8,
     is_in: bool,
     /// The previous byte began the cell's text: it was no separator, and there was one.
@@ -29,19 +29,19 @@ enum Role {
 
 impl Quotes {
     /// At the beginning of a line whose cells that parts.
-    pub(in crate::log) const fn of(separator: u8) -> Self {
+    pub(in crate::edge::log) const fn of(separator: u8) -> Self {
         Self { separator, is_in: false, is_within_cell: false, has_closed: false }
     }
 
     /// Goes on over a text.
-    pub(in crate::log) fn pass(&mut self, text: &[u8]) {
+    pub(in crate::edge::log) fn pass(&mut self, text: &[u8]) {
         for &byte in text {
             self.next(byte);
         }
     }
 
     /// Whether the text so far ends within quotes.
-    pub(in crate::log) const fn is_open(&self) -> bool {
+    pub(in crate::edge::log) const fn is_open(&self) -> bool {
         self.is_in
     }
 
@@ -71,7 +71,7 @@ impl Quotes {
 }
 
 /// Whether lines after the first one begin as rows of a log do.
-pub(in crate::log) fn looks_like_rows(text: &[u8], separator: u8) -> bool {
+pub(in crate::edge::log) fn looks_like_rows(text: &[u8], separator: u8) -> bool {
     let commas = |line: &[u8]| memchr_iter(separator, line).count();
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.next();
@@ -83,9 +83,9 @@ const MOST_CELLS: usize = LONGEST_HEADER;
 
 /// The cells of one line.
 #[derive(Debug)]
-pub(in crate::log) struct Cells {
+pub(in crate::edge::log) struct Cells {
     /// What stands between them.
-    pub(in crate::log) separator: u8,
+    pub(in crate::edge::log) separator: u8,
     /// Where each ends.
     ends: Vec<usize>,
     /// How many more there are.
@@ -102,7 +102,7 @@ impl Default for Cells {
 }
 
 /// The separator of a log: the one that its header has most of, a comma where there is none.
-pub(in crate::log) fn separator_of(header: &[u8]) -> u8 {
+pub(in crate::edge::log) fn separator_of(header: &[u8]) -> u8 {
     let count = |separator: &u8| memchr_iter(*separator, header).count();
     *[b'\t', b';', b','].iter().max_by_key(|separator| count(separator)).unwrap_or(&b',')
 }
@@ -114,7 +114,7 @@ impl Cells {
     ///
     /// Where there is no memory for a line in quotes.
     #[inline]
-    pub(in crate::log) fn split(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(in crate::edge::log) fn split(&mut self, line: &[u8]) -> io::Result<()> {
         self.ends.clear();
         self.more = 0;
         self.had_quotes = memchr(b'"', line).is_some();
@@ -151,16 +151,16 @@ impl Cells {
         self.ends.push(self.unquoted.len());
     }
 
-    pub(in crate::log) fn text<'a>(&'a self, line: &'a [u8]) -> &'a [u8] {
+    pub(in crate::edge::log) fn text<'a>(&'a self, line: &'a [u8]) -> &'a [u8] {
         if self.had_quotes { &self.unquoted } else { line }
     }
 
-    pub(in crate::log) const fn count(&self) -> usize {
+    pub(in crate::edge::log) const fn count(&self) -> usize {
         self.ends.len() + self.more
     }
 
     #[inline]
-    pub(in crate::log) fn cell<'a>(&self, index: usize, text: &'a [u8]) -> &'a [u8] {
+    pub(in crate::edge::log) fn cell<'a>(&self, index: usize, text: &'a [u8]) -> &'a [u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] + 1 };
         &text[start..self.ends[index]]
     }

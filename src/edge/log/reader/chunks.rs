@@ -6,24 +6,24 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::cells::{Quotes, looks_like_rows};
-use crate::input::too_large;
-use crate::scenario::VmCount;
+use crate::edge::input::too_large;
+use crate::model::scenario::VmCount;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
 
 /// Bytes that a log's header can have: names of columns, others than ours too.
-pub(in crate::log) const LONGEST_HEADER: usize = 1024 * 1024;
+pub(in crate::edge::log) const LONGEST_HEADER: usize = 1024 * 1024;
 
 /// Bytes that a row can have: in a run of as many machines as there can be an entry each in a vector, and a machine
 /// each in the three lists of machines, with a comma; and what is beside them.
-pub(in crate::log) const LONGEST_ROW: usize = VmCount::LARGEST as usize * (21 + 3 * 8) + 1024 * 1024;
+pub(in crate::edge::log) const LONGEST_ROW: usize = VmCount::LARGEST as usize * (21 + 3 * 8) + 1024 * 1024;
 
 /// Bytes of a row with newlines in quotes, beyond which a quote was forgotten. Other rows may be longer.
 const LONGEST_QUOTE: usize = 64 * 1024 * 1024;
 
 /// A line of a source.
-pub(in crate::log) enum Line {
+pub(in crate::edge::log) enum Line {
     /// Where it is in the buffer.
     Whole(Range<usize>),
     /// There are no more whole ones.
@@ -36,13 +36,13 @@ pub(in crate::log) enum Line {
 
 /// A source cut into whole lines, with a checksum of what was taken from it.
 #[derive(Debug)]
-pub(in crate::log) struct Chunks<R> {
+pub(in crate::edge::log) struct Chunks<R> {
     source: R,
-    pub(in crate::log) buffer: Vec<u8>,
+    pub(in crate::edge::log) buffer: Vec<u8>,
     /// What stands between cells.
-    pub(in crate::log) separator: u8,
+    pub(in crate::edge::log) separator: u8,
     /// The most bytes of a line.
-    pub(in crate::log) longest: usize,
+    pub(in crate::edge::log) longest: usize,
     /// What is taken out next.
     start: usize,
     /// The end of what was read.
@@ -53,13 +53,13 @@ pub(in crate::log) struct Chunks<R> {
     checksum: u32,
     /// Up to where in the buffer the checksum goes.
     summed: usize,
-    pub(in crate::log) torn: u64,
+    pub(in crate::edge::log) torn: u64,
     /// Newlines within quotes in the line that was taken last.
-    pub(in crate::log) newlines_within: u64,
+    pub(in crate::edge::log) newlines_within: u64,
 }
 
 impl<R: Read> Chunks<R> {
-    pub(in crate::log) fn new(source: R) -> Self {
+    pub(in crate::edge::log) fn new(source: R) -> Self {
         let buffer = vec![0; CHUNK];
         Self {
             source,
@@ -78,7 +78,7 @@ impl<R: Read> Chunks<R> {
     }
 
     /// How many bytes were taken out as whole lines, and their checksum.
-    pub(in crate::log) fn consumed(&mut self) -> (u64, u32) {
+    pub(in crate::edge::log) fn consumed(&mut self) -> (u64, u32) {
         self.checksum = crc32c::crc32c_append(self.checksum, &self.buffer[self.summed..self.start]);
         self.summed = self.start;
         (self.before + self.start as u64, self.checksum)
@@ -86,13 +86,13 @@ impl<R: Read> Chunks<R> {
 
     /// What was read and not taken out.
     #[inline]
-    pub(in crate::log) fn rest(&self) -> &[u8] {
+    pub(in crate::edge::log) fn rest(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
     /// Takes a line of that length out, and tells where it is.
     #[inline]
-    pub(in crate::log) fn take(&mut self, length: usize) -> Range<usize> {
+    pub(in crate::edge::log) fn take(&mut self, length: usize) -> Range<usize> {
         let start = self.start;
         self.start += length + 1;
         self.newlines_within = 0;
@@ -100,7 +100,7 @@ impl<R: Read> Chunks<R> {
     }
 
     #[inline]
-    pub(in crate::log) fn next_line(&mut self) -> io::Result<Line> {
+    pub(in crate::edge::log) fn next_line(&mut self) -> io::Result<Line> {
         // How much of the line is known to have no end.
         let mut searched = 0;
         loop {

@@ -7,10 +7,10 @@ use memchr::memchr;
 
 use super::{EventKind, Row, TimeOfDay};
 use crate::clock::HybridStamp;
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::log::cell::unguarded;
-use crate::time::Nanos;
+use crate::edge::log::cell::unguarded;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// Fills the row with the first one of the text, and tells how long that is without its newline; or gives up.
 #[inline]

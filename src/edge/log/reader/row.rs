@@ -5,9 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::clock::HybridStamp;
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// One row of a log, column by column, as it stands there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The kinds and what a log calls them.
-    pub(in crate::log) const NAMES: [(Self, &str); 3] =
+    pub(in crate::edge::log) const NAMES: [(Self, &str); 3] =
         [(Self::Internal, "internal"), (Self::Send, "send"), (Self::Receive, "receive")];
 
     /// What a log calls it.

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use super::careful::{MACHINE, MACHINES, NUMBER};
 use super::*;
 use crate::clock::{HybridStamp, Reading};
-use crate::event::{Kind, MessageId, Received, Record, Sent};
-use crate::id::VmId;
-use crate::log::RowFormat;
-use crate::time::Nanos;
+use crate::edge::log::RowFormat;
+use crate::model::event::{Kind, MessageId, Received, Record, Sent};
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// Gives a few bytes at a time.
 struct Drops<'a>(&'a [u8], usize);

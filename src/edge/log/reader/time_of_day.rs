@@ -33,7 +33,7 @@ impl TimeOfDay {
 }
 
 /// A time in another form. One without a zone is in UTC: it was, before another program dropped that.
-pub(in crate::log) fn otherwise(text: &str) -> Option<Timestamp> {
+pub(in crate::edge::log) fn otherwise(text: &str) -> Option<Timestamp> {
     let time = text.strip_suffix(" UTC").unwrap_or(text);
     time.parse().ok().or_else(|| format!("{time}Z").parse().ok())
 }

@@ -2,9 +2,9 @@
 
 use super::EventKind;
 use crate::clock::HybridStamp;
-use crate::event::MessageId;
-use crate::id::VmId;
-use crate::time::Nanos;
+use crate::model::event::MessageId;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 #[inline]
 pub(super) fn number(text: &[u8]) -> Option<u64> {
@@ -23,7 +23,7 @@ pub(super) fn number(text: &[u8]) -> Option<u64> {
 
 /// A whole number as other programs write it as well: `1.0`, `1,0`, and `1.25E+2` where all its digits are there.
 #[inline]
-pub(in crate::log) fn whole(text: &[u8]) -> Option<u64> {
+pub(in crate::edge::log) fn whole(text: &[u8]) -> Option<u64> {
     number(text).or_else(|| rewritten(text))
 }
 
@@ -89,7 +89,7 @@ pub(super) fn message(text: &[u8]) -> Option<MessageId> {
     Some(MessageId { sender: machine(sender)?, event: number(event)? })
 }
 
-pub(in crate::log) fn seconds(text: &[u8]) -> Option<Nanos> {
+pub(in crate::edge::log) fn seconds(text: &[u8]) -> Option<Nanos> {
     let Some((whole, decimals)) = pair(text, b'.').or_else(|| pair(text, b',')) else {
         return number(text)?.checked_mul(1_000_000_000).map(Nanos::new);
     };

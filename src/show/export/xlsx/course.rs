@@ -1,8 +1,8 @@
 //! Clocks and queues at equal times, few enough for a chart: where there are too many, every second one stays.
 
-use crate::id::VmId;
-use crate::log::Row;
-use crate::time::Nanos;
+use crate::edge::log::Row;
+use crate::model::id::VmId;
+use crate::model::time::Nanos;
 
 /// The most times.
 const MOST: usize = 500;

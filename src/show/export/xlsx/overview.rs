@@ -6,8 +6,8 @@ use rust_xlsxwriter::{
 
 use super::course::Table;
 use super::sheet::{Styles, exact, head, place, set_width};
-use crate::log::Column;
-use crate::stats::{MEASURES, Stats, TOTALS};
+use crate::after::stats::{MEASURES, Stats, TOTALS};
+use crate::edge::log::Column;
 
 /// The names of these sheets, in their order.
 pub(super) const SHEETS: [&str; 3] = ["summary", "charts", OVER_TIME];

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use rust_xlsxwriter::{Format, Worksheet, XlsxError};
 
-use crate::id::VmId;
-use crate::log::{COLUMNS, Column, Row, RowFormat, json_list};
-use crate::text::count;
+use crate::edge::log::{COLUMNS, Column, Row, RowFormat, json_list};
+use crate::model::id::VmId;
+use crate::model::text::count;
 
 /// The most characters that a cell has room for.
 const MOST_CHARACTERS: usize = 32_767;

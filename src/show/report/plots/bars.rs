@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::drawing::{Axis, Mark, Plot, number};
 use super::super::gather::as_f64;
 use super::{HEIGHT, Member, Runs, empty};
-use crate::time::Rate;
+use crate::model::time::Rate;
 
 /// The most machines that have a row each among the kinds of events.
 const MOST_ROWS: usize = 12;

@@ -3,7 +3,7 @@
 use super::super::drawing::{Axis, Mark, Plot, number};
 use super::super::gather::as_f64;
 use super::Member;
-use crate::id::VmId;
+use crate::model::id::VmId;
 
 /// Extremes of several runs, the smaller ones first.
 type Extremes = (Vec<f64>, Vec<f64>);

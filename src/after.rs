@@ -1,0 +1,6 @@
+//! What works after a run, from its logs alone.
+
+pub mod check;
+pub mod history;
+pub mod order;
+pub mod stats;
