@@ -4,7 +4,7 @@
 //! of the message that it receives, as the log shows them. So a fault is told where it begins, and once.
 
 mod clocks;
-mod explain;
+mod diagnose;
 mod fault;
 mod files;
 mod form;
@@ -74,7 +74,7 @@ pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
     let mut replay = Replay::open(&names, model.keeps_order(), &mut checker)?;
     replay.run(&mut checker)?;
     let (counts, mut faults, missing) = checker.finish(folders, &replay);
-    explain::explain(&names, &mut faults)?;
+    diagnose::diagnose(&names, &mut faults)?;
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log)| (path.to_owned(), log.torn)).collect();
     let mut unchecked: Vec<String> = folders.iter().filter_map(LogFolder::cut).collect();

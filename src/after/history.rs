@@ -4,6 +4,7 @@
 //! made nor judges them. Its memory grows with the machines and the messages in flight, not with the events.
 
 mod graph;
+mod hold_back;
 mod index;
 mod missing;
 mod model;
@@ -12,7 +13,6 @@ mod outside;
 mod queue;
 mod replay;
 mod visitor;
-mod waits;
 
 pub use graph::{Front, Graph, Received};
 pub use missing::{Lack, Missing, ReadLog, Witness};

@@ -20,31 +20,34 @@ use crate::model::scenario::Scenario;
 use crate::model::seed::Seed;
 use crate::runs::join::{Invitation, draw_incarnation, lines};
 use crate::runs::run::choose_workload;
-use crate::runs::supervisor::talk::{Done, Order, Word, Work, hear, say};
+use crate::runs::supervisor::talk::{ChildCommand, ChildReport, Done, Work, hear, say};
 
-/// Does the work that `orders` asks for, and tells of it in `words`. Where no more orders can come, since the
+/// Does the work that `commands` asks for, and tells of it in `reports`. Where no more commands can come, since the
 /// process that gave them is gone, the work ends in order, as where somebody else asks it to stop.
 ///
 /// # Errors
 ///
-/// Where nobody hears the words any more.
+/// Where nobody hears the reports any more.
 pub fn work(
-    mut orders: impl BufRead + Send + 'static,
-    words: &mut dyn Write,
+    mut commands: impl BufRead + Send + 'static,
+    reports: &mut dyn Write,
     stopper: Stopper,
     stop: Stop,
 ) -> io::Result<()> {
-    let Some(Order::Work(work)) = hear(&mut orders) else {
-        return say(words, &Word::Failed("a worker is started by clocklab itself, for --processes".into()));
+    let Some(ChildCommand::Work(work)) = hear(&mut commands) else {
+        return say(
+            reports,
+            &ChildReport::Failed("a worker is started by clocklab itself, for --processes".into()),
+        );
     };
     let (meet, meeting) = mpsc::channel();
     let (gone, deaths) = unbounded_channel();
-    thread::Builder::new().name("orders".into()).spawn(move || obey(orders, &meet, &gone, &stopper))?;
-    let mut teller = Teller { words };
+    thread::Builder::new().name("commands".into()).spawn(move || obey(commands, &meet, &gone, &stopper))?;
+    let mut teller = Teller { reports };
     let outcome = (|| -> Result<Option<Outcome>, String> {
         let listener = bridge::listen(&work.listen).map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
-        teller.say(&Word::Listening(address));
+        teller.say(&ChildReport::Listening(address));
         let Some(addresses) = wait_for(&meeting, &stop) else { return Ok(None) };
         let scenario = Scenario::new(&work.settings, Seed(0)).map_err(|error| error.to_string())?;
         let identity = identity(&work, &scenario)?;
@@ -65,9 +68,11 @@ pub fn work(
             .map_err(|error| error.to_string())
     })();
     match outcome {
-        Ok(Some(outcome)) => tell(teller.words, outcome),
-        Ok(None) => say(teller.words, &Word::Done(Box::new(Done { interrupted: true, ..Done::default() }))),
-        Err(message) => say(teller.words, &Word::Failed(message)),
+        Ok(Some(outcome)) => tell(teller.reports, outcome),
+        Ok(None) => {
+            say(teller.reports, &ChildReport::Done(Box::new(Done { interrupted: true, ..Done::default() })))
+        }
+        Err(message) => say(teller.reports, &ChildReport::Failed(message)),
     }
 }
 
@@ -82,20 +87,20 @@ fn plan(work: &Work, folder: &Path) -> Plan {
     Plan { threads: work.threads.get() as usize, layout, folder: folder.to_owned() }
 }
 
-/// Hears orders until there are no more.
+/// Hears commands until there are no more.
 fn obey(
-    mut orders: impl BufRead,
+    mut commands: impl BufRead,
     meet: &Sender<Vec<String>>,
     gone: &UnboundedSender<u32>,
     stopper: &Stopper,
 ) {
-    while let Some(order) = hear(&mut orders) {
+    while let Some(command) = hear(&mut commands) {
         // Whoever is past waiting for something does not hear of it.
-        match order {
-            Order::Work(_) => {}
-            Order::Meet(addresses) => drop(meet.send(addresses)),
-            Order::Gone(node) => drop(gone.send(node)),
-            Order::Stop => stopper.stop(),
+        match command {
+            ChildCommand::Work(_) => {}
+            ChildCommand::Meet(addresses) => drop(meet.send(addresses)),
+            ChildCommand::Gone(node) => drop(gone.send(node)),
+            ChildCommand::Stop => stopper.stop(),
         }
     }
     stopper.stop();
@@ -113,9 +118,9 @@ fn wait_for(meeting: &Receiver<Vec<String>>, stop: &Stop) -> Option<Vec<String>>
 }
 
 /// Tells what the work has come to.
-fn tell(words: &mut dyn Write, outcome: Outcome) -> io::Result<()> {
+fn tell(reports: &mut dyn Write, outcome: Outcome) -> io::Result<()> {
     for account in outcome.accounts {
-        say(words, &Word::Account(Box::new(account)))?;
+        say(reports, &ChildReport::Account(Box::new(account)))?;
     }
     let failure = match &outcome.ending {
         Ending::Failed(failure) => Some(failure.to_string()),
@@ -131,27 +136,27 @@ fn tell(words: &mut dyn Write, outcome: Outcome) -> io::Result<()> {
         lateness: outcome.lateness,
         links: outcome.links,
     };
-    say(words, &Word::Done(Box::new(done)))
+    say(reports, &ChildReport::Done(Box::new(done)))
 }
 
 /// Passes on how far the work has come.
 struct Teller<'a> {
-    words: &'a mut dyn Write,
+    reports: &'a mut dyn Write,
 }
 
 impl Teller<'_> {
-    /// Where nobody hears it any more, the end of the orders ends the work.
-    fn say(&mut self, word: &Word) {
-        let _ = say(self.words, word);
+    /// Where nobody hears it any more, the end of the commands ends the work.
+    fn say(&mut self, report: &ChildReport) {
+        let _ = say(self.reports, report);
     }
 }
 
 impl Observer for Teller<'_> {
     fn progress(&mut self, progress: &Progress) {
-        self.say(&Word::from(*progress));
+        self.say(&ChildReport::from(*progress));
     }
 
     fn notice(&mut self, text: &str) {
-        self.say(&Word::Notice(text.to_owned()));
+        self.say(&ChildReport::Notice(text.to_owned()));
     }
 }

@@ -20,7 +20,7 @@ use crate::model::scenario::{LogChoice, Processes, Scenario, ScenarioError, Thre
 use crate::model::tally::Account;
 use crate::model::time::Nanos;
 use crate::runs::preflight::{self, DoesNotFit};
-use crate::runs::supervisor::{self, Fleet, FleetError};
+use crate::runs::supervisor::{self, Supervised, SupervisorError};
 use crate::workload::{Choice, ClientServer, ScaleModel, Workload};
 
 /// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
@@ -75,7 +75,7 @@ pub struct Finished {
 pub struct Prepared {
     scenario: Scenario,
     membership: Option<Membership>,
-    fleet: Option<Fleet>,
+    fleet: Option<Supervised>,
     layout: Layout,
     threads: Threads,
     folder: RunFolder,
@@ -104,7 +104,7 @@ pub enum RunError {
     Live(#[from] LiveError),
     /// Its processes cannot be had.
     #[error(transparent)]
-    Fleet(#[from] FleetError),
+    Supervised(#[from] SupervisorError),
     /// It cannot be shared among processes.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -165,7 +165,7 @@ impl Prepared {
         manifest.write(folder.path())?;
         let room = manifest.keep_room(folder.path(), here.into());
         let id = manifest.run.id.clone();
-        let fleet = request.processes.map(|processes| Fleet {
+        let fleet = request.processes.map(|processes| Supervised {
             run: id,
             processes: processes.get(),
             restarts: request.restarts,
@@ -190,7 +190,9 @@ impl Prepared {
             folder: self.folder.path().to_owned(),
         };
         let outcome = match &self.fleet {
-            Some(fleet) => supervisor::run(fleet, &self.scenario, &plan, &stop, observer).map_err(RunError::from),
+            Some(fleet) => {
+                supervisor::run(fleet, &self.scenario, &plan, &stop, observer).map_err(RunError::from)
+            }
             None => choose_workload(&self.scenario, &plan, self.membership.take(), stop, observer)
                 .map_err(RunError::from),
         };

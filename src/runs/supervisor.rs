@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use self::process::{Heard, Process};
-use self::talk::{Order, Word, Work};
+use self::talk::{ChildCommand, ChildReport, Work};
 use crate::edge::control::{Observer, Progress, Stop};
 use crate::edge::driver::{Ending, Failure, LatenessCounts, LinkReport, Outcome, Plan};
 use crate::edge::log::{BridgeLog, Layout, LogFile, Recovered, bridge_log_name, logs_of};
@@ -26,7 +26,7 @@ use crate::model::time::Nanos;
 
 /// How a run is shared among processes.
 #[derive(Clone, Debug)]
-pub struct Fleet {
+pub struct Supervised {
     /// The run's name.
     pub run: String,
     /// The number of processes.
@@ -37,7 +37,7 @@ pub struct Fleet {
 
 /// Why a run in several processes could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum FleetError {
+pub enum SupervisorError {
     /// A process could not be started.
     #[error("cannot start process {node} of {processes}: {source}")]
     Start {
@@ -56,38 +56,38 @@ pub enum FleetError {
 ///
 /// Where a process cannot be started; then none is left. What goes wrong later is in the [`Outcome`].
 pub fn run(
-    fleet: &Fleet,
+    fleet: &Supervised,
     scenario: &Scenario,
     plan: &Plan,
     stop: &Stop,
     observer: &mut dyn Observer,
-) -> Result<Outcome, FleetError> {
+) -> Result<Outcome, SupervisorError> {
     let (sender, heard) = mpsc::channel();
-    let mut captain = Captain {
+    let mut supervisor = Supervisor {
         fleet,
         scenario,
         plan,
         sender,
-        crew: Vec::new(),
+        children: Vec::new(),
         ending: Ending::Complete,
         warnings: Vec::new(),
         told: Vec::new(),
         is_stopping: false,
         missing: None,
     };
-    captain.start_all()?;
-    captain.watch(&heard, stop, observer);
-    Ok(captain.conclude())
+    supervisor.start_all()?;
+    supervisor.watch(&heard, stop, observer);
+    Ok(supervisor.conclude())
 }
 
 /// Leads the processes.
-struct Captain<'a> {
-    fleet: &'a Fleet,
+struct Supervisor<'a> {
+    fleet: &'a Supervised,
     scenario: &'a Scenario,
     plan: &'a Plan,
     sender: Sender<Heard>,
     /// By node.
-    crew: Vec<Process>,
+    children: Vec<Process>,
     ending: Ending,
     warnings: Vec<String>,
     /// Notices that people have seen: several processes tell of the same.
@@ -97,13 +97,17 @@ struct Captain<'a> {
     missing: Option<u32>,
 }
 
-impl Captain<'_> {
-    fn start_all(&mut self) -> Result<(), FleetError> {
+impl Supervisor<'_> {
+    fn start_all(&mut self) -> Result<(), SupervisorError> {
         let processes = self.fleet.processes;
         for node in 0..processes {
             let started = Process::start(self.work(node, "127.0.0.1:0".into(), false), self.sender.clone());
             // Those that were started before end when their input does.
-            self.crew.push(started.map_err(|source| FleetError::Start { node, processes, source })?);
+            self.children.push(started.map_err(|source| SupervisorError::Start {
+                node,
+                processes,
+                source,
+            })?);
         }
         Ok(())
     }
@@ -125,7 +129,7 @@ impl Captain<'_> {
 
     /// Hears what the processes tell until all of them are gone.
     fn watch(&mut self, heard: &Receiver<Heard>, stop: &Stop, observer: &mut dyn Observer) {
-        while self.crew.iter().any(Process::is_alive) {
+        while self.children.iter().any(Process::is_alive) {
             match heard.recv_timeout(Duration::from_millis(100)) {
                 Ok(heard) => self.take(heard, observer),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -145,24 +149,24 @@ impl Captain<'_> {
         }
     }
 
-    fn take(&mut self, Heard { node, life, word }: Heard, observer: &mut dyn Observer) {
-        let process = &mut self.crew[node as usize];
-        if process.life != life {
+    fn take(&mut self, Heard { node, generation, report }: Heard, observer: &mut dyn Observer) {
+        let process = &mut self.children[node as usize];
+        if process.generation != generation {
             return;
         }
-        match word {
-            Some(Word::Listening(address)) => {
+        match report {
+            Some(ChildReport::Listening(address)) => {
                 process.address = Some(address);
                 self.introduce(node);
             }
-            Some(Word::Progress(elapsed, events, messages, longest_queue)) => {
+            Some(ChildReport::Progress(elapsed, events, messages, longest_queue)) => {
                 process.has_started = true;
                 process.progress = Progress { elapsed: Nanos::new(elapsed), events, messages, longest_queue };
             }
-            Some(Word::Notice(text)) => self.tell(text, observer),
-            Some(Word::Account(account)) => process.accounts.push(*account),
-            Some(Word::Done(done)) => process.done = Some(*done),
-            Some(Word::Failed(message)) => process.failure = Some(message),
+            Some(ChildReport::Notice(text)) => self.tell(text, observer),
+            Some(ChildReport::Account(account)) => process.accounts.push(*account),
+            Some(ChildReport::Done(done)) => process.done = Some(*done),
+            Some(ChildReport::Failed(message)) => process.failure = Some(message),
             None => self.gone(node, observer),
         }
     }
@@ -170,19 +174,19 @@ impl Captain<'_> {
     /// Tells each process where the others listen, once all have told.
     fn introduce(&mut self, newcomer: u32) {
         let addresses: Option<Vec<String>> =
-            self.crew.iter().map(|process| process.address.clone()).collect();
+            self.children.iter().map(|process| process.address.clone()).collect();
         let Some(addresses) = addresses else { return };
-        let order = Order::Meet(addresses);
-        if self.crew[newcomer as usize].life > 0 {
+        let command = ChildCommand::Meet(addresses);
+        if self.children[newcomer as usize].generation > 0 {
             // The others know: it has its predecessor's address.
-            self.crew[newcomer as usize].order(&order);
+            self.children[newcomer as usize].command(&command);
         } else {
-            self.tell_all(&order);
+            self.tell_all(&command);
         }
     }
 
-    fn tell_all(&mut self, order: &Order) {
-        self.crew.iter_mut().for_each(|process| process.order(order));
+    fn tell_all(&mut self, command: &ChildCommand) {
+        self.children.iter_mut().for_each(|process| process.command(command));
     }
 
     fn tell(&mut self, text: String, observer: &mut dyn Observer) {
@@ -194,7 +198,7 @@ impl Captain<'_> {
 
     /// A process has ended: as it should, or not.
     fn gone(&mut self, node: u32, observer: &mut dyn Observer) {
-        let process = &mut self.crew[node as usize];
+        let process = &mut self.children[node as usize];
         let status = process.wait();
         if let Some(done) = &process.done {
             if done.interrupted && !self.is_stopping {
@@ -205,8 +209,8 @@ impl Captain<'_> {
         if process.is_late {
             return;
         }
-        let all_started = self.crew.iter().all(Process::has_ever_started);
-        let process = &mut self.crew[node as usize];
+        let all_started = self.children.iter().all(Process::has_ever_started);
+        let process = &mut self.children[node as usize];
         if !all_started || self.is_stopping {
             let message = process.failure.take().unwrap_or(status);
             self.ending.fail(Failure::Process { node, message });
@@ -218,17 +222,17 @@ impl Captain<'_> {
             .map_or_else(|| format!("has died: {status}"), |why| format!("has failed: {why}"));
         self.warn(format!("{} {what}", self.name(node)), observer);
         if !self.restart(node) {
-            self.tell_all(&Order::Gone(node));
+            self.tell_all(&ChildCommand::Gone(node));
         }
         self.end_latecomers();
     }
 
     /// A process was asked to stop, and not from here. One that was started again may have come too late.
     fn left(&mut self, node: u32, observer: &mut dyn Observer) {
-        let process = &self.crew[node as usize];
+        let process = &self.children[node as usize];
         if process.has_started {
             self.warn(format!("{} was asked to stop and has left the run", self.name(node)), observer);
-        } else if process.life == 0 {
+        } else if process.generation == 0 {
             self.missing = Some(node);
             self.stop_all();
         }
@@ -249,26 +253,26 @@ impl Captain<'_> {
     /// Where some processes have come to the run's end, one that was started again and has not met them has nobody
     /// to go on with: what its predecessor did is all that it will have done.
     fn end_latecomers(&mut self) {
-        let waits = |process: &Process| process.life > 0 && !process.has_started;
-        let are_others_done = self.crew.iter().any(|process| process.done.is_some())
-            && self.crew.iter().all(|process| !process.is_alive() || waits(process));
+        let waits = |process: &Process| process.generation > 0 && !process.has_started;
+        let are_others_done = self.children.iter().any(|process| process.done.is_some())
+            && self.children.iter().all(|process| !process.is_alive() || waits(process));
         if are_others_done {
-            for process in self.crew.iter_mut().filter(|process| process.is_alive()) {
+            for process in self.children.iter_mut().filter(|process| process.is_alive()) {
                 process.is_late = true;
-                process.order(&Order::Stop);
+                process.command(&ChildCommand::Stop);
             }
         }
     }
 
     /// Starts a process again where that is wished, to go on from its predecessor's logs; tells whether it did.
     fn restart(&mut self, node: u32) -> bool {
-        let process = &self.crew[node as usize];
+        let process = &self.children[node as usize];
         let Some(address) = process.address.clone().filter(|_| self.fleet.restarts && process.has_started)
         else {
             return false;
         };
         let work = self.work(node, address, true);
-        let started = self.crew[node as usize].start_again(work, self.sender.clone());
+        let started = self.children[node as usize].start_again(work, self.sender.clone());
         if let Err(error) = &started {
             self.warnings.push(format!("the process of node {node} could not be started again: {error}"));
         }
@@ -277,11 +281,11 @@ impl Captain<'_> {
 
     fn stop_all(&mut self) {
         self.is_stopping = true;
-        self.tell_all(&Order::Stop);
+        self.tell_all(&ChildCommand::Stop);
     }
 
     fn progress(&self) -> Progress {
-        self.crew.iter().map(|process| process.progress).fold(Progress::default(), |all, one| Progress {
+        self.children.iter().map(|process| process.progress).fold(Progress::default(), |all, one| Progress {
             elapsed: all.elapsed.max(one.elapsed),
             events: all.events + one.events,
             messages: all.messages + one.messages,
@@ -303,11 +307,11 @@ impl Captain<'_> {
         };
         let (mut lateness, mut links) = (LatenessCounts::default(), LinkReport::default());
         // Where all were asked to leave before the end, by whomever, nobody has come to it.
-        let mut told = self.crew.iter().filter_map(|process| process.done.as_ref()).peekable();
+        let mut told = self.children.iter().filter_map(|process| process.done.as_ref()).peekable();
         if told.peek().is_some() && told.all(|done| done.interrupted && done.failure.is_none()) {
             self.ending.interrupt();
         }
-        for (node, mut process) in (0..).zip(std::mem::take(&mut self.crew)) {
+        for (node, mut process) in (0..).zip(std::mem::take(&mut self.children)) {
             let done = process.done.take();
             if done.as_ref().is_none_or(|_| process.accounts.is_empty()) {
                 self.read_what_it_left(node, process.has_ever_started(), &mut outcome);

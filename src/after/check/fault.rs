@@ -187,15 +187,15 @@ impl Faults {
         }
     }
 
-    /// Says more precisely what the faults are that a second look at the logs can explain.
+    /// Says more precisely what the faults are that a second look at the logs can diagnose.
     ///
     /// A circle in which one waits for what was never sent is none: the first of it is told for itself where it
     /// is the one, and otherwise it was only held up.
-    pub(super) fn explain(&mut self, explain: impl Fn(MessageId, VmId) -> (FaultKind, String)) {
+    pub(super) fn diagnose(&mut self, diagnose: impl Fn(MessageId, VmId) -> (FaultKind, String)) {
         let totals = &mut self.totals;
         self.first.retain_mut(|(_, fault)| {
             let in_circle =
-                fault.circle.iter().position(|(message, vm)| explain(*message, *vm).0 == FaultKind::NotSent);
+                fault.circle.iter().position(|(message, vm)| diagnose(*message, *vm).0 == FaultKind::NotSent);
             let about = match (fault.unknown.take(), in_circle) {
                 (Some(unknown), _) => unknown,
                 (None, Some(0)) => fault.circle[0],
@@ -205,7 +205,7 @@ impl Faults {
                 }
                 (None, None) => return true,
             };
-            let (kind, expected) = explain(about.0, about.1);
+            let (kind, expected) = diagnose(about.0, about.1);
             totals.entry(fault.kind).and_modify(|count| *count -= 1);
             *totals.entry(kind).or_default() += 1;
             (fault.kind, fault.expected) = (kind, expected);
@@ -215,7 +215,7 @@ impl Faults {
         self.count = self.totals.values().sum();
     }
 
-    /// The messages that a second look is to explain.
+    /// The messages that a second look is to diagnose.
     pub(super) fn unknown(&self) -> impl Iterator<Item = (MessageId, VmId)> {
         self.first.iter().flat_map(|(_, fault)| fault.unknown.iter().chain(&fault.circle).copied())
     }

@@ -17,17 +17,17 @@
 //! dropped: that is what the model says of it.
 
 mod connection;
-mod diary;
 mod frontier;
 mod inbound;
 mod join;
 mod links;
-mod muster;
+mod loss_accounting;
 mod outbound;
 mod peer;
 mod reception;
-mod reckoning;
+mod reporter;
 mod rows;
+mod start_barrier;
 mod strangers;
 mod tasks;
 mod throttle;
@@ -44,12 +44,12 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message as ActixMessage};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use self::diary::Diary;
 pub use self::inbound::Inbound;
 pub use self::join::{Asked, ask, listen, listen_when_known};
 use self::links::Links;
 pub use self::outbound::Outbound;
 use self::outbound::Wake;
+use self::reporter::Reporter;
 use super::Timebase;
 use crate::edge::driver::LinkReport;
 use crate::edge::link::bounds::Bounds;
@@ -292,7 +292,8 @@ impl Bridge {
         Ok(Self::start_in_arbiter(arbiter, move |context| {
             let clock = Timebase::starting_in(Duration::ZERO);
             outbound.wakes(actix::AsyncContext::address(context).recipient());
-            let links = Rc::new(Links::new(&membership, (outbound, inbound), clock, Diary::new(log, tell)));
+            let links =
+                Rc::new(Links::new(&membership, (outbound, inbound), clock, Reporter::new(log, tell)));
             let bridge = Self { links, has_ended: false };
             bridge.open_links(membership);
             bridge
@@ -308,7 +309,7 @@ impl Bridge {
                 links.note(Happening::Listen, None, &address, "");
                 tasks::start(links, reception::listen(Rc::clone(links), listener));
             }
-            Err(source) => links.diary.tell(News::NotJoined(JoinError::Listen { address, source })),
+            Err(source) => links.reporter.tell(News::NotJoined(JoinError::Listen { address, source })),
         }
         if let Some(deaths) = membership.deaths.take() {
             tasks::start(links, tasks::bury(Rc::clone(links), deaths));
@@ -316,7 +317,7 @@ impl Bridge {
         for place in &links.places {
             tasks::start(links, tasks::dial(Rc::clone(links), Rc::clone(place)));
         }
-        tasks::start(links, tasks::muster(Rc::clone(links), membership.join_timeout));
+        tasks::start(links, tasks::start_barrier(Rc::clone(links), membership.join_timeout));
     }
 }
 
@@ -377,7 +378,7 @@ impl Handler<Stop> for Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.links.diary.tell(News::Panicked(panics::latest()));
+            self.links.reporter.tell(News::Panicked(panics::latest()));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the machines of one site share, all of it on one thread: the log, the timebase, counters, and
-//! the line to the lab.
+//! What the machines of one shard share, all of it on one thread: the log, the timebase, counters, and
+//! the line to the coordinator.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
@@ -9,8 +9,8 @@ use actix::Recipient;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use super::counters::Counters;
 use super::directory::Deliver;
-use super::pulse::Pulse;
 use super::stage::{Stage, Theatre};
 use crate::edge::driver::{Failure, LatenessCounts};
 use crate::edge::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
@@ -23,21 +23,21 @@ use crate::model::tally::Account;
 use crate::model::time::Nanos;
 use crate::model::vm::Store;
 
-/// What a site tells the lab.
+/// What a shard tells the coordinator.
 pub(super) enum Report {
     /// Its machines are made; these are their actors, by number, and what their logs say.
-    Ready { site: usize, recipients: Vec<Recipient<Deliver>>, logged: Logged },
+    Ready { shard: usize, recipients: Vec<Recipient<Deliver>>, logged: Logged },
     /// None of its machines will tick again.
     Quiet,
     /// All its machines have handed in their accounts, and its logs are closed.
     Closed(Closing),
     /// A log could not be made, gone on with or written.
     Failed(Failure),
-    /// An actor panicked; the machine's, or where there is none, the site's own.
+    /// An actor panicked; the machine's, or where there is none, the shard's own.
     Panicked { vm: Option<VmId>, message: String },
 }
 
-/// What the logs say that a site's machines go on with; nothing in a new run.
+/// What the logs say that a shard's machines go on with; nothing in a new run.
 pub(super) struct Logged {
     /// How far they go.
     pub(super) elapsed: Nanos,
@@ -47,10 +47,10 @@ pub(super) struct Logged {
     pub(super) passed: Passed,
 }
 
-/// What a site leaves.
+/// What a shard leaves.
 pub(super) struct Closing {
-    /// Which site, from 0.
-    pub(super) site: usize,
+    /// Which shard, from 0.
+    pub(super) shard: usize,
     pub(super) accounts: Vec<Account>,
     pub(super) files: Vec<FileEntry>,
     /// How late ticks ran.
@@ -58,12 +58,12 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    fn empty(site: usize, node: u32) -> Self {
-        Self { site, accounts: Vec::new(), files: Vec::new(), lateness: LatenessCounts::of_node(node) }
+    fn empty(shard: usize, node: u32) -> Self {
+        Self { shard, accounts: Vec::new(), files: Vec::new(), lateness: LatenessCounts::of_node(node) }
     }
 }
 
-/// What the machines of a site share.
+/// What the machines of a shard share.
 pub(super) struct Shared {
     theatre: Arc<Theatre>,
     /// The form of the rows, from the first row on.
@@ -79,19 +79,19 @@ pub(super) struct Shared {
     owing: Cell<usize>,
     closing: RefCell<Closing>,
     closed: Cell<bool>,
-    pulse: Arc<Pulse>,
+    counters: Arc<Counters>,
     /// Where the run is watched, if it is.
     scene: Option<Arc<Scene>>,
-    /// Which site of the scene this is.
-    site: usize,
+    /// Which shard of the scene this is.
+    shard: usize,
     reports: UnboundedSender<Report>,
 }
 
 impl Shared {
     pub(super) fn new(
-        (site, node): (usize, u32),
+        (shard, node): (usize, u32),
         theatre: Arc<Theatre>,
-        pulse: Arc<Pulse>,
+        counters: Arc<Counters>,
         scene: Option<Arc<Scene>>,
         reports: UnboundedSender<Report>,
     ) -> Self {
@@ -103,11 +103,11 @@ impl Shared {
             log: RefCell::default(),
             ticking: Cell::new(0),
             owing: Cell::new(0),
-            closing: RefCell::new(Closing::empty(site, node)),
+            closing: RefCell::new(Closing::empty(shard, node)),
             closed: Cell::new(false),
-            pulse,
+            counters,
             scene,
-            site,
+            shard,
             reports,
         }
     }
@@ -186,9 +186,9 @@ impl Shared {
         if let Kind::Receive(received) = record.kind {
             self.stage().directory.received(received.message.sender);
         }
-        self.pulse.add(record);
+        self.counters.add(record);
         if let Some(scene) = &self.scene {
-            scene.see(self.site, record);
+            scene.see(self.shard, record);
         }
         self.closing.borrow_mut().lateness.add(made);
     }
@@ -234,12 +234,12 @@ impl Shared {
         self.close_when_none_owes();
     }
 
-    /// Closes the site where no machine owes its account, as when none was made.
+    /// Closes the shard where no machine owes its account, as when none was made.
     pub(super) fn close_when_none_owes(&self) {
         if self.owing.get() == 0 && !self.closed.replace(true) {
             self.close(self.log.take());
-            let site = self.closing.borrow().site;
-            self.report(Report::Closed(self.closing.replace(Closing::empty(site, 0))));
+            let shard = self.closing.borrow().shard;
+            self.report(Report::Closed(self.closing.replace(Closing::empty(shard, 0))));
         }
     }
 
@@ -251,7 +251,7 @@ impl Shared {
         }
     }
 
-    /// Where the lab has gone, there is nobody to tell.
+    /// Where the coordinator has gone, there is nobody to tell.
     pub(super) fn report(&self, report: Report) {
         let _ = self.reports.send(report);
     }

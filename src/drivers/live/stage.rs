@@ -1,4 +1,4 @@
-//! What all sites know of the run: its stage, set when it starts, and whether it has been halted.
+//! What all shards know of the run: its stage, set when it starts, and whether it has been halted.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,8 @@ pub(super) struct Stage {
     pub(super) from: Nanos,
 }
 
-/// The lab sets the stage, once, before it tells any site to begin: a machine may send to another
-/// whose site has not heard of the beginning yet. And it halts the run here, since under load a
+/// The coordinator sets the stage, once, before it tells any shard to begin: a machine may send to another
+/// whose shard has not heard of the beginning yet. And it halts the run here, since under load a
 /// message that tells so would wait behind all others.
 #[derive(Default)]
 pub(super) struct Theatre {

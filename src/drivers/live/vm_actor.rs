@@ -28,10 +28,10 @@ pub(super) struct VmActor<W: Workload> {
     arrival: Option<Nanos>,
     /// The machine's own log, where it has one.
     log: Option<Box<LogFile>>,
-    site: Rc<Shared>,
+    shard: Rc<Shared>,
 }
 
-/// What the site may still expect of a machine.
+/// What the shard may still expect of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// It will tick.
@@ -47,7 +47,7 @@ enum Phase {
 #[rtype(result = "()")]
 pub(super) struct Begin;
 
-/// The run ends early: wake up and see that the site has halted.
+/// The run ends early: wake up and see that the shard has halted.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Halt;
@@ -62,7 +62,7 @@ pub(super) struct HandIn {
 
 impl<W: Workload> VmActor<W> {
     /// The actor of a machine that makes its ticks up to `end`.
-    pub(super) fn new(vm: Vm<W>, pace: Pace, end: Nanos, log: Option<LogFile>, site: Rc<Shared>) -> Self {
+    pub(super) fn new(vm: Vm<W>, pace: Pace, end: Nanos, log: Option<LogFile>, shard: Rc<Shared>) -> Self {
         Self {
             vm,
             pace,
@@ -71,7 +71,7 @@ impl<W: Workload> VmActor<W> {
             lateness: Lateness::default(),
             arrival: None,
             log: log.map(Box::new),
-            site,
+            shard,
         }
     }
 }
@@ -83,10 +83,10 @@ impl<W: Workload> Actor for VmActor<W> {
 impl<W: Workload> Ticking for VmActor<W> {
     fn next_due(&mut self) -> Option<Nanos> {
         let due = self.pace.due();
-        if due > self.end || self.site.has_halted() {
+        if due > self.end || self.shard.has_halted() {
             if self.phase == Phase::Ticking {
                 self.phase = Phase::Quiet;
-                self.site.one_is_quiet();
+                self.shard.one_is_quiet();
             }
             return None;
         }
@@ -94,11 +94,11 @@ impl<W: Workload> Ticking for VmActor<W> {
     }
 
     fn now(&self) -> Nanos {
-        self.site.elapsed()
+        self.shard.elapsed()
     }
 
     fn instant(&self, elapsed: Nanos) -> Instant {
-        self.site.instant(elapsed)
+        self.shard.instant(elapsed)
     }
 
     /// Later messages arrive later than those that were in the mailbox until now.
@@ -109,19 +109,19 @@ impl<W: Workload> Ticking for VmActor<W> {
     /// One event, its row, and only then its messages. Writing takes time: an event that is logged reads
     /// the clock for itself.
     fn tick(&mut self, now: Nanos) {
-        let now = if self.log.is_some() || self.site.has_log() { self.site.elapsed() } else { now };
+        let now = if self.log.is_some() || self.shard.has_log() { self.shard.elapsed() } else { now };
         let made = self.pace.made(now);
-        let mut outbox = self.site.outbox();
-        let event = self.vm.tick(now, &mut self.site.store(), &mut outbox);
+        let mut outbox = self.shard.outbox();
+        let event = self.vm.tick(now, &mut self.shard.store(), &mut outbox);
         let record = self.vm.record(event);
-        if let Err(error) = self.site.record(&record, self.log.as_deref_mut()) {
-            self.site.log_failed(error);
+        if let Err(error) = self.shard.record(&record, self.log.as_deref_mut()) {
+            self.shard.log_failed(error);
             return;
         }
         self.lateness.add(made.late());
-        self.site.count(&record, &made);
+        self.shard.count(&record, &made);
         for message in outbox.drain() {
-            self.site.send(message);
+            self.shard.send(message);
         }
     }
 }
@@ -130,7 +130,7 @@ impl<W: Workload> Handler<Begin> for VmActor<W> {
     type Result = ();
 
     fn handle(&mut self, _: Begin, context: &mut Context<Self>) {
-        self.pace.begin(self.site.from());
+        self.pace.begin(self.shard.from());
         let first = self.instant(self.pace.due());
         context.spawn(Ticker::new(tokio::time::sleep_until(first)));
     }
@@ -144,19 +144,19 @@ impl<W: Workload> Handler<Deliver> for VmActor<W> {
 
     fn handle(&mut self, Deliver(mut message): Deliver, _: &mut Context<Self>) {
         let arrival = match self.phase {
-            Phase::Ticking => *self.arrival.get_or_insert_with(|| self.site.elapsed()),
+            Phase::Ticking => *self.arrival.get_or_insert_with(|| self.shard.elapsed()),
             // The ticker is gone, so nobody tells that the mailbox was empty in between.
-            Phase::Quiet | Phase::Done => self.site.elapsed(),
+            Phase::Quiet | Phase::Done => self.shard.elapsed(),
         };
         message.arrives = message.arrives.max(arrival);
-        self.vm.deliver(&mut message, &mut self.site.store());
+        self.vm.deliver(&mut message, &mut self.shard.store());
     }
 }
 
 impl<W: Workload> Handler<Halt> for VmActor<W> {
     type Result = ();
 
-    /// Handling any message polls the ticker, which ends when the site has halted.
+    /// Handling any message polls the ticker, which ends when the shard has halted.
     fn handle(&mut self, _: Halt, _: &mut Context<Self>) {}
 }
 
@@ -166,12 +166,12 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
         self.lateness.settle(&self.pace);
         let (rate, lateness) = (self.pace.schedule().rate(), Some(self.lateness.clone()));
-        let account = self.vm.account(ended, &mut self.site.store(), rate, lateness);
+        let account = self.vm.account(ended, &mut self.shard.store(), rate, lateness);
         if self.phase == Phase::Ticking {
-            self.site.one_is_quiet();
+            self.shard.one_is_quiet();
         }
         self.phase = Phase::Done;
-        self.site.handed_in(account, self.log.take().map(|log| *log));
+        self.shard.handed_in(account, self.log.take().map(|log| *log));
         context.stop();
     }
 }
@@ -180,7 +180,7 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
 impl<W: Workload> Drop for VmActor<W> {
     fn drop(&mut self) {
         if self.phase != Phase::Done {
-            self.site.one_died(self.vm.id(), self.phase == Phase::Ticking, self.log.take().map(|log| *log));
+            self.shard.one_died(self.vm.id(), self.phase == Phase::Ticking, self.log.take().map(|log| *log));
         }
     }
 }

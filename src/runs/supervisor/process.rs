@@ -1,4 +1,4 @@
-//! One process that was started for a run: its life, what it was told, and what it has told so far.
+//! One process that was started for a run: which of its node it is, what it was told, and what it has told so far.
 
 use std::io::{self, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -6,24 +6,24 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use super::talk::{Done, Order, Word, Work, hear, say};
+use super::talk::{ChildCommand, ChildReport, Done, Work, hear, say};
 use crate::edge::control::Progress;
 use crate::model::tally::Account;
 
-/// Something that a process has told; no word where it says no more.
+/// Something that a process has told; no report where it says no more.
 pub(super) struct Heard {
     pub(super) node: u32,
     /// Which of the processes that this node has had.
-    pub(super) life: u32,
-    pub(super) word: Option<Word>,
+    pub(super) generation: u32,
+    pub(super) report: Option<ChildReport>,
 }
 
 /// A process of the run.
 pub(super) struct Process {
     child: Option<Child>,
-    orders: Option<ChildStdin>,
+    commands: Option<ChildStdin>,
     /// How many processes this node has had before it.
-    pub(super) life: u32,
+    pub(super) generation: u32,
     pub(super) address: Option<String>,
     pub(super) has_started: bool,
     /// Whether it was told that the run was over before it could go on.
@@ -37,10 +37,10 @@ pub(super) struct Process {
 impl Process {
     /// Starts a process for that work. It ends when its standard input does, so none outlives this one.
     pub(super) fn start(work: Work, tell: Sender<Heard>) -> io::Result<Self> {
-        Self::start_life(work, 0, tell)
+        Self::start_generation(work, 0, tell)
     }
 
-    fn start_life(work: Work, life: u32, tell: Sender<Heard>) -> io::Result<Self> {
+    fn start_generation(work: Work, generation: u32, tell: Sender<Heard>) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         // Its own group, so that a signal from the terminal reaches this process alone, which tells the others.
         command.arg("--worker").stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
@@ -49,15 +49,15 @@ impl Process {
         let node = work.node;
         thread::Builder::new().name(format!("node {node}")).spawn(move || {
             let mut lines = BufReader::new(stdout.expect("it is piped"));
-            while let Some(word) = hear(&mut lines) {
-                let _ = tell.send(Heard { node, life, word: Some(word) });
+            while let Some(report) = hear(&mut lines) {
+                let _ = tell.send(Heard { node, generation, report: Some(report) });
             }
-            let _ = tell.send(Heard { node, life, word: None });
+            let _ = tell.send(Heard { node, generation, report: None });
         })?;
         let mut process = Self {
             child: Some(child),
-            orders: stdin,
-            life,
+            commands: stdin,
+            generation,
             address: None,
             has_started: false,
             is_late: false,
@@ -66,28 +66,28 @@ impl Process {
             done: None,
             failure: None,
         };
-        process.order(&Order::Work(Box::new(work)));
+        process.command(&ChildCommand::Work(Box::new(work)));
         Ok(process)
     }
 
     /// Starts another process in the place of this one, which has died.
     pub(super) fn start_again(&mut self, work: Work, tell: Sender<Heard>) -> io::Result<()> {
-        let mut next = Self::start_life(work, self.life + 1, tell)?;
+        let mut next = Self::start_generation(work, self.generation + 1, tell)?;
         next.progress = self.progress;
         *self = next;
         Ok(())
     }
 
     /// Tells it something. One that is gone is not told.
-    pub(super) fn order(&mut self, order: &Order) {
-        if self.orders.as_mut().is_some_and(|stdin| say(stdin, order).is_err()) {
-            self.orders = None;
+    pub(super) fn command(&mut self, command: &ChildCommand) {
+        if self.commands.as_mut().is_some_and(|stdin| say(stdin, command).is_err()) {
+            self.commands = None;
         }
     }
 
     /// Whether its machines, or those of a process before it, have ticked.
     pub(super) const fn has_ever_started(&self) -> bool {
-        self.has_started || self.life > 0
+        self.has_started || self.generation > 0
     }
 
     pub(super) const fn is_alive(&self) -> bool {

@@ -15,7 +15,7 @@ use crate::model::tally::Account;
 
 /// What a process that was started is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum ChildCommand {
     /// What to do; it comes first.
     Work(Box<Work>),
     /// Where all processes listen, by node; it comes once all have told.
@@ -51,7 +51,7 @@ pub struct Work {
 
 /// What such a process tells.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Word {
+pub enum ChildReport {
     /// Where it listens.
     Listening(String),
     /// Its machines have begun to tick, and have come so far: time in nanoseconds, events, messages, and the
@@ -88,7 +88,7 @@ pub struct Done {
     pub links: Option<LinkReport>,
 }
 
-impl From<Progress> for Word {
+impl From<Progress> for ChildReport {
     fn from(progress: Progress) -> Self {
         let Progress { elapsed, events, messages, longest_queue } = progress;
         Self::Progress(elapsed.get(), events, messages, longest_queue)
@@ -139,14 +139,14 @@ mod tests {
             links: None,
         };
         let mut said = Vec::new();
-        say(&mut said, &Word::Progress(1, 2, 3, 4)).unwrap();
-        say(&mut said, &Word::Done(Box::new(done))).unwrap();
+        say(&mut said, &ChildReport::Progress(1, 2, 3, 4)).unwrap();
+        say(&mut said, &ChildReport::Done(Box::new(done))).unwrap();
         said.extend_from_slice(b"{}\n");
         let mut from = said.as_slice();
-        assert!(matches!(hear(&mut from), Some(Word::Progress(1, 2, 3, 4))));
-        let Some(Word::Done(heard)) = hear(&mut from) else { panic!("it was said") };
+        assert!(matches!(hear(&mut from), Some(ChildReport::Progress(1, 2, 3, 4))));
+        let Some(ChildReport::Done(heard)) = hear(&mut from) else { panic!("it was said") };
         assert_eq!((heard.lamport, heard.failure.unwrap().lines().count()), (u64::MAX, 2));
         assert_eq!(heard.lateness.unwrap(), lateness);
-        assert!(hear::<Word>(&mut from).is_none() && hear::<Word>(&mut from).is_none());
+        assert!(hear::<ChildReport>(&mut from).is_none() && hear::<ChildReport>(&mut from).is_none());
     }
 }

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use super::HistoryError;
 use super::logs::Log;
+use crate::after::history::hold_back::HoldBackQueue;
 use crate::after::history::index::Index;
-use crate::after::history::waits::Waits;
 use crate::after::history::{Delivery, Step, Visitor};
 use crate::edge::log::{EventKind, Row};
 use crate::model::event::MessageId;
@@ -23,7 +23,7 @@ pub(super) struct State<S> {
     pub(super) flights: FxHashMap<MessageId, Flight<S>>,
     /// Of pairs of machines with messages on their way, where the order between them is to be kept.
     pairs: Option<FxHashMap<(VmId, VmId), Pair>>,
-    pub(super) waits: Waits,
+    pub(super) waits: HoldBackQueue,
 }
 
 /// One machine.
@@ -60,7 +60,7 @@ impl<S> State<S> {
             index: Index::default(),
             flights: FxHashMap::default(),
             pairs: keeps_order.then(FxHashMap::default),
-            waits: Waits::default(),
+            waits: HoldBackQueue::default(),
         }
     }
 

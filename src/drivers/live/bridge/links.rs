@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::connection::Fault;
-use super::diary::Diary;
 use super::frontier::{Behind, Frontier};
-use super::muster::{Muster, Others, Step};
 use super::peer::{Away, Peer, Standing};
+use super::reporter::Reporter;
+use super::start_barrier::{Others, StartBarrier, Step};
 use super::throttle::Throttle;
 use super::{Closing, Deliver, Inbound, JoinError, Membership, News, Outbound, Prepared};
 use crate::drivers::live::Timebase;
@@ -54,8 +54,8 @@ pub(super) struct Links {
     batch: RefCell<Vec<Message>>,
     /// The same for messages that have arrived and are to be passed on.
     pub(super) arrived: RefCell<Vec<Message>>,
-    pub(super) diary: Diary,
-    pub(super) muster: RefCell<Muster>,
+    pub(super) reporter: Reporter,
+    pub(super) start_barrier: RefCell<StartBarrier>,
     frontier: RefCell<Frontier>,
     /// Whether the own logs are known to lack what others have heard of.
     is_behind: Cell<bool>,
@@ -95,7 +95,7 @@ impl Links {
         membership: &Membership,
         (outbound, inbound): (Arc<Outbound>, Arc<Inbound>),
         clock: Timebase,
-        diary: Diary,
+        reporter: Reporter,
     ) -> Self {
         let Membership { identity, addresses, bounds, key, .. } = membership;
         let vms = membership.vms();
@@ -123,8 +123,8 @@ impl Links {
             inbound,
             batch: RefCell::default(),
             arrived: RefCell::default(),
-            diary,
-            muster: RefCell::default(),
+            reporter,
+            start_barrier: RefCell::default(),
             frontier: RefCell::new(Frontier::new(membership.share())),
             is_behind: Cell::new(false),
             delivery: RefCell::new(Delivery::Early(Vec::new())),
@@ -190,7 +190,7 @@ impl Links {
             let logged = (with(place.node, &passed.sent), with(place.node, &passed.received));
             {
                 let mut peer = place.peer.borrow_mut();
-                peer.reckoning.logged(logged);
+                peer.loss_accounting.logged(logged);
                 peer.logged(&passed.heard);
             }
             self.reckon(place);
@@ -207,7 +207,7 @@ impl Links {
         // What waited in inboxes here when the process died.
         let own = self.own.node;
         self.inboxes.set(with(own, &passed.sent).saturating_sub(with(own, &passed.received)));
-        self.muster.borrow_mut().prepared(*elapsed);
+        self.start_barrier.borrow_mut().prepared(*elapsed);
         self.advance();
     }
 
@@ -219,13 +219,13 @@ impl Links {
         let lost = {
             let mut peer = place.peer.borrow_mut();
             let raw = peer.raw_lost();
-            peer.reckoning.reckon(raw)
+            peer.loss_accounting.reckon(raw)
         };
         if let Some(lost) = lost.filter(|lost| *lost > 0) {
             let reason = format!("{lost} messages to it that were sent before are in none of its logs");
             if self.note(Happening::Counted, Some(place), "", &reason) {
                 let name = self.name(place);
-                self.diary.warn(format!("{lost} messages to {name} were lost with processes that died"));
+                self.reporter.warn(format!("{lost} messages to {name} were lost with processes that died"));
             }
         }
     }
@@ -238,12 +238,12 @@ impl Links {
                 || "a log of this process has".to_owned(),
                 |place| format!("{} has", self.name(place)),
             );
-            self.diary.tell(News::NotJoined(JoinError::Behind { who, vm, logged, heard }));
+            self.reporter.tell(News::NotJoined(JoinError::Behind { who, vm, logged, heard }));
         }
     }
 
     pub(super) fn has_started(&self) -> bool {
-        self.muster.borrow().has_started()
+        self.start_barrier.borrow().has_started()
     }
 
     /// Does what is possible now on the way to the start.
@@ -258,7 +258,7 @@ impl Links {
             have_told: self.places.iter().all(|place| place.peer.borrow().has_told()),
             first: self.place(0).map(|first| first.peer.borrow().session.known()),
         };
-        let step = self.muster.borrow_mut().advance(others, self.now());
+        let step = self.start_barrier.borrow_mut().advance(others, self.now());
         let elapsed = match step {
             None => return,
             Some(Step::SayReady(elapsed)) => {
@@ -271,17 +271,17 @@ impl Links {
             Some(Step::Start(elapsed)) => elapsed,
         };
         self.note(Happening::Start, None, "", "");
-        self.diary.tell(News::Start { elapsed });
+        self.reporter.tell(News::Start { elapsed });
     }
 
     /// Those that are missing for the start, each with the reason.
     pub(super) fn missing(&self) -> Vec<(u32, String, String)> {
-        let muster = self.muster.borrow();
+        let start_barrier = self.start_barrier.borrow();
         let missing = self.places.iter().filter_map(|place| {
             let peer = place.peer.borrow();
             let reason = match peer.standing {
                 Standing::Here if peer.in_use.is_none() => peer.away.reason.clone(),
-                Standing::Here if self.own.node == 0 && !muster.is_ready(place.node) => {
+                Standing::Here if self.own.node == 0 && !start_barrier.is_ready(place.node) => {
                     "it is not ready: it misses another node, or still prepares".into()
                 }
                 Standing::Here if !peer.has_told() => {
@@ -313,16 +313,16 @@ impl Links {
             }
             Attached::Resumed => {
                 if self.note(Happening::Back, Some(place), address, "") {
-                    self.diary.notice(format!("{} is back", self.name(place)));
+                    self.reporter.notice(format!("{} is back", self.name(place)));
                 }
             }
             Attached::Restarted(lost) => {
                 let reason =
                     format!("{} messages to the process before it may not have arrived", lost.messages);
                 let is_told = self.note(Happening::Restarted, Some(place), address, &reason);
-                self.muster.borrow_mut().succeeded(place.node);
+                self.start_barrier.borrow_mut().succeeded(place.node);
                 if is_told && self.has_started() {
-                    self.diary.warn(format!("{} was started again", self.name(place)));
+                    self.reporter.warn(format!("{} was started again", self.name(place)));
                 }
             }
         }
@@ -332,7 +332,7 @@ impl Links {
         }
         if attached != Attached::Resumed
             && self.ending.get().is_none()
-            && let Some(elapsed) = self.muster.borrow().elapsed(self.now())
+            && let Some(elapsed) = self.start_barrier.borrow().elapsed(self.now())
         {
             self.say(place, Word::Start { elapsed });
         }
@@ -350,7 +350,7 @@ impl Links {
         if !matches!(fault, Fault::Over) {
             let is_told = self.note(Happening::Lost, Some(place), address, &fault.to_string());
             if is_told && place.peer.borrow().standing == Standing::Here && self.ending.get().is_none() {
-                self.diary.notice(format!("lost the connection to {}: {fault}", self.name(place)));
+                self.reporter.notice(format!("lost the connection to {}: {fault}", self.name(place)));
             }
         }
         self.changed.notify_waiters();
@@ -360,15 +360,15 @@ impl Links {
     pub(super) fn heard(&self, place: &Place, word: Word) {
         match word {
             Word::Ready { elapsed } => {
-                self.muster.borrow_mut().ready(place.node, elapsed);
+                self.start_barrier.borrow_mut().ready(place.node, elapsed);
                 self.advance();
             }
             Word::Start { elapsed } => {
-                self.muster.borrow_mut().signal(elapsed, self.now());
+                self.start_barrier.borrow_mut().signal(elapsed, self.now());
                 self.advance();
             }
             Word::Known { received } => {
-                place.peer.borrow_mut().reckoning.heard(received);
+                place.peer.borrow_mut().loss_accounting.heard(received);
                 self.reckon(place);
                 self.advance();
             }
@@ -397,9 +397,9 @@ impl Links {
             peer.away = Away { since: self.now(), reason: "it has left".into(), is_refused: false };
         }
         place.to_write.notify_one();
-        self.muster.borrow_mut().succeeded(place.node);
+        self.start_barrier.borrow_mut().succeeded(place.node);
         self.note(Happening::Left, Some(place), "", "");
-        self.diary.warn(format!("{} has left the run", self.name(place)));
+        self.reporter.warn(format!("{} has left the run", self.name(place)));
         self.advance();
     }
 
@@ -433,7 +433,7 @@ impl Links {
         }
         if !place.was_overwhelming.replace(true) {
             let name = self.name(place);
-            self.diary
+            self.reporter
                 .warn(format!("{name} has sent more than this process keeps, and what is beyond is dropped"));
         }
     }
@@ -525,7 +525,7 @@ impl Links {
     /// The process is not waited for any longer.
     pub(super) fn give_up(&self, place: &Place, why: &str) {
         let reason = self.bury(place, why);
-        self.diary.warn(format!("{} is gone: {reason}", self.name(place)));
+        self.reporter.warn(format!("{} is gone: {reason}", self.name(place)));
         self.changed.notify_waiters();
     }
 
@@ -551,8 +551,8 @@ impl Links {
                 if left_out > 0 { format!("{left_out} happenings have no row") } else { String::new() };
             self.note(Happening::Total, Some(place), "", &reason);
         }
-        self.row(Happening::Total, None, "", &self.diary.unlogged_refusals(), Some(total));
-        let (file, warnings) = self.diary.close();
+        self.row(Happening::Total, None, "", &self.reporter.unlogged_refusals(), Some(total));
+        let (file, warnings) = self.reporter.close();
         Closing { report: LinkReport { traffic: total, warnings }, file, lamport: self.lamport.get() }
     }
 }

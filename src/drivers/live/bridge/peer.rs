@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::connection::Fault;
-use super::reckoning::Reckoning;
+use super::loss_accounting::LossAccounting;
 use crate::edge::link::bounds::Bounds;
 use crate::edge::link::codec::{self, Decoder, Encoder};
 use crate::edge::link::dialer;
@@ -72,7 +72,7 @@ pub(super) struct Peer {
     /// What passed in sessions that were ended early.
     past: Counts,
     bytes: (u64, u64),
-    pub(super) reckoning: Reckoning,
+    pub(super) loss_accounting: LossAccounting,
     dropped: u64,
     /// Messages to it that were dropped.
     leaving: Untold,
@@ -124,7 +124,7 @@ impl Peer {
             predecessors: VecDeque::new(),
             past: Counts::default(),
             bytes: (0, 0),
-            reckoning: Reckoning::default(),
+            loss_accounting: LossAccounting::default(),
             dropped: 0,
             leaving: Untold::default(),
             arrived: Untold::default(),
@@ -171,7 +171,7 @@ impl Peer {
         if attached != Attached::Resumed {
             let counts = plus(self.past, self.session.counts());
             let (sent, received) = (counts.sent.messages, counts.received.messages);
-            self.reckoning.begin(sent, received, counts.lost.messages);
+            self.loss_accounting.begin(sent, received, counts.lost.messages);
             self.encoder = Encoder::default();
             self.decoder.begin(is_another && known != 0);
         }
@@ -193,7 +193,7 @@ impl Peer {
     /// What to tell it, once a session, as soon as it is known: what was heard of its machines, and how many of its
     /// messages have arrived.
     pub(super) fn words(&mut self) -> Vec<Word> {
-        let Some(received) = self.reckoning.word() else { return Vec::new() };
+        let Some(received) = self.loss_accounting.word() else { return Vec::new() };
         let known = self.decoder.known();
         let mut words: Vec<Word> =
             known.map(|id| Word::Heard { machine: id.sender.0, event: id.event }).collect();
@@ -203,7 +203,7 @@ impl Peer {
 
     /// Whether it has told what it has heard of the machines here, or cannot be reached.
     pub(super) fn has_told(&self) -> bool {
-        self.reckoning.is_heard()
+        self.loss_accounting.is_heard()
             || matches!(self.standing, Standing::Left | Standing::Gone)
             || self.in_use.is_none() && self.was_dialled_in_vain
     }
@@ -330,7 +330,7 @@ impl Peer {
             bytes_received: self.bytes.1,
             resent: counts.resent.messages,
             repeated: counts.repeated.messages,
-            lost: self.reckoning.lost(counts.lost.messages),
+            lost: self.loss_accounting.lost(counts.lost.messages),
             dropped: self.dropped,
         }
     }

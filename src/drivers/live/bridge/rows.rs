@@ -34,12 +34,12 @@ impl Links {
     /// A connection was refused for a reason that people should know.
     pub(super) fn refused_visibly(&self, address: &str, reason: &str) {
         self.refused(address, reason);
-        self.diary.notice_refusal(address, reason);
+        self.reporter.notice_refusal(address, reason);
     }
 
     /// A connection was refused here.
     pub(super) fn refused(&self, address: &str, reason: &str) {
-        if self.diary.refuses() {
+        if self.reporter.refuses() {
             self.note(Happening::Refuse, None, address, reason);
         }
     }
@@ -66,8 +66,8 @@ impl Links {
         reason: &str,
         traffic: Option<Traffic>,
     ) {
-        let (elapsed, time) = (self.muster.borrow().elapsed(self.now()), Timebase::time_of_day_now());
+        let (elapsed, time) = (self.start_barrier.borrow().elapsed(self.now()), Timebase::time_of_day_now());
         let peer = place.map(|place| place.node);
-        self.diary.write(&BridgeRow { elapsed, time, what, peer, address, reason, traffic });
+        self.reporter.write(&BridgeRow { elapsed, time, what, peer, address, reason, traffic });
     }
 }

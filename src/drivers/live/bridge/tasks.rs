@@ -38,7 +38,7 @@ pub(super) fn start(links: &Rc<Links>, task: impl Future<Output = ()> + 'static)
     impl Drop for Watch {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                self.0.diary.tell(News::Panicked(panics::latest()));
+                self.0.reporter.tell(News::Panicked(panics::latest()));
             }
         }
     }
@@ -174,9 +174,9 @@ fn dialling_failed(links: &Rc<Links>, place: &Rc<Place>, fault: &Fault) {
     let has_ended = matches!(fault, Fault::Greeting(error) if error.says_ended());
     let (node, address) = (place.node, place.address.clone());
     if has_ended && !links.has_started() {
-        links.diary.tell(News::NotJoined(JoinError::Over { node, address }));
+        links.reporter.tell(News::NotJoined(JoinError::Over { node, address }));
     } else if is_final && place.node == 0 && !links.has_started() {
-        links.diary.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
+        links.reporter.tell(News::NotJoined(JoinError::Refused { node, address, reason }));
     } else {
         links.advance();
     }
@@ -291,7 +291,7 @@ fn take_in(
 }
 
 /// Tells people for whom the start waits, and gives up when it has waited for too long.
-pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
+pub(super) async fn start_barrier(links: Rc<Links>, join_timeout: Duration) {
     let deadline = links.clock.instant(join_timeout.into());
     let mut told = Vec::new();
     let mut next_look = links.clock.instant(Nanos::from_secs(1));
@@ -303,7 +303,7 @@ pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
                 let missing = links.missing();
                 if missing != told {
                     for (node, address, reason) in &missing {
-                        links.diary.notice(format!("waiting for node {node} ({address}): {reason}"));
+                        links.reporter.notice(format!("waiting for node {node} ({address}): {reason}"));
                     }
                     told = missing;
                 }
@@ -312,7 +312,7 @@ pub(super) async fn muster(links: Rc<Links>, join_timeout: Duration) {
         if links.clock.elapsed() >= join_timeout.into() && !links.has_started() {
             let missing = links.missing();
             links
-                .diary
+                .reporter
                 .tell(News::NotJoined(JoinError::Missing { missing, seconds: join_timeout.as_secs_f64() }));
             return;
         }
@@ -341,7 +341,7 @@ pub(super) async fn end(links: Rc<Links>) {
         let _ = timeout(Duration::from_millis(100), links.changed.notified()).await;
     }
     let closing = links.close();
-    links.diary.tell(News::Over(Box::new(closing)));
+    links.reporter.tell(News::Over(Box::new(closing)));
 }
 
 /// Whether nothing is left to be said to that process; looks whether to wait for it any longer.

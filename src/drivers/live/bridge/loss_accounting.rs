@@ -5,9 +5,9 @@
 //! A process that goes on from its logs knows what they say was received, and what was sent. So at the beginning of
 //! each session each end tells the other how many of its messages it knows of, and what is missing is lost.
 
-/// The reckoning with one other process, and those before it.
+/// The loss accounting with one other process, and those before it.
 #[derive(Debug, Default)]
-pub(super) struct Reckoning {
+pub(super) struct LossAccounting {
     /// What the own logs say was sent to it, and received from it, before this process was started.
     logged: Option<(u64, u64)>,
     /// The same of this process's links, and what they counted as lost, when the present session began.
@@ -22,7 +22,7 @@ pub(super) struct Reckoning {
     counted: Option<(u64, u64)>,
 }
 
-impl Reckoning {
+impl LossAccounting {
     /// The own logs are read.
     pub(super) fn logged(&mut self, (sent, received): (u64, u64)) {
         self.logged = Some((sent, received));
@@ -77,40 +77,44 @@ mod tests {
 
     #[test]
     fn a_new_run_has_nothing_to_reckon() {
-        let mut reckoning = Reckoning::default();
-        assert_eq!(reckoning.word(), None, "nothing is known of its own logs yet");
-        reckoning.begin(0, 0, 0);
-        reckoning.logged((0, 0));
-        assert_eq!((reckoning.word(), reckoning.word()), (Some(0), None), "it is said once");
-        reckoning.heard(0);
-        assert_eq!((reckoning.reckon(0), reckoning.lost(0)), (Some(0), 0));
-        assert_eq!(reckoning.lost(4), 4, "what links count after that is lost as well");
+        let mut loss_accounting = LossAccounting::default();
+        assert_eq!(loss_accounting.word(), None, "nothing is known of its own logs yet");
+        loss_accounting.begin(0, 0, 0);
+        loss_accounting.logged((0, 0));
+        assert_eq!((loss_accounting.word(), loss_accounting.word()), (Some(0), None), "it is said once");
+        loss_accounting.heard(0);
+        assert_eq!((loss_accounting.reckon(0), loss_accounting.lost(0)), (Some(0), 0));
+        assert_eq!(loss_accounting.lost(4), 4, "what links count after that is lost as well");
     }
 
     #[test]
     fn the_survivor_counts_what_is_in_none_of_the_others_logs() {
-        let mut reckoning = Reckoning::default();
-        reckoning.logged((0, 0));
+        let mut loss_accounting = LossAccounting::default();
+        loss_accounting.logged((0, 0));
         // Of a hundred messages to the dead process its links think that seven may not have arrived.
-        reckoning.begin(100, 40, 7);
-        assert_eq!(reckoning.lost(7), 7);
-        assert_eq!(reckoning.word(), Some(40));
-        reckoning.heard(91);
-        assert_eq!(reckoning.reckon(7), Some(9));
-        assert_eq!((reckoning.lost(7), reckoning.lost(8)), (9, 10));
-        assert_eq!(reckoning.reckon(7), None, "once a session");
-        reckoning.heard(3);
-        assert_eq!((reckoning.reckon(7), reckoning.lost(7)), (None, 9), "however often it is said");
+        loss_accounting.begin(100, 40, 7);
+        assert_eq!(loss_accounting.lost(7), 7);
+        assert_eq!(loss_accounting.word(), Some(40));
+        loss_accounting.heard(91);
+        assert_eq!(loss_accounting.reckon(7), Some(9));
+        assert_eq!((loss_accounting.lost(7), loss_accounting.lost(8)), (9, 10));
+        assert_eq!(loss_accounting.reckon(7), None, "once a session");
+        loss_accounting.heard(3);
+        assert_eq!(
+            (loss_accounting.reckon(7), loss_accounting.lost(7)),
+            (None, 9),
+            "however often it is said"
+        );
     }
 
     #[test]
     fn one_that_goes_on_counts_from_its_own_logs() {
-        let mut reckoning = Reckoning::default();
-        reckoning.begin(0, 0, 0);
-        reckoning.heard(40);
-        assert_eq!(reckoning.reckon(0), None, "its logs are not read yet");
-        reckoning.logged((43, 91));
-        assert_eq!(reckoning.word(), Some(91));
-        assert_eq!((reckoning.reckon(0), reckoning.lost(0)), (Some(3), 3));
+        let mut loss_accounting = LossAccounting::default();
+        loss_accounting.begin(0, 0, 0);
+        loss_accounting.heard(40);
+        assert_eq!(loss_accounting.reckon(0), None, "its logs are not read yet");
+        loss_accounting.logged((43, 91));
+        assert_eq!(loss_accounting.word(), Some(91));
+        assert_eq!((loss_accounting.reckon(0), loss_accounting.lost(0)), (Some(3), 3));
     }
 }

@@ -1,21 +1,21 @@
-//! The counters of one site, as the lab reads them while the run goes on.
+//! The counters of one shard, as the coordinator reads them while the run goes on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::model::event::{Kind, Record};
 
-/// Counters that one thread writes and another reads. Aligned, so that two sites share no cache line.
+/// Counters that one thread writes and another reads. Aligned, so that two shards share no cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(super) struct Pulse {
+pub(super) struct Counters {
     events: AtomicU64,
     messages: AtomicU64,
     longest_queue: AtomicU64,
     lamport: AtomicU64,
 }
 
-impl Pulse {
-    /// Adds an event. Only the site's own thread does: a load and a store suffice.
+impl Counters {
+    /// Adds an event. Only the shard's own thread does: a load and a store suffice.
     pub(super) fn add(&self, record: &Record<'_>) {
         self.events.store(self.events.load(Relaxed) + 1, Relaxed);
         if let Kind::Send(sent) = record.kind {

@@ -13,7 +13,7 @@ const MOST_WARNINGS: usize = 100;
 const MOST_TOLD: usize = 20;
 
 /// The bridge's log, and its line to people.
-pub(super) struct Diary {
+pub(super) struct Reporter {
     log: RefCell<Option<BridgeLog>>,
     tell: Tell,
     warnings: RefCell<Vec<String>>,
@@ -23,7 +23,7 @@ pub(super) struct Diary {
     told_refusals: RefCell<Vec<(String, String)>>,
 }
 
-impl Diary {
+impl Reporter {
     pub(super) fn new(log: BridgeLog, tell: Tell) -> Self {
         Self {
             log: RefCell::new(Some(log)),
@@ -120,15 +120,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (sender, news) = mpsc::channel();
         let tell = Box::new(move |news| drop(sender.send(news)));
-        let diary = Diary::new(BridgeLog::create(folder.path().join("bridge_0.csv")).unwrap(), tell);
-        (0..5).for_each(|port| diary.notice_refusal(&format!("10.0.0.1:{port}"), "it is another run"));
+        let reporter = Reporter::new(BridgeLog::create(folder.path().join("bridge_0.csv")).unwrap(), tell);
+        (0..5).for_each(|port| reporter.notice_refusal(&format!("10.0.0.1:{port}"), "it is another run"));
         assert_eq!(news.try_iter().count(), 1);
-        (0..100).for_each(|k| diary.notice_refusal("10.0.0.1:9", &format!("it is run {k}")));
+        (0..100).for_each(|k| reporter.notice_refusal("10.0.0.1:9", &format!("it is run {k}")));
         assert_eq!(news.try_iter().count(), MOST_TOLD - 1);
-        assert_eq!((0..MOST_REFUSALS + 7).filter(|_| diary.refuses()).count() as u64, MOST_REFUSALS);
-        assert_eq!(diary.unlogged_refusals(), "1007 connections refused, 7 of them without a row");
-        diary.warn("mind".into());
-        let (file, warnings) = diary.close();
+        assert_eq!((0..MOST_REFUSALS + 7).filter(|_| reporter.refuses()).count() as u64, MOST_REFUSALS);
+        assert_eq!(reporter.unlogged_refusals(), "1007 connections refused, 7 of them without a row");
+        reporter.warn("mind".into());
+        let (file, warnings) = reporter.close();
         assert_eq!((file.unwrap().rows, warnings), (0, vec!["mind".to_owned()]));
     }
 }

@@ -1,4 +1,4 @@
-//! The lab: conducts a live run from the first actor to the last account.
+//! The coordinator: conducts a live run from the first actor to the last account.
 
 use std::io;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::bridge::{
     self, Bridge, Finish, Inbound, JoinError, Membership, News, Open, Outbound, Prepared, REFUSED_TIME,
 };
+use super::counters::Counters;
 use super::directory::{Deliver, Directory};
-use super::pulse::Pulse;
+use super::shard::{Begin, Close, Halt, MakeWorkload, Orders, Shard};
 use super::shared::{Closing, Report};
-use super::site::{Begin, Close, Halt, MakeWorkload, Orders, Site};
 use super::stage::{Stage, Theatre};
 use super::timebase::Timebase;
 use crate::edge::control::{Observer, Progress, Stop};
@@ -67,14 +67,14 @@ where
 {
     System::new().block_on(async {
         let machines = membership.as_ref().map_or_else(|| scenario.vms(), Membership::machines);
-        let sites = plan.threads.clamp(1, machines.max(1) as usize);
-        let mut arbiters = start_arbiters(sites + usize::from(membership.is_some()))?;
+        let shards = plan.threads.clamp(1, machines.max(1) as usize);
+        let mut arbiters = start_arbiters(shards + usize::from(membership.is_some()))?;
         let mut handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let abroad = membership.and_then(|membership| Some((handles.pop()?, membership)));
         let outcome = conduct(handles, scenario, plan, abroad, workload, stop, observer).await;
         for arbiter in arbiters.drain(..) {
             arbiter.stop();
-            // A thread that panicked has told so through its site.
+            // A thread that panicked has told so through its shard.
             let _ = arbiter.join();
         }
         Ok(outcome)
@@ -104,16 +104,17 @@ where
     F: Fn(VmId) -> W + Send + Sync + 'static,
 {
     panics::remember();
-    let mut lab = Lab::open(&arbiters, scenario, plan, abroad, Arc::new(workload), stop, observer.watch());
-    if let Some((recipients, logged)) = lab.wait_until_ready().await
-        && let Some(from) = lab.wait_until_all_start(logged, observer).await
+    let mut coordinator =
+        Coordinator::open(&arbiters, scenario, plan, abroad, Arc::new(workload), stop, observer.watch());
+    if let Some((recipients, logged)) = coordinator.wait_until_ready().await
+        && let Some(from) = coordinator.wait_until_all_start(logged, observer).await
     {
-        lab.begin(recipients, from);
-        lab.wait_until_quiet(observer).await;
+        coordinator.begin(recipients, from);
+        coordinator.wait_until_quiet(observer).await;
     }
-    let elapsed = lab.elapsed();
-    lab.take_leave(observer).await;
-    lab.close(elapsed).await
+    let elapsed = coordinator.elapsed();
+    coordinator.take_leave(observer).await;
+    coordinator.close(elapsed).await
 }
 
 /// The way to the other processes of a run.
@@ -128,14 +129,14 @@ struct Border {
 }
 
 /// A run under way.
-struct Lab<W: Workload> {
+struct Coordinator<W: Workload> {
     vms: u32,
     /// The machines of this process.
     machines: Range<u32>,
     border: Option<Border>,
     duration: Nanos,
-    sites: Vec<Addr<Site<W>>>,
-    pulses: Vec<Arc<Pulse>>,
+    shards: Vec<Addr<Shard<W>>>,
+    counters: Vec<Arc<Counters>>,
     reports: UnboundedReceiver<Report>,
     stop: Stop,
     theatre: Arc<Theatre>,
@@ -146,13 +147,13 @@ struct Lab<W: Workload> {
     logged: Nanos,
     is_whole: bool,
     ending: Ending,
-    /// Sites at which no machine will tick again.
+    /// Shards at which no machine will tick again.
     quiet: usize,
     closings: Vec<Closing>,
 }
 
-impl<W: Workload> Lab<W> {
-    /// Starts the sites, on all arbiters, as far as there are machines for them.
+impl<W: Workload> Coordinator<W> {
+    /// Starts the shards, on all arbiters, as far as there are machines for them.
     fn open(
         arbiters: &[ArbiterHandle],
         scenario: &Scenario,
@@ -168,7 +169,7 @@ impl<W: Workload> Lab<W> {
         let machines =
             abroad.as_ref().map_or_else(|| 0..scenario.vms(), |(_, membership)| membership.share());
         let count = machines.end - machines.start;
-        // A combined log is one site's, and which there are does not depend on the threads.
+        // A combined log is one shard's, and which there are does not depend on the threads.
         let shares = match plan.layout {
             Layout::Combined => parts(count),
             Layout::PerVm | Layout::Nowhere => shares(count, arbiters.len()),
@@ -179,12 +180,12 @@ impl<W: Workload> Lab<W> {
             .collect();
         let scene = watch.map(|watch| watch.open(scenario, machines.clone(), shares.len()));
         let theatre = Arc::<Theatre>::default();
-        let pulses: Vec<Arc<Pulse>> = shares.iter().map(|_| Arc::default()).collect();
+        let counters: Vec<Arc<Counters>> = shares.iter().map(|_| Arc::default()).collect();
         let all = shares.len();
-        let sites = shares.into_iter().enumerate().filter_map(|(site, machines)| {
-            let arbiter = arbiters.get(site * arbiters.len() / all)?;
+        let shards = shares.into_iter().enumerate().filter_map(|(shard, machines)| {
+            let arbiter = arbiters.get(shard * arbiters.len() / all)?;
             let orders = Orders {
-                site,
+                shard,
                 node,
                 machines,
                 scenario: scenario.clone(),
@@ -192,21 +193,21 @@ impl<W: Workload> Lab<W> {
                 folder: plan.folder.clone(),
                 workload: Arc::clone(&workload),
                 theatre: Arc::clone(&theatre),
-                pulse: Arc::clone(&pulses[site]),
+                counters: Arc::clone(&counters[shard]),
                 scene: scene.clone(),
                 resume,
                 reports: sender.clone(),
             };
-            Some(Site::start_in_arbiter(arbiter, |_| Site::new(orders)))
+            Some(Shard::start_in_arbiter(arbiter, |_| Shard::new(orders)))
         });
-        let sites = sites.collect();
-        let mut lab = Self {
+        let shards = shards.collect();
+        let mut coordinator = Self {
             vms: scenario.vms(),
             machines,
             border: None,
             duration: scenario.duration(),
-            sites,
-            pulses,
+            shards,
+            counters,
             reports,
             stop,
             theatre,
@@ -219,16 +220,16 @@ impl<W: Workload> Lab<W> {
             closings: Vec::new(),
         };
         if let Some(abroad) = abroad {
-            lab.border = Some(lab.open_border(abroad));
+            coordinator.border = Some(coordinator.open_border(abroad));
         }
-        lab
+        coordinator
     }
 
     fn open_border(&mut self, (arbiter, membership): Abroad) -> Border {
         let (sender, news) = mpsc::unbounded_channel();
         let outbound = Arc::<Outbound>::default();
         let inbound = Arc::new(Inbound::new(&membership));
-        // Where the lab has gone, there is nobody to tell.
+        // Where the coordinator has gone, there is nobody to tell.
         let tell = Box::new(move |news| drop(sender.send(news)));
         let bridge =
             match Bridge::start_in(&arbiter, membership, (Arc::clone(&outbound), Arc::clone(&inbound)), tell)
@@ -242,16 +243,16 @@ impl<W: Workload> Lab<W> {
         Border { bridge, outbound, inbound, news, closing: None, warning: None }
     }
 
-    /// Waits for every site to make its machines, and tells what their logs say; none where one of them
+    /// Waits for every shard to make its machines, and tells what their logs say; none where one of them
     /// cannot, or the run was asked to stop before.
     async fn wait_until_ready(&mut self) -> Option<(Vec<Recipient<Deliver>>, Prepared)> {
-        let mut recipients: Vec<Vec<Recipient<Deliver>>> = self.sites.iter().map(|_| Vec::new()).collect();
+        let mut recipients: Vec<Vec<Recipient<Deliver>>> = self.shards.iter().map(|_| Vec::new()).collect();
         let mut logged = Prepared::default();
-        for _ in 0..self.sites.len() {
+        for _ in 0..self.shards.len() {
             tokio::select! {
                 report = self.reports.recv() => match report? {
-                    Report::Ready { site, recipients: its, logged: its_logs } => {
-                        recipients[site] = its;
+                    Report::Ready { shard, recipients: its, logged: its_logs } => {
+                        recipients[shard] = its;
                         logged.elapsed = logged.elapsed.max(its_logs.elapsed);
                         self.logged = logged.elapsed;
                         self.is_whole &= its_logs.is_whole;
@@ -315,7 +316,7 @@ impl<W: Workload> Lab<W> {
         if let Some(scene) = &self.scene {
             scene.begin(move || timebase.elapsed());
         }
-        self.sites.iter().for_each(|site| site.do_send(Begin));
+        self.shards.iter().for_each(|shard| shard.do_send(Begin));
         if let Some(bridge) = self.border.as_ref().and_then(|border| border.bridge.as_ref()) {
             let theatre = Arc::clone(&self.theatre);
             let deliver = move |message| {
@@ -333,7 +334,7 @@ impl<W: Workload> Lab<W> {
         let mut looks = tokio::time::interval(Duration::from_millis(100));
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut halted = false;
-        while self.quiet < self.sites.len() {
+        while self.quiet < self.shards.len() {
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take(report),
                 Some(news) = Border::next(self.border.as_mut()) => {
@@ -345,7 +346,7 @@ impl<W: Workload> Lab<W> {
             if !halted && !matches!(self.ending, Ending::Complete) {
                 halted = true;
                 self.theatre.halt();
-                self.sites.iter().for_each(|site| site.do_send(Halt));
+                self.shards.iter().for_each(|shard| shard.do_send(Halt));
             }
         }
         observer.progress(&self.progress());
@@ -354,7 +355,7 @@ impl<W: Workload> Lab<W> {
     /// Tells the other processes that no machine of this one will tick again, and waits until they have said
     /// the same, unless this one leaves early. By then all messages from there are in mailboxes.
     async fn take_leave(&mut self, observer: &mut dyn Observer) {
-        let lamport = self.pulses.iter().map(|pulse| pulse.lamport()).max().unwrap_or(0);
+        let lamport = self.counters.iter().map(|counters| counters.lamport()).max().unwrap_or(0);
         let Some(Border { bridge: Some(bridge), .. }) = &self.border else { return };
         let bridge = bridge.clone();
         let finish = |early| bridge.do_send(Finish { lamport, early });
@@ -384,8 +385,8 @@ impl<W: Workload> Lab<W> {
             Ending::Interrupted | Ending::Failed(_) => quiet,
         };
         let ended = self.elapsed().max(elapsed);
-        self.sites.iter().for_each(|site| site.do_send(Close { ended }));
-        while self.closings.len() < self.sites.len() {
+        self.shards.iter().for_each(|shard| shard.do_send(Close { ended }));
+        while self.closings.len() < self.shards.len() {
             match self.reports.recv().await {
                 Some(report) => self.take(report),
                 None => break,
@@ -403,7 +404,7 @@ impl<W: Workload> Lab<W> {
             links: None,
         };
         let mut lateness = LatenessCounts::default();
-        self.closings.sort_unstable_by_key(|closing| closing.site);
+        self.closings.sort_unstable_by_key(|closing| closing.shard);
         for closing in self.closings {
             outcome.accounts.extend(closing.accounts);
             outcome.files.extend(closing.files);
@@ -444,12 +445,12 @@ impl<W: Workload> Lab<W> {
     }
 
     fn progress(&self) -> Progress {
-        let pulses = self.pulses.iter();
+        let counters = self.counters.iter();
         Progress {
             elapsed: self.elapsed(),
-            events: pulses.clone().map(|pulse| pulse.events()).sum(),
-            messages: pulses.clone().map(|pulse| pulse.messages()).sum(),
-            longest_queue: pulses.map(|pulse| pulse.longest_queue()).max().unwrap_or(0),
+            events: counters.clone().map(|counters| counters.events()).sum(),
+            messages: counters.clone().map(|counters| counters.messages()).sum(),
+            longest_queue: counters.map(|counters| counters.longest_queue()).max().unwrap_or(0),
         }
     }
 }

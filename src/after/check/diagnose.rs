@@ -18,7 +18,7 @@ struct Found {
 }
 
 /// Says why the faults' unknown messages were not on their way.
-pub(super) fn explain(names: &[LogPath], faults: &mut Faults) -> Result<(), HistoryError> {
+pub(super) fn diagnose(names: &[LogPath], faults: &mut Faults) -> Result<(), HistoryError> {
     let wanted: HashSet<MessageId> = faults.unknown().map(|(message, _)| message).collect();
     if wanted.is_empty() {
         return Ok(());
@@ -27,7 +27,7 @@ pub(super) fn explain(names: &[LogPath], faults: &mut Faults) -> Result<(), Hist
     for name in names {
         look(name, &wanted, &mut found)?;
     }
-    faults.explain(|message, receiver| reason(message, receiver, found.get(&message)));
+    faults.diagnose(|message, receiver| reason(message, receiver, found.get(&message)));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::model::time::Nanos;
 
 /// What is known on the way to the start.
 #[derive(Debug, Default)]
-pub(super) struct Muster {
+pub(super) struct StartBarrier {
     /// How far the own logs go, once the own machines are ready.
     prepared: Option<Nanos>,
     /// The same of the others, at node 0.
@@ -47,7 +47,7 @@ pub(super) enum Step {
     Start(Nanos),
 }
 
-impl Muster {
+impl StartBarrier {
     /// The own machines are ready to start, or to go on from there.
     pub(super) fn prepared(&mut self, elapsed: Nanos) {
         self.prepared = Some(elapsed);
@@ -122,49 +122,56 @@ mod tests {
 
     #[test]
     fn node_0_gives_the_signal_when_all_are_there_and_ready() {
-        let mut muster = Muster::default();
-        assert_eq!(muster.advance(others(true, None), SOON), None, "its own machines are not ready");
-        muster.prepared(Nanos::ZERO);
-        muster.ready(1, Nanos::ZERO);
-        muster.ready(2, Nanos::ZERO);
-        assert_eq!(muster.advance(others(false, None), SOON), None);
+        let mut start_barrier = StartBarrier::default();
+        assert_eq!(start_barrier.advance(others(true, None), SOON), None, "its own machines are not ready");
+        start_barrier.prepared(Nanos::ZERO);
+        start_barrier.ready(1, Nanos::ZERO);
+        start_barrier.ready(2, Nanos::ZERO);
+        assert_eq!(start_barrier.advance(others(false, None), SOON), None);
         let untold = Others { have_told: false, ..others(true, None) };
-        assert_eq!(muster.advance(untold, SOON), None, "it may be behind what others have heard");
-        muster.succeeded(2);
-        assert_eq!(muster.advance(others(true, None), SOON), None, "another process took node 2's place");
-        muster.ready(2, Nanos::from_secs(7));
-        assert_eq!(muster.elapsed(SOON), None);
-        assert_eq!(muster.advance(others(true, None), SOON), Some(Step::Signal(Nanos::from_secs(7))));
-        assert_eq!(muster.advance(others(true, None), SOON), None, "once");
-        assert_eq!(muster.elapsed(LATER), Some(Nanos::from_secs(9)));
+        assert_eq!(start_barrier.advance(untold, SOON), None, "it may be behind what others have heard");
+        start_barrier.succeeded(2);
+        assert_eq!(
+            start_barrier.advance(others(true, None), SOON),
+            None,
+            "another process took node 2's place"
+        );
+        start_barrier.ready(2, Nanos::from_secs(7));
+        assert_eq!(start_barrier.elapsed(SOON), None);
+        assert_eq!(start_barrier.advance(others(true, None), SOON), Some(Step::Signal(Nanos::from_secs(7))));
+        assert_eq!(start_barrier.advance(others(true, None), SOON), None, "once");
+        assert_eq!(start_barrier.elapsed(LATER), Some(Nanos::from_secs(9)));
     }
 
     #[test]
     fn the_others_say_that_they_are_ready_to_each_process_that_is_node_0_and_wait_for_the_signal() {
-        let mut muster = Muster::default();
-        muster.prepared(Nanos::ZERO);
-        assert_eq!(muster.advance(others(true, Some(5)), SOON), Some(Step::SayReady(Nanos::ZERO)));
-        assert_eq!(muster.advance(others(true, Some(5)), SOON), None);
-        assert_eq!(muster.advance(others(true, Some(6)), SOON), Some(Step::SayReady(Nanos::ZERO)));
-        muster.signal(Nanos::ZERO, SOON);
+        let mut start_barrier = StartBarrier::default();
+        start_barrier.prepared(Nanos::ZERO);
+        assert_eq!(start_barrier.advance(others(true, Some(5)), SOON), Some(Step::SayReady(Nanos::ZERO)));
+        assert_eq!(start_barrier.advance(others(true, Some(5)), SOON), None);
+        assert_eq!(start_barrier.advance(others(true, Some(6)), SOON), Some(Step::SayReady(Nanos::ZERO)));
+        start_barrier.signal(Nanos::ZERO, SOON);
         let untold = Others { have_told: false, ..others(true, Some(6)) };
-        assert_eq!(muster.advance(untold, SOON), None);
-        assert_eq!(muster.advance(others(true, Some(6)), SOON), Some(Step::Start(Nanos::ZERO)));
-        assert!(muster.has_started());
+        assert_eq!(start_barrier.advance(untold, SOON), None);
+        assert_eq!(start_barrier.advance(others(true, Some(6)), SOON), Some(Step::Start(Nanos::ZERO)));
+        assert!(start_barrier.has_started());
     }
 
     #[test]
     fn one_that_goes_on_starts_with_the_first_that_tells_how_far_the_run_has_come() {
-        let mut muster = Muster::default();
-        muster.signal(Nanos::from_secs(30), SOON);
-        muster.signal(Nanos::from_secs(99), SOON);
-        assert_eq!(muster.advance(others(false, Some(5)), SOON), None, "its machines are not ready");
-        muster.prepared(Nanos::from_secs(20));
-        assert_eq!(muster.advance(others(false, Some(5)), LATER), Some(Step::Start(Nanos::from_secs(32))));
-        let mut muster = Muster::default();
-        muster.signal(Nanos::from_secs(30), SOON);
-        muster.prepared(Nanos::from_secs(31));
-        let step = muster.advance(others(false, Some(5)), SOON);
+        let mut start_barrier = StartBarrier::default();
+        start_barrier.signal(Nanos::from_secs(30), SOON);
+        start_barrier.signal(Nanos::from_secs(99), SOON);
+        assert_eq!(start_barrier.advance(others(false, Some(5)), SOON), None, "its machines are not ready");
+        start_barrier.prepared(Nanos::from_secs(20));
+        assert_eq!(
+            start_barrier.advance(others(false, Some(5)), LATER),
+            Some(Step::Start(Nanos::from_secs(32)))
+        );
+        let mut start_barrier = StartBarrier::default();
+        start_barrier.signal(Nanos::from_secs(30), SOON);
+        start_barrier.prepared(Nanos::from_secs(31));
+        let step = start_barrier.advance(others(false, Some(5)), SOON);
         assert_eq!(step, Some(Step::Start(Nanos::from_secs(31))), "not before its own logs end");
     }
 }

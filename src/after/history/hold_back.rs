@@ -11,21 +11,21 @@ use crate::model::id::VmId;
 
 /// Who waits for what. Few machines wait at a time.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
-    waiting: BTreeMap<usize, Waiting>,
+pub(super) struct HoldBackQueue {
+    waiting: BTreeMap<usize, HeldBack>,
     /// Of each sender the events that are waited for, and by whom.
     by_sender: FxHashMap<VmId, BinaryHeap<Reverse<(u64, usize)>>>,
     woken: VecDeque<usize>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct HeldBack {
     /// None once it was woken, and its rows go on.
     message: Option<MessageId>,
     aside: VecDeque<Row>,
 }
 
-impl Waits {
+impl HoldBackQueue {
     /// Whether a machine waits. Its rows are to be put aside then.
     #[inline]
     pub(super) fn is_waiting(&self, machine: usize) -> bool {

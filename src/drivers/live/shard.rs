@@ -1,4 +1,4 @@
-//! A site: the actor that makes and leads one arbiter's share of the machines.
+//! A shard: the actor that makes and leads one arbiter's share of the machines.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message, Recipient};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::counters::Counters;
 use super::directory::Deliver;
-use super::pulse::Pulse;
 use super::shared::{Logged, Report, Shared};
 use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
@@ -27,9 +27,9 @@ use crate::workload::Workload;
 /// Makes each machine's workload.
 pub(super) type MakeWorkload<W> = Arc<dyn Fn(VmId) -> W + Send + Sync>;
 
-/// The orders for one site.
+/// What one shard is to do.
 pub(super) struct Orders<W> {
-    pub(super) site: usize,
+    pub(super) shard: usize,
     /// The node of the process; 0 where it is alone.
     pub(super) node: u32,
     /// Its machines, by number.
@@ -39,15 +39,15 @@ pub(super) struct Orders<W> {
     pub(super) folder: PathBuf,
     pub(super) workload: MakeWorkload<W>,
     pub(super) theatre: Arc<Theatre>,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) counters: Arc<Counters>,
     pub(super) scene: Option<Arc<Scene>>,
     pub(super) reports: UnboundedSender<Report>,
     /// Whether the machines go on where their logs end.
     pub(super) resume: bool,
 }
 
-/// The actor that runs a site.
-pub(super) struct Site<W: Workload> {
+/// The actor that runs a shard.
+pub(super) struct Shard<W: Workload> {
     orders: Orders<W>,
     machines: Vec<Addr<VmActor<W>>>,
     /// The accounts and logs of machines that were not made, since the run was halted before.
@@ -74,11 +74,11 @@ pub(super) struct Close {
     pub(super) ended: Nanos,
 }
 
-impl<W: Workload> Site<W> {
+impl<W: Workload> Shard<W> {
     pub(super) fn new(orders: Orders<W>) -> Self {
-        let Orders { site, node, theatre, pulse, scene, reports, .. } = &orders;
-        let (theatre, pulse) = (Arc::clone(theatre), Arc::clone(pulse));
-        let shared = Shared::new((*site, *node), theatre, pulse, scene.clone(), reports.clone());
+        let Orders { shard, node, theatre, counters, scene, reports, .. } = &orders;
+        let (theatre, counters) = (Arc::clone(theatre), Arc::clone(counters));
+        let shared = Shared::new((*shard, *node), theatre, counters, scene.clone(), reports.clone());
         let shared = Rc::new(shared);
         Self { orders, machines: Vec::new(), unmade: Vec::new(), shared, finished: false }
     }
@@ -156,12 +156,12 @@ fn open_log(path: PathBuf, resume: bool, past: &mut Past) -> Result<LogFile, Fai
     Ok(log)
 }
 
-impl<W: Workload> Actor for Site<W> {
+impl<W: Workload> Actor for Shard<W> {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Context<Self>) {
         let report = match self.prepare() {
-            Ok((recipients, logged)) => Report::Ready { site: self.orders.site, recipients, logged },
+            Ok((recipients, logged)) => Report::Ready { shard: self.orders.shard, recipients, logged },
             Err(failure) => {
                 // What logs that are gone on with say of their machines is not known.
                 if !self.orders.resume && self.machines.is_empty() {
@@ -176,7 +176,7 @@ impl<W: Workload> Actor for Site<W> {
     }
 }
 
-impl<W: Workload> Handler<Begin> for Site<W> {
+impl<W: Workload> Handler<Begin> for Shard<W> {
     type Result = ();
 
     fn handle(&mut self, _: Begin, _: &mut Context<Self>) {
@@ -186,7 +186,7 @@ impl<W: Workload> Handler<Begin> for Site<W> {
     }
 }
 
-impl<W: Workload> Handler<Halt> for Site<W> {
+impl<W: Workload> Handler<Halt> for Shard<W> {
     type Result = ();
 
     /// The run is halted; this wakes machines that sleep.
@@ -197,7 +197,7 @@ impl<W: Workload> Handler<Halt> for Site<W> {
     }
 }
 
-impl<W: Workload> Handler<Close> for Site<W> {
+impl<W: Workload> Handler<Close> for Shard<W> {
     type Result = ();
 
     fn handle(&mut self, Close { ended }: Close, context: &mut Context<Self>) {
@@ -211,8 +211,8 @@ impl<W: Workload> Handler<Close> for Site<W> {
     }
 }
 
-/// A site that goes before it was told to close has panicked. Its machines are not to go on without it.
-impl<W: Workload> Drop for Site<W> {
+/// A shard that goes before it was told to close has panicked. Its machines are not to go on without it.
+impl<W: Workload> Drop for Shard<W> {
     fn drop(&mut self) {
         if !self.finished {
             self.shared.report(Report::Panicked { vm: None, message: panics::latest() });
