@@ -44,7 +44,7 @@ fn place_of(browser: &mut Browser, event: &str) -> (f64, f64) {
     browser.settle();
     browser.place(&format!(
         "(() => {{ const d = {DIAGRAM}, i = d.h.find('{event}'), box = d.canvas.getBoundingClientRect();
-        return [box.left + d.x(d.h.time[i]), box.top + d.y(d.h.line[i])]; }})()"
+        return [box.left + d.port.x(d.h.time[i]), box.top + d.port.y(d.h.line[i])]; }})()"
     ))
 }
 
@@ -102,8 +102,8 @@ fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
         let colour = browser.text(&format!(
             "(() => {{ const d = {DIAGRAM}, i = d.h.find('vm0-16'), g = d.canvas.getContext('2d');
             g.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--past');
-            const past = g.fillStyle, r = d.radius();
-            const pixels = g.getImageData(d.x(d.h.time[i]) - r - 2, d.y(d.h.line[i]) - r - 2, 2 * r + 4, 2 * r + 4).data;
+            const past = g.fillStyle, r = d.port.radius();
+            const pixels = g.getImageData(d.port.x(d.h.time[i]) - r - 2, d.port.y(d.h.line[i]) - r - 2, 2 * r + 4, 2 * r + 4).data;
             for (let k = 0; k < pixels.length; k += 4)
               if (past === '#' + [0, 1, 2].map((c) => pixels[k + c].toString(16).padStart(2, '0')).join('')) return 'past';
             return 'none of it'; }})()"
@@ -164,7 +164,7 @@ fn all_of_it_goes_by_keyboard_and_by_the_address() {
     browser.key("ArrowDown");
     browser.key("Enter");
     assert_ne!(answer(&mut browser, "order"), "");
-    let span = format!("{DIAGRAM}.view[1] - {DIAGRAM}.view[0]");
+    let span = format!("{DIAGRAM}.port.view[1] - {DIAGRAM}.port.view[0]");
     let before = browser.eval(&span).as_f64().unwrap();
     browser.key("+");
     assert!(browser.eval(&span).as_f64().unwrap() < before);
@@ -231,10 +231,10 @@ fn how_long_a_frame_takes_with_ten_thousand_events_in_view() {
         "(async () => {{
         const d = {DIAGRAM}, frame = () => new Promise((done) => requestAnimationFrame(done)), paint = d.paint.bind(d), times = [], gaps = [];
         d.paint = () => {{ const start = performance.now(); paint(); times.push(performance.now() - start); }};
-        d.show(d.least, (d.most - d.least) * 0.98);
+        d.port.show(d.port.least, (d.port.most - d.port.least) * 0.98);
         let last = performance.now();
         for (let k = 0; k < 120; k++) {{
-          d.pan(k % 2 ? 0.02 : -0.01); await frame();
+          d.port.pan(k % 2 ? 0.02 : -0.01); await frame();
           const now = performance.now(); gaps.push(now - last); last = now;
         }}
         const of = (list) => {{ list.sort((a, b) => a - b); return list[list.length >> 1].toFixed(1) + ' ms median, ' + list[Math.floor(list.length * 0.99)].toFixed(1) + ' ms p99'; }};

@@ -16,7 +16,7 @@ const BOTTOM: f64 = 38.0;
 const LETTER: f64 = 6.8;
 
 /// The look of a file of its own.
-pub(super) const STYLE: &str = include_str!("plot.css");
+pub(super) const STYLE: &str = include_str!("page/plot.css");
 
 /// An axis, from `least` to `most`.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! The page: one HTML file that needs nothing else, with the rows of a window in it.
 
+mod script;
+
 use std::fmt::Write;
 
 use super::escape::{Html, json_text};
@@ -7,11 +9,10 @@ use super::{RunView, figures, plots, series};
 use crate::edge::log::REPORT_MARK;
 use crate::model::scenario::Settings;
 
-const FRAME: &str = include_str!("page.html");
-const DIAGRAM: &str = include_str!("diagram.html");
-const PLOT_STYLE: &str = include_str!("plot.css");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const FRAME: &str = include_str!("page/frame.html");
+const DIAGRAM: &str = include_str!("page/diagram.html");
+const PLOT_STYLE: &str = include_str!("page/plot.css");
+const STYLE: &str = include_str!("page/style.css");
 
 /// The most runs of a series that have pictures; the table has all.
 const MOST_RUNS: usize = 20;
@@ -35,7 +36,7 @@ pub fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
             "style" => html.extend([PLOT_STYLE, STYLE]),
             "mark" => html.push_str(REPORT_MARK),
             "version" => html.push_str(env!("CARGO_PKG_VERSION")),
-            "script" => html.push_str(SCRIPT),
+            "script" => script::push(&mut html),
             _ => {
                 if runs.len() > 1 {
                     series::push_series(&mut html, runs, settings);

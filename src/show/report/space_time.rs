@@ -12,7 +12,7 @@ use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
-const OWN_STYLE: &str = include_str!("space_time.css");
+const OWN_STYLE: &str = include_str!("page/space_time.css");
 
 const WIDTH: f64 = 900.0;
 const LEFT: f64 = 58.0;
