@@ -1,6 +1,6 @@
 //! A real browser without a window, led by its own DevTools protocol over a pipe: a mouse, keys, and what is on the page.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails where the browser does not answer")]
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,7 +1,7 @@
 //! A distributed run of real processes on this machine: where they listen and by which addresses they know each
 //! other, and how a test starts them, kills them and waits for what they do.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::print_stderr, reason = "a test that fails tells what the processes said")]
 

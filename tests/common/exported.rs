@@ -1,6 +1,6 @@
 //! Runs to be exported, and what a window of one has to be.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use std::collections::{BTreeMap, BTreeSet};

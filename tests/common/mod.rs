@@ -1,7 +1,7 @@
 //! What the integration tests share: the logs of a run as another program would read them, and the
 //! model's rules once more, written from the design and not from the code.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test fails where a log cannot be read")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "counts of a small log")]
 

@@ -2,7 +2,7 @@
 //! ignored, with the reason, and names them once more at the end. A new one is a [`Want`] here, and a line
 //! `wanting!(WANT: its, tests);` in a module of `tests/tools/`.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a list is read after a test that panicked too")]
 #![allow(clippy::print_stderr, reason = "what was skipped is told at the end")]
 

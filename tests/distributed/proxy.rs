@@ -4,8 +4,7 @@
 //! Every call has taken effect when it returns, and [`Proxy::wait_until`] waits for what has passed: a test
 //! has no need to sleep. All of it happens in one thread, so that between two calls nothing but bytes moves.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, reason = "a test fails where there is no network")]
+mod tests;
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,7 +29,7 @@ const ON_THE_WAY: usize = 256;
 
 /// A direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From the end that dialled to the proxy's target.
     There,
     /// From the target to the end that dialled.
@@ -39,7 +38,7 @@ pub enum Direction {
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub(crate) enum Cut {
     /// In order, as where the other process closes it: both ends find the end of the stream.
     Fin,
     /// By force, as where the other machine has forgotten it: both ends find an error.
@@ -48,25 +47,25 @@ pub enum Cut {
 
 /// What has passed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Connections that were accepted.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Those of them that are open.
-    pub open: u64,
+    pub(crate) open: u64,
     /// Those that found no target.
-    pub unreached: u64,
+    pub(crate) unreached: u64,
     /// Bytes that were passed on, in each direction.
-    pub passed: Each<u64>,
+    pub(crate) passed: Each<u64>,
     /// Bytes that were put in, in each direction.
-    pub injected: Each<u64>,
+    pub(crate) injected: Each<u64>,
 }
 
 /// One for each direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Each<T>([T; 2]);
+pub(crate) struct Each<T>([T; 2]);
 
 /// A proxy, which lives until it is dropped; then all its connections are closed.
-pub struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     calls: Option<mpsc::UnboundedSender<(Call, oneshot::Sender<usize>)>>,
@@ -85,7 +84,7 @@ enum Call {
 
 impl Proxy {
     /// A proxy on a free port of this machine, which connects each connection to that target.
-    pub fn to(target: SocketAddr) -> Self {
+    pub(crate) fn to(target: SocketAddr) -> Self {
         let shared = Arc::<Shared>::default();
         let (calls, received) = mpsc::unbounded_channel();
         let (tell_address, address) = oneshot::channel();
@@ -103,75 +102,75 @@ impl Proxy {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Connects later connections to another target.
-    pub fn aim(&self, target: SocketAddr) {
+    pub(crate) fn aim(&self, target: SocketAddr) {
         self.call(Call::Aim(target));
     }
 
     /// Cuts all connections, and tells how many there were. What is on its way is lost.
-    pub fn cut(&self, how: Cut) -> usize {
+    pub(crate) fn cut(&self, how: Cut) -> usize {
         self.call(Call::Cut(how))
     }
 
     /// Passes so many more bytes in a direction, and then cuts the connection that has more of them, once.
-    pub fn cut_after(&self, direction: Direction, bytes: u64, how: Cut) {
+    pub(crate) fn cut_after(&self, direction: Direction, bytes: u64, how: Cut) {
         self.call(Call::CutAfter(direction, bytes, how));
     }
 
     /// Refuses new connections until [`accept`](Self::accept); the port stays the proxy's own.
-    pub fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.call(Call::Listen(false));
     }
 
     /// Accepts connections again.
-    pub fn accept(&self) {
+    pub(crate) fn accept(&self) {
         self.call(Call::Listen(true));
     }
 
     /// Lets all bytes that come from now on be so long on their way, in each direction.
-    pub fn delay(&self, delay: Duration) {
+    pub(crate) fn delay(&self, delay: Duration) {
         self.call(Call::Delay(delay));
     }
 
     /// Keeps all connections open, accepts new ones, and passes nothing on in a direction, not even the end
     /// of a connection, until [`release`](Self::release). Nothing is lost.
-    pub fn hold(&self, direction: Direction) {
+    pub(crate) fn hold(&self, direction: Direction) {
         self.call(Call::Hold(direction, true));
     }
 
     /// Passes on what was held, and all that follows.
-    pub fn release(&self, direction: Direction) {
+    pub(crate) fn release(&self, direction: Direction) {
         self.call(Call::Hold(direction, false));
     }
 
     /// Holds both directions: to each end the other one has vanished.
-    pub fn black_hole(&self) {
+    pub(crate) fn black_hole(&self) {
         self.hold(Direction::There);
         self.hold(Direction::Back);
     }
 
     /// Ends a [`black_hole`](Self::black_hole).
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.release(Direction::There);
         self.release(Direction::Back);
     }
 
     /// Puts bytes into a direction of all connections, also where it is held, and tells how many they are.
-    pub fn inject(&self, direction: Direction, bytes: &[u8]) -> usize {
+    pub(crate) fn inject(&self, direction: Direction, bytes: &[u8]) -> usize {
         self.call(Call::Inject(direction, bytes.to_vec()))
     }
 
     /// What has passed so far.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.shared.state.lock().unwrap().counts
     }
 
     /// Waits until enough has passed.
-    pub fn wait_until(&self, mut is_enough: impl FnMut(&Counts) -> bool) -> Counts {
+    pub(crate) fn wait_until(&self, mut is_enough: impl FnMut(&Counts) -> bool) -> Counts {
         let state = self.shared.state.lock().unwrap();
         let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, |s| !is_enough(&s.counts));
         let (state, timeout) = waited.unwrap();

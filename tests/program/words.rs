@@ -1,16 +1,13 @@
 //! What people write for times, rates and commands, and what is said where it cannot be understood.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::program::{assert_code, clocklab, empty_folder};
-use common::{Run, is_log, names};
 use tempfile::TempDir;
+
+use crate::common::program::{assert_code, clocklab, empty_folder};
+use crate::common::{Run, is_log, names};
 
 /// Runs the program with these words, and gives what it printed.
 fn run(folder: &TempDir, line: &str, code: i32) -> (String, String) {

@@ -1,12 +1,6 @@
 //! Runs over several processes, as people start them and as networks, keyboards and the kernel treat them: in any
 //! order, with nodes that are missing, wrong, stopped, killed and started again, and with strangers at the ports.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-#[path = "common/proxy.rs"]
-mod proxy;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -26,10 +20,11 @@ use clocklab::edge::link::word::Word;
 use clocklab::model::event::{Message, MessageId};
 use clocklab::model::id::VmId;
 use clocklab::model::time::Nanos;
-use common::cluster::{self, Cluster, Node, append, replaced};
-use common::program::wait_until;
-use common::{BridgeRow, Run, bridge_rows, is_log, names};
-use proxy::{Cut, Direction, Proxy};
+
+use crate::common::cluster::{self, Cluster, Node, append, replaced};
+use crate::common::program::wait_until;
+use crate::common::{self, BridgeRow, Run, bridge_rows, is_log, names};
+use crate::proxy::{Cut, Direction, Proxy};
 
 /// The cases of a group run side by side, since most of a run is waiting.
 macro_rules! side_by_side {

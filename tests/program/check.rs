@@ -1,9 +1,5 @@
 //! Who checks the checker: sound runs of all kinds pass, and every damage is found under its right name.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +9,8 @@ use clocklab::after::check::{Fault, FaultKind, Report, check};
 use clocklab::edge::log::{Found, LogFolder, find};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::common;
 
 /// Runs the program in a folder with the words of a command line.
 fn clocklab(folder: &Path, line: &str) -> std::process::Output {

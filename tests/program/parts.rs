@@ -1,10 +1,6 @@
 //! Logs of which a part is missing: what is said of the rest for certain is what the whole run says, what is missing
 //! is told first, and nothing that is right is called wrong.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -15,10 +11,11 @@ use clocklab::after::order::{Cut, Events, Relation};
 use clocklab::edge::log::{Found, LogFolder, find};
 use clocklab::model::event::MessageId;
 use clocklab::model::id::VmId;
-use common::Run;
-use common::program::{assert_code, clocklab, empty_folder, wait_until};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
+use crate::common::{self, Run};
 
 fn output(folder: &TempDir, line: &str) -> Output {
     clocklab(folder, &line.split_whitespace().collect::<Vec<_>>()).output().unwrap()

@@ -1,9 +1,6 @@
 //! The measures of logs, held against the run's own summary, plain searches and theory.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::cast_precision_loss, reason = "counts of a small log")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +9,8 @@ use std::process::{Command, Output};
 
 use clocklab::after::stats::{MEASURES, Stats, TOTALS, measure};
 use clocklab::edge::log::{Found, find};
-use common::{Run, list};
+
+use crate::common::{Run, list};
 
 fn clocklab(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));

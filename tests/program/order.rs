@@ -1,9 +1,5 @@
 //! What happened before what, held against a search that is as plain as can be.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -13,8 +9,9 @@ use clocklab::after::order::{Events, Relation};
 use clocklab::edge::log::{Found, LogFolder, find};
 use clocklab::model::event::MessageId;
 use clocklab::model::id::VmId;
-use common::Run;
 use proptest::prelude::*;
+
+use crate::common::Run;
 
 fn clocklab(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clocklab"));

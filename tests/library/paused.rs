@@ -1,9 +1,5 @@
 //! Live runs under a paused clock: the real actors, mailboxes and timers, without the waiting.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::path::Path;
 
 use actix::{Arbiter, System};
@@ -19,7 +15,8 @@ use clocklab::model::seed::{Seed, Stream};
 use clocklab::model::tally::Account;
 use clocklab::model::time::Nanos;
 use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
-use common::{Run, StopAt};
+
+use crate::common::{self, Run, StopAt};
 
 fn scenario(settings: &str) -> Scenario {
     let settings: Settings = toml::from_str(settings).unwrap();
@@ -228,7 +225,7 @@ fn a_panic_in_one_actor_fails_the_run_and_names_the_machine() {
     };
     let text = failure.to_string();
     assert!(text.starts_with("machine 1 panicked: ") && text.contains("broken on purpose"), "{text}");
-    assert!(text.contains("tests/paused.rs:"), "{text}");
+    assert!(text.contains("tests/library/paused.rs:"), "{text}");
     // The others were stopped and asked as usual, and the log of the one that broke is whole.
     assert_eq!(outcome.accounts.iter().map(|account| account.vm.0).collect::<Vec<_>>(), [0, 2]);
     assert_eq!(outcome.files.iter().filter(|file| file.rows >= 18).count(), 3, "{:?}", outcome.files);

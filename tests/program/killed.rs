@@ -1,18 +1,15 @@
 //! Runs in virtual time that are killed: their logs are written many rows at a time, and still nobody reads a receive
 //! without its send.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use common::program::{assert_code, clocklab, empty_folder, wait_until};
-use common::{is_log, names};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
+use crate::common::{is_log, names};
 
 /// The bytes of all logs in a folder.
 fn logged(folder: &Path) -> u64 {

@@ -1,7 +1,5 @@
 //! The report, looked at as a reader does; `page.rs` looks at it in a browser.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,22 +1,17 @@
 //! Runs in the formats of other tools, each read by the rules of the tool that it is for.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-#[path = "common/exported.rs"]
-mod exported;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use common::{Row, list};
-use exported::{
+use serde_json::Value;
+
+use crate::common::{self, Row, list};
+use crate::exported::{
     EventId, ODD_PAYLOAD, RUNS, WRONG_LOG, assert_closed, by_id, clocklab, event_id, export, export_part,
     export_text, make, read,
 };
-use serde_json::Value;
 
 const WINDOWS: [&str; 7] = ["", "0.5s-", "-0.6s", "300ms-900ms", "events:1-10", "events:17-60", "events:40-"];
 

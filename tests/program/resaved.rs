@@ -1,14 +1,11 @@
 //! Logs that another program has saved again: what it made of the cells is read where that is certain.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::program::assert_code;
+use crate::common;
+use crate::common::program::assert_code;
 
 fn clocklab(folder: &Path, line: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_clocklab"))

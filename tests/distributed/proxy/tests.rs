@@ -1,16 +1,11 @@
 //! The proxy that other tests put between two processes does what it says.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where there is no network")]
-
-#[path = "common/proxy.rs"]
-mod proxy;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use proxy::{Cut, Direction, Proxy};
+use super::{Cut, Direction, Proxy};
 
 /// A server that sends back what it gets, as long as the test runs.
 fn echo() -> SocketAddr {

@@ -1,16 +1,13 @@
 //! Under the limits that a system sets: few open files, and signals at any moment of a run in virtual time.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::program::{assert_code, clocklab, empty_folder, wait_until};
-use common::{Run, is_log, names};
 use tempfile::TempDir;
+
+use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
+use crate::common::{Run, is_log, names};
 
 /// Runs the program where a process may open so many files.
 fn with_open_files(folder: &TempDir, limit: u32, args: &str) -> Output {

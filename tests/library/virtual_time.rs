@@ -1,10 +1,6 @@
 //! Virtual time: the same bytes for every number of threads, the same rows as the live actors make,
 //! and nothing in them but what the model says.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -21,8 +17,9 @@ use clocklab::model::scenario::{Scenario, Settings};
 use clocklab::model::seed::{Seed, Stream};
 use clocklab::model::time::Nanos;
 use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
-use common::{Run, StopAt};
 use proptest::prelude::*;
+
+use crate::common::{self, Run, StopAt};
 
 fn scenario(settings: &str, seed: u64) -> Scenario {
     let settings: Settings = toml::from_str(settings).unwrap();

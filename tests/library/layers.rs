@@ -1,7 +1,5 @@
 //! Taste that fails loudly: the layers of the code, kept by a scan of its sources.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

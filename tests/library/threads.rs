@@ -1,7 +1,5 @@
 //! Live runs over several threads, in real time: what a paused clock on one thread cannot show.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
 use clocklab::drivers::live::run;
 use clocklab::edge::control::{Stop, Unwatched};
 use clocklab::edge::driver::{Ending, Plan};

@@ -1,7 +1,5 @@
 //! Logs as other programs write them for ShiViz: checked, measured and ordered from their vectors alone.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,17 +1,14 @@
 //! One run in several processes of this machine, started and watched by one command.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::Run;
-use common::program::{self, assert_code, empty_folder, wait_until};
 use tempfile::TempDir;
+
+use crate::common::program::{self, assert_code, empty_folder, wait_until};
+use crate::common::{self, Run};
 
 /// The program in an empty folder of its own, whose words are kept.
 fn clocklab(folder: &TempDir, args: &[&str]) -> Command {

@@ -1,10 +1,6 @@
 //! Inputs that have no end, are no files, or are longer than they can be: each is told, none keeps the program
 //! waiting, and none takes more memory than there is.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::symlink;
@@ -13,9 +9,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use common::names;
-use common::program::{assert_code, clocklab, empty_folder, wait_until};
 use tempfile::TempDir;
+
+use crate::common::names;
+use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
 
 /// The address space that the program may take here, in KiB.
 const MEMORY: u64 = 700_000;

@@ -1,18 +1,15 @@
 //! The program as people and scripts meet it: real processes, signals, files and wrong arguments.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
-use common::program::{assert_code, clocklab, empty_folder, wait_until};
-use common::{Run, is_log, names};
 use tempfile::TempDir;
+
+use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
+use crate::common::{Run, is_log, names};
 
 const HEADER: &str = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,hlc_count,peers,message,sender_lamport,\
                       queue,lost,duplicated,payload,mark";
