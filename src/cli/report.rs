@@ -12,7 +12,8 @@ use super::{Fatal, failed, say, unreadable, usage};
 use crate::edge::input;
 use crate::edge::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
 use crate::model::scenario::Settings;
-use crate::show::report::{self, MOST_EVENTS, RunView, TimeWindow};
+use crate::model::time::TimeWindow;
+use crate::show::report::{self, MOST_EVENTS, RunView};
 
 const REPORTED: &str = "\
 The page report.html holds everything it needs and opens from disk: what was run and the verdict of check, the
@@ -64,7 +65,7 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
             notebook.display()
         )));
     }
-    let views = views(&runs, flags.window.unwrap_or_default())?;
+    let views = views(&runs, flags.window.unwrap_or(TimeWindow::WHOLE))?;
     refuse_nothing(&views, flags.window)?;
     let mut written = vec![page.clone()];
     write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
@@ -93,9 +94,7 @@ fn refuse_nothing(views: &[RunView], window: Option<TimeWindow>) -> Result<(), F
         Some(window) if shown().all(|(events, _)| events == 0) => {
             let end = shown().map(|(_, end)| end).max().unwrap_or_default();
             Err(unreadable(format_args!(
-                "no event is in the window {}-{}: the run has events up to {:.3} s",
-                window.from,
-                window.to,
+                "no event is in the window {window}: the run has events up to {:.3} s",
                 end.as_secs_f64()
             )))
         }
@@ -140,7 +139,7 @@ pub(super) fn write_page(folder: &Path) -> Result<PathBuf, Fatal> {
     let page = folder.join(REPORT);
     refuse_others(&page)?;
     let runs = Folders { folders: vec![folder.to_owned()] }.runs()?;
-    let views = views(&runs, TimeWindow::default())?;
+    let views = views(&runs, TimeWindow::WHOLE)?;
     write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
     Ok(page)
 }

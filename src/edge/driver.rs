@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::edge::log::{FileEntry, Layout, LogError, ResumeError, Traffic};
+use crate::edge::nodes;
 use crate::model::id::VmId;
 use crate::model::pace::{Made, Punctuality};
 use crate::model::tally::Account;
@@ -255,11 +256,7 @@ pub(crate) fn parts(vms: u32) -> Vec<Range<u32>> {
 /// Divides the machines into that many contiguous ranges, fewer where some would be empty.
 pub(crate) fn shares(vms: u32, parts: usize) -> Vec<Range<u32>> {
     let parts = u32::try_from(parts).unwrap_or(u32::MAX).clamp(1, vms);
-    let bound = |part: u32| {
-        let bound = u64::from(part) * u64::from(vms) / u64::from(parts);
-        u32::try_from(bound).expect("at most the number of machines")
-    };
-    (0..parts).map(|part| bound(part)..bound(part + 1)).collect()
+    (0..parts).map(|part| nodes::share(parts, part, vms)).collect()
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 //! does is the timebase of the live driver.
 
 mod rate;
+mod window;
 mod written;
 
 pub use rate::{ParseRateError, Rate, Schedule, Ticks};
+pub use window::{ParseTimeWindowError, TimeWindow};
 pub use written::{ParseTimeError, WithUnit};
 
 /// Nanoseconds in a second.

@@ -6,6 +6,7 @@
 mod course;
 mod drawing;
 mod escape;
+mod excerpt;
 mod figures;
 mod gather;
 mod head;
@@ -14,18 +15,16 @@ mod page;
 mod plots;
 mod series;
 mod space_time;
-mod window;
 
 pub use notebook::notebook;
 pub use page::page;
-pub use window::{ParseWindowError, TimeWindow};
 
 use self::gather::{Gathered, Gathering};
 use crate::after::check::{self, Report};
 use crate::after::history::{HistoryError, Model};
 use crate::after::stats::{self, Stats};
 use crate::edge::log::{LogFolder, SavedManifest};
-use crate::model::time::Nanos;
+use crate::model::time::{Nanos, TimeWindow};
 
 /// The most events whose rows a page has, over all of its runs.
 pub const MOST_EVENTS: usize = 25_000;

@@ -6,16 +6,15 @@ use std::str::FromStr;
 
 use crate::model::id::VmId;
 use crate::model::text::as_text;
-use crate::model::time::{Nanos, ParseTimeError, WithUnit};
+use crate::model::time::{Nanos, ParseTimeError, ParseTimeWindowError, TimeWindow};
 
-/// From `start` up to, not including, `end`, a message sent from one group to another is lost.
+/// In its window, a message sent from one group to another is lost.
 /// Machines that no group names are together one more group.
 ///
 /// Written `10s-20s:0,1/2-4`: the window, then the groups, each a list of ids and ranges of ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    start: Nanos,
-    end: Nanos,
+    window: TimeWindow,
     /// The ranges of ids that groups name, sorted and disjoint.
     ranges: Vec<Range>,
 }
@@ -30,7 +29,7 @@ struct Range {
 impl Partition {
     /// Whether a message sent then from one machine to another is lost to this partition.
     pub fn separates(&self, from: VmId, to: VmId, at: Nanos) -> bool {
-        self.start <= at && at < self.end && self.group(from) != self.group(to)
+        self.window.has(at) && self.group(from) != self.group(to)
     }
 
     /// The machine with the highest id that a group names.
@@ -47,7 +46,7 @@ impl Partition {
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}:", self.start, self.end)?;
+        write!(f, "{}:", self.window)?;
         let groups = self.ranges.iter().map(|range| range.group + 1).max().unwrap_or(0);
         for group in 0..groups {
             let mut separator = if group == 0 { "" } else { "/" };
@@ -83,15 +82,24 @@ pub enum ParsePartitionError {
     Twice(VmId),
 }
 
+impl From<ParseTimeWindowError> for ParsePartitionError {
+    fn from(error: ParseTimeWindowError) -> Self {
+        match error {
+            ParseTimeWindowError::Form => Self::Form,
+            ParseTimeWindowError::Time(error) => Self::Time(error),
+            ParseTimeWindowError::Empty => Self::Window,
+        }
+    }
+}
+
 impl FromStr for Partition {
     type Err = ParsePartitionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (window, groups) = text.split_once(':').ok_or(ParsePartitionError::Form)?;
-        let (start, end) = window.split_once('-').ok_or(ParsePartitionError::Form)?;
-        let (WithUnit(start), WithUnit(end)) = (start.parse()?, end.parse()?);
-        if start >= end {
-            return Err(ParsePartitionError::Window);
+        let window: TimeWindow = window.parse()?;
+        if !window.is_closed() {
+            return Err(ParsePartitionError::Form);
         }
         let mut ranges = Vec::new();
         for (group, members) in groups.split('/').enumerate() {
@@ -102,7 +110,7 @@ impl FromStr for Partition {
         ranges.sort_unstable();
         match ranges.windows(2).find(|pair| pair[1].first <= pair[0].last) {
             Some(pair) => Err(ParsePartitionError::Twice(pair[1].first)),
-            None => Ok(Self { start, end, ranges }),
+            None => Ok(Self { window, ranges }),
         }
     }
 }
@@ -139,6 +147,7 @@ mod tests {
         let check = |text: &str, error| assert_eq!(text.parse::<Partition>(), Err(error), "{text}");
         check("10s-20s", ParsePartitionError::Form);
         check("20s:0/1", ParsePartitionError::Form);
+        check("20s-:0/1", ParsePartitionError::Form);
         check("20s-10s:0/1", ParsePartitionError::Window);
         check("1s-1s:0/1", ParsePartitionError::Window);
         check("x-2s:0/1", ParseTimeError::Form.into());

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::course::{Course, Point};
-use super::window::{Kept, MOST_LINES, TimeWindow, Window};
+use super::excerpt::{Excerpt, Kept, MOST_LINES};
 use crate::after::history::Model;
 use crate::edge::log::{EventKind, Row};
 use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
-use crate::model::time::{Nanos, Rate, Schedule};
+use crate::model::time::{Nanos, Rate, Schedule, TimeWindow};
 
 /// Steps of time of all machines together, which bounds the memory they take.
 const ALL_STEPS: usize = 100_000;
@@ -67,7 +67,7 @@ pub(super) struct Gathering<'a> {
     steps: usize,
     duration: Nanos,
     machines: BTreeMap<VmId, Growing>,
-    window: Window,
+    window: Excerpt,
 }
 
 impl<'a> Gathering<'a> {
@@ -80,7 +80,7 @@ impl<'a> Gathering<'a> {
             steps: (ALL_STEPS / count).clamp(32, 240),
             duration: model.scenario().map_or(Nanos::ZERO, Scenario::duration),
             machines: BTreeMap::new(),
-            window: Window::new(window, most),
+            window: Excerpt::new(window, most),
         }
     }
 

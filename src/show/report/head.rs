@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::RunView;
 use super::drawing::number;
 use super::escape::Html;
+use super::excerpt::MOST_LINES;
 use super::gather::as_f64;
-use super::window::MOST_LINES;
 use crate::model::scenario::{Scenario, SeedNumber, Settings};
 use crate::model::seed::Seed;
 

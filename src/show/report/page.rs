@@ -96,11 +96,11 @@ fn push_data(html: &mut String, run: &RunView) {
     let is_part = run.stats.is_part;
     // A beginning of the run on all machines holds all causes of its events.
     let has_all_lines =
-        gathered.machines.iter().all(|machine| machine.vm.index() < super::window::MOST_LINES);
+        gathered.machines.iter().all(|machine| machine.vm.index() < super::excerpt::MOST_LINES);
     let has_causes = gathered.kept.from.get() == 0 && has_all_lines && run.model.is_one_clock();
     let rates = gathered.machines.iter().filter_map(|machine| Some((machine.vm, machine.rate?)));
     let rates: Vec<String> =
-        rates.take(super::window::MOST_LINES).map(|(vm, rate)| format!("\"{vm}\":{rate}")).collect();
+        rates.take(super::excerpt::MOST_LINES).map(|(vm, rate)| format!("\"{vm}\":{rate}")).collect();
     let _ = write!(
         html,
         "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{},\"part\":{},\"causes\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"rows\":{rows}}}",

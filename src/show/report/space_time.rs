@@ -275,8 +275,8 @@ fn push_arrow(shafts: &mut String, heads: &mut String, from: (f64, f64), to: (f6
 mod tests {
     use super::*;
     use crate::after::history::Model;
+    use crate::model::time::TimeWindow;
     use crate::show::report::gather::Gathering;
-    use crate::show::report::window::TimeWindow;
 
     fn row(vm: u32, event: u64, kind: EventKind, millis: u64) -> Row {
         Row {
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn messages_are_arrows_and_lost_ones_end_in_a_cross() {
         let model = Model::of(&[]);
-        let mut gathering = Gathering::new(&model, 2, TimeWindow::default(), 100);
+        let mut gathering = Gathering::new(&model, 2, TimeWindow::WHOLE, 100);
         let send = Row { lost: vec![VmId(1)], ..row(0, 1, EventKind::Send, 100) };
         let message = Some(MessageId { sender: VmId(0), event: 2 });
         for row in [

@@ -1,12 +1,11 @@
 //! The events whose rows a page has: those of a window of time, as many as fit, in a compact form.
 
 use std::fmt::Write;
-use std::str::FromStr;
 
 use super::escape::json_text;
 use crate::edge::log::{EventKind, Row};
 use crate::model::id::VmId;
-use crate::model::time::{Nanos, ParseTimeError, WithUnit};
+use crate::model::time::{Nanos, TimeWindow};
 
 /// The most machines that have a line in the space-time diagram.
 pub(super) const MOST_LINES: usize = 200;
@@ -14,46 +13,9 @@ pub(super) const MOST_LINES: usize = 200;
 /// The most characters of vectors in a page. Beyond that, it has none.
 const MOST_VECTOR_TEXT: usize = 2_500_000;
 
-/// A window of time, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeWindow {
-    /// Where it begins.
-    pub from: Nanos,
-    /// Where it ends.
-    pub to: Nanos,
-}
-
-impl Default for TimeWindow {
-    fn default() -> Self {
-        Self { from: Nanos::ZERO, to: Nanos::new(u64::MAX) }
-    }
-}
-
-/// Why a text is no window of time.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseWindowError {
-    /// It has no two ends.
-    #[error("must be two times such as 10s-20s, the first one earlier")]
-    Ends,
-    /// One of them is no time.
-    #[error(transparent)]
-    Time(#[from] ParseTimeError),
-}
-
-impl FromStr for TimeWindow {
-    type Err = ParseWindowError;
-
-    fn from_str(text: &str) -> Result<Self, ParseWindowError> {
-        let (from, to) = text.split_once('-').ok_or(ParseWindowError::Ends)?;
-        let (WithUnit(from), WithUnit(to)) = (from.parse()?, to.parse()?);
-        let window = Self { from, to };
-        if window.from < window.to { Ok(window) } else { Err(ParseWindowError::Ends) }
-    }
-}
-
 /// Rows of a window: the earliest of it, as many as there is room for.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct Excerpt {
     asked: TimeWindow,
     /// What is later is left out.
     end: Nanos,
@@ -64,11 +26,11 @@ pub(super) struct Window {
     pub(super) has_long_vectors: bool,
 }
 
-impl Window {
+impl Excerpt {
     pub(super) fn new(asked: TimeWindow, most: usize) -> Self {
         Self {
             asked,
-            end: asked.to,
+            end: asked.end().minus(Nanos::new(1)),
             most: most.max(1),
             rows: Vec::new(),
             is_cut: false,
@@ -78,7 +40,7 @@ impl Window {
 
     /// Keeps a row if it belongs to the window.
     pub(super) fn add(&mut self, row: &Row) {
-        if row.elapsed < self.asked.from || row.elapsed > self.end {
+        if row.elapsed < self.asked.start() || row.elapsed > self.end {
             return;
         }
         let mut row = row.clone();
@@ -99,7 +61,7 @@ impl Window {
         }
         let (_, first_left_out, _) = self.rows.select_nth_unstable_by_key(self.most, |row| row.elapsed);
         let first = first_left_out.elapsed;
-        self.end = first.minus(Nanos::new(1)).max(self.asked.from);
+        self.end = first.minus(Nanos::new(1)).max(self.asked.start());
         let end = self.end;
         self.rows.retain(|row| row.elapsed <= end);
         self.is_cut = true;
@@ -109,7 +71,7 @@ impl Window {
     pub(super) fn finish(mut self) -> Kept {
         self.shrink();
         self.rows.sort_by_key(|row| (row.vm, row.event));
-        let (from, to) = (self.asked.from, self.end);
+        let (from, to) = (self.asked.start(), self.end);
         Kept { rows: self.rows, from, to, is_cut: self.is_cut, has_long_vectors: self.has_long_vectors }
     }
 }
@@ -267,7 +229,7 @@ mod tests {
 
     #[test]
     fn too_many_events_leave_a_closed_window_of_the_earliest() {
-        let mut window = Window::new(TimeWindow::default(), 10);
+        let mut window = Excerpt::new(TimeWindow::WHOLE, 10);
         for vm in 0..3 {
             (1..=100).for_each(|event| window.add(&row(vm, event, event * 10)));
         }
@@ -279,12 +241,10 @@ mod tests {
 
     #[test]
     fn a_window_may_be_asked_for() {
-        let mut window = Window::new(TimeWindow { from: Nanos::new(20), to: Nanos::new(30) }, 10);
+        let mut window = Excerpt::new("20ns-31ns".parse().unwrap(), 10);
         (1..=9).for_each(|event| window.add(&row(0, event, event * 10)));
         let kept = window.finish();
         assert_eq!((kept.rows.len(), kept.is_cut), (2, false));
-        assert!("5s".parse::<TimeWindow>().is_err() && "9s-5s".parse::<TimeWindow>().is_err());
-        assert!("5s-9s".parse::<TimeWindow>().is_ok());
     }
 
     #[test]
