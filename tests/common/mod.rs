@@ -101,7 +101,7 @@ pub struct Run {
     pub vms: BTreeMap<u32, Vec<Row>>,
     /// Which process each machine with a row lived in, each with a start of time of its own.
     pub homes: BTreeMap<u32, usize>,
-    /// What the links did, by process.
+    /// What the links did, by process: that of a node, or all of those whose logs are in one folder.
     pub bridges: Vec<Vec<BridgeRow>>,
     pub manifest: toml::Table,
     /// The rows of `summary.csv`, by column.
@@ -133,17 +133,18 @@ impl Run {
                 vms.entry(row.vm).or_default().push(row);
             }
         }
-        let manifest = fs::read_to_string(folder.join("run.toml")).unwrap().parse().unwrap();
+        let manifest: toml::Table =
+            fs::read_to_string(folder.join("run.toml")).unwrap().parse().unwrap();
         let summary = match csv::Reader::from_path(folder.join("summary.csv")) {
             Ok(mut reader) => reader.deserialize().collect::<Result<_, _>>().unwrap(),
             Err(_) => Vec::new(),
         };
         let homes = vms.keys().map(|vm| (*vm, 0)).collect();
-        let node = |manifest: &toml::Table| manifest.get("run")?.get("node")?.as_integer();
-        let bridges = node(&manifest)
-            .map(|node| bridge_rows(folder, u32::try_from(node).unwrap()))
-            .into_iter()
-            .collect();
+        let nodes = match manifest.get("run").and_then(|run: &toml::Value| run.get("node")?.as_integer()) {
+            Some(node) => node..node + 1,
+            None => 0..manifest.get("processes").and_then(toml::Value::as_integer).unwrap_or(0),
+        };
+        let bridges = nodes.map(|node| bridge_rows(folder, u32::try_from(node).unwrap())).collect();
         Self { vms, homes, bridges, manifest, summary }
     }
 

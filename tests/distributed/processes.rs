@@ -352,7 +352,11 @@ fn processes_that_are_asked_to_stop_themselves_leave_in_order() {
     let (_, err) = assert_code(&child.wait_with_output().unwrap(), 0);
     let warning = "warning: the process of node 1 (machines 2 to 3) was asked to stop and has left the run\n";
     assert!(err.contains(warning), "{err}");
-    let run = Run::read(&folder.path().join("output"));
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
     assert_eq!(([0, 1].map(|vm| run.vms[&vm].len()), run.summary.len()), ([100; 2], 4));
     run.assert_sound();
+    // What the others went on to send to it was dropped, and counted.
+    run.assert_summary();
+    assert!(totals(&path, 0)["dropped"] > 0);
 }
