@@ -23,3 +23,6 @@ mod vm_actor;
 
 pub use coordinator::{Abroad, LiveError, conduct, run};
 pub use timebase::Timebase;
+
+#[cfg(test)]
+mod tests;

@@ -133,8 +133,7 @@ impl Run {
                 vms.entry(row.vm).or_default().push(row);
             }
         }
-        let manifest: toml::Table =
-            fs::read_to_string(folder.join("run.toml")).unwrap().parse().unwrap();
+        let manifest: toml::Table = fs::read_to_string(folder.join("run.toml")).unwrap().parse().unwrap();
         let summary = match csv::Reader::from_path(folder.join("summary.csv")) {
             Ok(mut reader) => reader.deserialize().collect::<Result<_, _>>().unwrap(),
             Err(_) => Vec::new(),

@@ -32,6 +32,7 @@ mod strangers;
 mod tasks;
 mod throttle;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
@@ -144,6 +145,8 @@ pub struct Closing {
     pub file: Option<FileEntry>,
     /// The largest Lamport clock of the others' machines, as far as they have told.
     pub lamport: u64,
+    /// Messages that have arrived for machines that never ticked, by machine.
+    pub undelivered: BTreeMap<VmId, u64>,
 }
 
 /// Why a process cannot take part in a run.

@@ -417,6 +417,10 @@ impl<W: Workload> Coordinator<W> {
         outcome.accounts.sort_unstable_by_key(|account| account.vm);
         outcome.lamport = outcome.lamport.max(largest_lamport(&outcome.accounts));
         if let Some(closing) = closing {
+            // They wait for good, as in the inbox of a machine that had begun.
+            for account in &mut outcome.accounts {
+                account.waiting += closing.undelivered.get(&account.vm).copied().unwrap_or_default();
+            }
             outcome.files.extend(closing.file);
             let mut report = closing.report;
             report.warnings.extend(warning);

@@ -553,6 +553,18 @@ impl Links {
         }
         self.row(Happening::Total, None, "", &self.reporter.unlogged_refusals(), Some(total));
         let (file, warnings) = self.reporter.close();
-        Closing { report: LinkReport { traffic: total, warnings }, file, lamport: self.lamport.get() }
+        let report = LinkReport { traffic: total, warnings };
+        Closing { report, file, lamport: self.lamport.get(), undelivered: self.undelivered() }
+    }
+
+    /// What has come from processes that had begun, where this one was to end before it did.
+    fn undelivered(&self) -> BTreeMap<VmId, u64> {
+        let mut undelivered = BTreeMap::new();
+        if let Delivery::Early(messages) = &*self.delivery.borrow() {
+            for message in messages.iter().filter(|message| !message.is_call) {
+                *undelivered.entry(message.to).or_default() += 1;
+            }
+        }
+        undelivered
     }
 }
