@@ -68,6 +68,9 @@ pub enum Ending {
     Failed(Failure),
 }
 
+/// A cause of a kind that a layer above this one knows.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// What broke a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -79,9 +82,9 @@ pub enum Failure {
         /// What the panic said, and where.
         message: String,
     },
-    /// The actor of a site panicked.
+    /// The actor of a shard panicked.
     #[error("a worker thread's actor panicked: {message}")]
-    SitePanicked {
+    ShardPanicked {
         /// What the panic said, and where.
         message: String,
     },
@@ -100,25 +103,24 @@ pub enum Failure {
         message: String,
     },
     /// The run could not be joined.
-    #[error("{message}")]
-    NotJoined {
-        /// Who is missing, or refused, and why.
-        message: String,
-    },
+    ///
+    /// The cause says who is missing, or refused, and why. It is of the live driver, which stands above this module.
+    #[error(transparent)]
+    NotJoined(Cause),
     /// One of several runs could not start.
-    #[error("run {run} could not start: {message}")]
+    #[error("run {run} could not start: {source}")]
     NotStarted {
         /// Which, from 1.
         run: u32,
-        /// Why.
-        message: String,
+        /// Why, as whoever leads runs says it.
+        source: Cause,
     },
     /// One of several runs failed.
     #[error("run {run}: {message}")]
     InSeries {
         /// Which, from 1.
         run: u32,
-        /// Why.
+        /// What that run's own failure says, which stays with that run.
         message: String,
     },
     /// The driver of virtual time cannot run the scenario.

@@ -10,17 +10,33 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::drivers::live::bridge::{self, Membership};
+use crate::drivers::live::LiveError;
+use crate::drivers::live::bridge::{self, JoinError, Membership};
 use crate::edge::control::{Observer, Progress, Stop, Stopper};
 use crate::edge::driver::{Ending, Outcome, Plan};
 use crate::edge::link::bounds::Bounds;
 use crate::edge::link::greeting::Identity;
 use crate::edge::log::{Layout, bridge_log_name};
-use crate::model::scenario::Scenario;
+use crate::model::scenario::{Scenario, ScenarioError};
 use crate::model::seed::Seed;
 use crate::runs::join::{Invitation, draw_incarnation, lines};
 use crate::runs::run::choose_workload;
 use crate::runs::supervisor::talk::{ChildCommand, ChildReport, Done, Work, hear, say};
+
+/// Why a child could not do its work; the process that started it is told in words.
+#[derive(Debug, thiserror::Error)]
+enum ChildError {
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    #[error("the system does not tell at which address this process listens: {0}")]
+    Address(#[source] io::Error),
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    #[error("the scenario cannot be written down to be compared: {0}")]
+    Written(#[from] toml::ser::Error),
+    #[error(transparent)]
+    Live(#[from] LiveError),
+}
 
 /// Does the work that `commands` asks for, and tells of it in `reports`. Where no more commands can come, since the
 /// process that gave them is gone, the work ends in order, as where somebody else asks it to stop.
@@ -44,12 +60,12 @@ pub fn work(
     let (gone, deaths) = unbounded_channel();
     thread::Builder::new().name("commands".into()).spawn(move || obey(commands, &meet, &gone, &stopper))?;
     let mut teller = Teller { reports };
-    let outcome = (|| -> Result<Option<Outcome>, String> {
-        let listener = bridge::listen(&work.listen).map_err(|error| error.to_string())?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
+    let outcome = (|| -> Result<Option<Outcome>, ChildError> {
+        let listener = bridge::listen(&work.listen)?;
+        let address = listener.local_addr().map_err(ChildError::Address)?.to_string();
         teller.say(&ChildReport::Listening(address));
         let Some(addresses) = wait_for(&meeting, &stop) else { return Ok(None) };
-        let scenario = Scenario::new(&work.settings, Seed(0)).map_err(|error| error.to_string())?;
+        let scenario = Scenario::new(&work.settings, Seed(0))?;
         let identity = identity(&work, &scenario)?;
         let membership = Membership {
             identity,
@@ -63,21 +79,19 @@ pub fn work(
             deaths: Some(deaths),
         };
         let plan = plan(&work, &work.folder);
-        choose_workload(&scenario, &plan, Some(membership), stop, &mut teller)
-            .map(Some)
-            .map_err(|error| error.to_string())
+        Ok(Some(choose_workload(&scenario, &plan, Some(membership), stop, &mut teller)?))
     })();
     match outcome {
         Ok(Some(outcome)) => tell(teller.reports, outcome),
         Ok(None) => {
             say(teller.reports, &ChildReport::Done(Box::new(Done { interrupted: true, ..Done::default() })))
         }
-        Err(message) => say(teller.reports, &ChildReport::Failed(message)),
+        Err(error) => say(teller.reports, &ChildReport::Failed(error.to_string())),
     }
 }
 
-fn identity(work: &Work, scenario: &Scenario) -> Result<Identity, String> {
-    let scenario = lines(scenario, true).map_err(|error| error.to_string())?;
+fn identity(work: &Work, scenario: &Scenario) -> Result<Identity, ChildError> {
+    let scenario = lines(scenario, true)?;
     let run = work.run.as_str().into();
     Ok(Identity { run, scenario, nodes: work.nodes, node: work.node, incarnation: draw_incarnation() })
 }

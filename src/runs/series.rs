@@ -97,7 +97,7 @@ impl Series {
                     ending = worse(ending, k, &finished.ending);
                     runs.push((k, seed, finished));
                 }
-                Err(error) => ending.fail(Failure::NotStarted { run: k, message: error.to_string() }),
+                Err(error) => ending.fail(Failure::NotStarted { run: k, source: error.into() }),
             }
         }
         if runs.len() < self.runs.get() as usize {

@@ -439,7 +439,7 @@ impl<W: Workload> Coordinator<W> {
             Report::Panicked { vm: Some(vm), message } => {
                 self.ending.fail(Failure::MachinePanicked { vm, message });
             }
-            Report::Panicked { vm: None, message } => self.ending.fail(Failure::SitePanicked { message }),
+            Report::Panicked { vm: None, message } => self.ending.fail(Failure::ShardPanicked { message }),
         }
     }
 
@@ -486,7 +486,7 @@ impl Border {
             News::Notice(text) => observer.notice(&text),
             // It has started.
             News::Start { .. } => {}
-            News::NotJoined(error) => ending.fail(not_joined(&error)),
+            News::NotJoined(error) => ending.fail(not_joined(error)),
             News::Over(closing) => self.closing = Some(*closing),
             News::LogFailed(error) => ending.fail(error.into()),
             News::Panicked(message) => {
@@ -497,6 +497,6 @@ impl Border {
     }
 }
 
-fn not_joined(error: &JoinError) -> Failure {
-    Failure::NotJoined { message: error.to_string() }
+fn not_joined(error: JoinError) -> Failure {
+    Failure::NotJoined(error.into())
 }
