@@ -337,7 +337,6 @@ impl Shell {
         }
     }
 
-    /// Prints a result.
     fn say(&self, result: &dyn Display) -> Result<(), Fatal> {
         if self.quiet {
             Ok(())

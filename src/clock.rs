@@ -153,7 +153,7 @@ impl Stamp {
         Self { others: OtherStamps { hybrid, ..self.others }, ..self }
     }
 
-    /// The Lamport clock.
+    /// The sender's Lamport clock just after the send.
     pub const fn lamport(&self) -> u64 {
         self.lamport
     }
@@ -183,7 +183,7 @@ impl OtherStamps {
 /// The values of a machine's clocks after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading<'a> {
-    /// The Lamport clock.
+    /// The Lamport clock, which every machine keeps.
     pub lamport: u64,
     /// The vector clock's entries; none where it is not kept.
     pub vector: &'a [u64],

@@ -35,7 +35,7 @@ pub trait Workload: fmt::Debug + Unpin + 'static {
 /// What a workload sees when its machine ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// When.
+    /// The time of the tick, counted from the run's start.
     pub now: Nanos,
     /// The number that the tick's event will have in its machine.
     pub event: u64,
@@ -51,7 +51,7 @@ pub enum Action {
     /// Sends one message to one machine or to several. Where no recipient was named, the event is
     /// internal.
     Send {
-        /// What it carries.
+        /// A text for the recipients beside the stamp; none where the stamp says it all.
         payload: Payload,
     },
     /// Something inside the machine.

@@ -25,11 +25,11 @@ use crate::model::text::count;
 /// What a check has come to.
 #[derive(Debug)]
 pub struct Report {
-    /// What was replayed.
+    /// How much of the run was replayed; little of it means little where there are no faults.
     pub counts: Counts,
     /// Whether the log names its messages. Otherwise they are those of which its vectors tell.
     pub has_messages: bool,
-    /// What is wrong.
+    /// The faults that were found, the first of each sort with its place.
     pub faults: Faults,
     /// What is not here of the run, a line each: then the part that is here was judged.
     pub missing: Vec<String>,
@@ -50,11 +50,11 @@ pub struct Report {
 pub struct Counts {
     /// Machines that have rows.
     pub machines: u64,
-    /// Rows.
+    /// Rows that were read, each of one event.
     pub events: u64,
     /// Messages sent, one for each recipient of a send.
     pub sent: u64,
-    /// Messages received.
+    /// Copies of messages that were received, one for each receive event.
     pub received: u64,
     /// Messages that the network lost.
     pub lost: u64,

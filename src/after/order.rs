@@ -32,7 +32,7 @@ pub enum OrderError {
     /// An event is not in the logs.
     #[error("there is no event {event} in the logs: {known}")]
     NoEvent {
-        /// The event.
+        /// The event that was asked for.
         event: String,
         /// What there is of its machine.
         known: String,
@@ -43,9 +43,9 @@ pub enum OrderError {
          heard; give each run a log of its own"
     )]
     Twofold {
-        /// The event.
+        /// The event that was asked for.
         event: String,
-        /// Its machine.
+        /// The host that stands for more than one run.
         machine: String,
     },
     /// An event happened before itself.
@@ -53,7 +53,7 @@ pub enum OrderError {
         "{event} is in a circle: by the logs it happened before itself, so they cannot be right; clocklab check tells where"
     )]
     Circle {
-        /// The event.
+        /// The event that comes before itself.
         event: String,
     },
     /// The vectors in the logs say something else than the messages.
@@ -61,11 +61,11 @@ pub enum OrderError {
         "the logs contradict themselves: by their vectors {first} {relation} {second}, by their messages it is not so; clocklab check tells where"
     )]
     Contradiction {
-        /// One event.
+        /// The event that was named first.
         first: String,
         /// The relation of the two by their vectors.
         relation: &'static str,
-        /// The other one.
+        /// The event that was named second.
         second: String,
     },
 }
@@ -82,7 +82,7 @@ pub struct Answer<'a> {
 /// How two events are ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// They are one.
+    /// Both names are of one event.
     Same,
     /// The first happened before the second; a shortest chain of messages between them.
     Before(Vec<Received>),

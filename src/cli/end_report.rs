@@ -13,9 +13,7 @@ use crate::show::report::MOST_EVENTS;
 words! {
     /// Whether a run leaves a page.
     pub(super) enum ReportChoice {
-        /// Always.
         On = "on",
-        /// Never.
         Off = "off",
         /// Where it is small.
         Auto = "auto",

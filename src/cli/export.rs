@@ -59,7 +59,6 @@ pub(super) struct ExportFlags {
     out: PathBuf,
 }
 
-/// Writes the run.
 pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
     let style = flags.style()?;
     let is_stdout = flags.out.as_os_str() == "-";

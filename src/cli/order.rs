@@ -52,7 +52,6 @@ pub(super) struct OrderFlags {
     from: Format,
 }
 
-/// What is asked.
 enum Question {
     Past(MessageId),
     Future(MessageId),

@@ -19,9 +19,8 @@ pub(super) struct Source {
 }
 
 words! {
-    /// Who wrote logs.
+    /// Whose format the logs that are named have.
     pub(super) enum Format {
-        /// clocklab.
         Clocklab = "clocklab",
         /// Programs that write for ShiViz.
         Shiviz = "shiviz",
@@ -32,7 +31,7 @@ words! {
 pub(super) enum Logs {
     /// Of clocklab, of which the folders are the nodes' where there are several.
     Run(Vec<LogFolder>),
-    /// Of another program.
+    /// Of another program: all runs of its files, in memory.
     Trace(Box<Trace>),
 }
 

@@ -30,11 +30,10 @@ pub(super) struct StatsFlags {
 words! {
     /// How measures are printed.
     pub(super) enum Format {
-        /// Tables for people.
         Table = "table",
         /// A row a run and machine, and one of the whole run.
         Csv = "csv",
-        /// All of it.
+        /// Every measure with every run and machine, for programs.
         Json = "json",
     }
 }

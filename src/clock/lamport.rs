@@ -17,7 +17,7 @@ impl Lamport {
         Self(value)
     }
 
-    /// The clock's value.
+    /// The clock's value: 0 before the first event.
     pub const fn value(self) -> u64 {
         self.0
     }

@@ -10,7 +10,7 @@ use crate::model::time::Nanos;
 pub struct Progress {
     /// Time since the run's start.
     pub elapsed: Nanos,
-    /// Events made.
+    /// Events that all machines of the run have made so far, those of other processes as far as they have told.
     pub events: u64,
     /// Messages sent, one for each recipient of a send.
     pub messages: u64,
@@ -45,7 +45,7 @@ impl Observer for Unwatched {
 pub struct Stopper(watch::Sender<bool>);
 
 impl Stopper {
-    /// Asks it.
+    /// Asks the run to stop; whoever waits for that wakes, and to ask again changes nothing.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }

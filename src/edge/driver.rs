@@ -30,7 +30,7 @@ pub struct Plan {
 /// What a run has come to.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How it ended.
+    /// Whether all ticks were made, and what cut the run short if not.
     pub ending: Ending,
     /// The time of day at which it began, where that was in real time.
     pub began: Option<Timestamp>,
@@ -64,7 +64,7 @@ pub enum Ending {
     Complete,
     /// It was asked to stop.
     Interrupted,
-    /// Something broke.
+    /// An actor, a process, or a log failed: what was logged up to there is kept.
     Failed(Failure),
 }
 
@@ -77,7 +77,7 @@ pub enum Failure {
     /// A machine's actor panicked.
     #[error("machine {vm} panicked: {message}")]
     MachinePanicked {
-        /// The machine.
+        /// The machine whose actor is gone; its log ends with its last whole event.
         vm: VmId,
         /// What the panic said, and where.
         message: String,
@@ -97,9 +97,9 @@ pub enum Failure {
     /// A process of the run failed.
     #[error("node {node}: {message}")]
     Process {
-        /// Its number.
+        /// The process that failed, by its number in the run.
         node: u32,
-        /// Why.
+        /// The last error that the process told, or how it died.
         message: String,
     },
     /// The run could not be joined.
@@ -110,7 +110,7 @@ pub enum Failure {
     /// One of several runs could not start.
     #[error("run {run} could not start: {source}")]
     NotStarted {
-        /// Which, from 1.
+        /// Which of the series' runs, counted from 1.
         run: u32,
         /// Why, as whoever leads runs says it.
         source: Cause,
@@ -118,7 +118,7 @@ pub enum Failure {
     /// One of several runs failed.
     #[error("run {run}: {message}")]
     InSeries {
-        /// Which, from 1.
+        /// Which of the series' runs, counted from 1.
         run: u32,
         /// What that run's own failure says, which stays with that run.
         message: String,
@@ -132,7 +132,7 @@ pub enum Failure {
     /// A thread could not be started.
     #[error("cannot start worker thread {thread} of {threads}: {source}; ask for fewer with --threads")]
     Thread {
-        /// Which, from 1.
+        /// Which of the threads the system refused, counted from 1.
         thread: usize,
         /// How many were to be started.
         threads: usize,

@@ -38,7 +38,7 @@ pub struct Trace {
     /// The names of the hosts; a host is a machine whose number is its place here. Several runs of one log have
     /// the same ones.
     pub hosts: Arc<Vec<String>>,
-    /// The files.
+    /// The files that were read, in the order in which they were named; events point into them.
     pub files: Arc<Vec<SourceFile>>,
     /// The events, in the order of the files.
     pub events: Vec<TraceEvent>,
@@ -66,7 +66,7 @@ pub type Causes = SmallVec<[usize; 2]>;
 /// A file of a log.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// Where it is.
+    /// Where the file is, as it was named; `-` is standard input.
     pub path: PathBuf,
     /// The regular expression by which its events were found.
     pub expression: String,
@@ -79,13 +79,13 @@ pub struct SourceFile {
 pub struct TraceEvent {
     /// Its host, and its number there: the host's own entry in the vector.
     pub id: MessageId,
-    /// The vector clock.
+    /// The vector clock after the event, by the log.
     pub clock: Clock,
     /// Which of the files it stands in.
     pub file: usize,
     /// The line at which it begins.
     pub line: u64,
-    /// Its lines.
+    /// The lines of the log in which it stands, as they are there.
     pub text: String,
     /// What the log says of it, without its host and its clock.
     pub said: String,
@@ -105,18 +105,18 @@ impl TraceEvent {
 pub struct Unreadable {
     /// Which of the files it stands in.
     pub file: usize,
-    /// The line.
+    /// The line at which it begins, counted from 1.
     pub line: u64,
-    /// What stands there.
+    /// What stands there instead.
     pub found: String,
-    /// What should.
+    /// What the format has at this place, in words for people.
     pub expected: String,
 }
 
 /// The events in an order in which causes come before effects.
 #[derive(Clone, Debug, Default)]
 pub struct CausalOrder {
-    /// All of them.
+    /// Every event once, by its place in [`Trace::events`].
     pub events: Vec<usize>,
     /// Events that follow each other in a circle: each follows the next one, and the last the first, which was put
     /// into the order all the same.

@@ -95,11 +95,11 @@ struct SiteSums {
 /// What all machines of this process add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Internal events.
+    /// Internal events of all of them.
     pub internal: u64,
-    /// Send events.
+    /// Send events, however many recipients each had.
     pub sends: u64,
-    /// Receive events.
+    /// Receive events, one for each message that was taken out of an inbox.
     pub receives: u64,
     /// Messages sent, one for each recipient of a send.
     pub messages: u64,
@@ -116,17 +116,17 @@ pub struct Sums {
 /// One machine's present values, as they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glance {
-    /// The machine.
+    /// Whose values these are.
     pub vm: VmId,
-    /// Its rate.
+    /// Its ticks a second, as drawn.
     pub rate: Rate,
-    /// Its Lamport clock.
+    /// Its Lamport clock after its latest event; 0 before its first.
     pub lamport: u64,
-    /// Its internal events.
+    /// Its internal events so far.
     pub internal: u64,
-    /// Its sends.
+    /// Its send events so far, however many recipients each had.
     pub sends: u64,
-    /// Its receives.
+    /// Its receive events so far.
     pub receives: u64,
     /// Of the messages that it sent, those that the network lost.
     pub lost: u64,
@@ -139,17 +139,17 @@ pub struct Glance {
 /// An event of a machine that is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The machine.
+    /// The machine whose event it is.
     pub vm: VmId,
     /// The event's number in it.
     pub event: u64,
-    /// When it happened.
+    /// When it happened, counted from the run's start.
     pub elapsed: Nanos,
     /// Its Lamport clock before.
     pub before: u64,
     /// Its Lamport clock after.
     pub lamport: u64,
-    /// What happened.
+    /// Which kind of event it is, with the machines that it touches.
     pub kind: Seen,
 }
 
@@ -158,7 +158,7 @@ pub struct Sighting {
 pub enum Seen {
     /// Something inside the machine.
     Internal,
-    /// A message left.
+    /// A message left for one machine or for several.
     Send {
         /// Its recipients, the first of them where they are many.
         to: SmallVec<[VmId; 4]>,
@@ -169,7 +169,7 @@ pub enum Seen {
     },
     /// A message was received.
     Receive {
-        /// Its name.
+        /// The message's name, which is that of its send.
         message: MessageId,
         /// The Lamport clock that came with it.
         stamp: u64,
@@ -181,7 +181,7 @@ pub enum Seen {
 pub struct Snapshot {
     /// Which of several runs it is, from 1.
     pub run: Option<u32>,
-    /// The run's scenario.
+    /// What the run goes by: the settings and all that was drawn from its seed.
     pub scenario: Scenario,
     /// The machines of this process.
     pub machines: Range<u32>,

@@ -65,7 +65,7 @@ pub struct Message {
     pub arrives: Nanos,
     /// The sender's clocks just after the send.
     pub stamp: Stamp,
-    /// What it carries.
+    /// A text that the workload gave it; none for most messages.
     pub payload: Payload,
 }
 
@@ -86,7 +86,7 @@ pub struct Call {
 /// What a machine has done at one tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Event<'a> {
-    /// When it happened.
+    /// The time of the tick that made it, counted from the run's start.
     pub elapsed: Nanos,
     /// Arrived messages still waiting after the event.
     pub queue: u32,
@@ -99,11 +99,11 @@ pub struct Event<'a> {
 /// It borrows from the machine and the outbox, so that making one copies nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record<'a> {
-    /// The machine.
+    /// The machine whose event it is.
     pub vm: VmId,
     /// The event's number in this machine: 1, 2, 3, …
     pub event: u64,
-    /// When it happened.
+    /// The time of the tick that made it, counted from the run's start.
     pub elapsed: Nanos,
     /// The machine's clocks after the event.
     pub clocks: Reading<'a>,
@@ -129,24 +129,24 @@ pub enum Kind<'a> {
 /// A send, and what the network made of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sent {
-    /// Its recipients.
+    /// Its recipients, in the order in which the workload named them.
     pub to: Vec<VmId>,
     /// Those of them for which the network lost it.
     pub lost: Vec<VmId>,
     /// Those of them to which it is delivered twice.
     pub duplicated: Vec<VmId>,
-    /// What it carries.
+    /// What the workload gave every recipient's copy to carry.
     pub payload: Payload,
 }
 
 /// What came with a message that was received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
-    /// The message's name.
+    /// The message's name: the machine and the event that sent it.
     pub message: MessageId,
     /// The sender's Lamport clock just after the send.
     pub lamport: u64,
-    /// What it carried.
+    /// What the sender's workload gave it to carry.
     pub payload: Payload,
 }
 
@@ -182,7 +182,7 @@ impl Leaving {
 }
 
 impl Message {
-    /// No message.
+    /// What stands in a place that has no message yet, or from which one was taken.
     const NOTHING: Self = Self {
         id: MessageId { sender: VmId(0), event: 0 },
         to: VmId(0),

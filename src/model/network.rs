@@ -80,11 +80,11 @@ impl Network {
 /// What becomes of a message on its way to one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It never arrives.
+    /// Loss or a partition takes it, and the sender does not learn of it.
     Lost,
-    /// It arrives.
+    /// The recipient gets it, once or twice.
     Delivered {
-        /// When.
+        /// When it reaches the recipient's inbox.
         arrives: Nanos,
         /// When it arrives a second time, where the network duplicates it.
         again: Option<Nanos>,

@@ -54,7 +54,7 @@ pub struct ScenarioError {
     pub setting: &'static str,
     /// What was asked for.
     pub value: String,
-    /// What is allowed.
+    /// What is allowed instead, in words that follow "must be" or stand for themselves.
     pub allowed: String,
 }
 
@@ -198,7 +198,7 @@ impl Scenario {
         self.seed
     }
 
-    /// The workload.
+    /// What the machines do at their ticks.
     pub const fn workload(&self) -> Choice {
         self.workload
     }

@@ -12,9 +12,9 @@ use crate::model::time::Rate;
 /// Every machine carries one through its run: it holds nothing that follows from the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// All events.
+    /// All events so far, which is the number of the latest one.
     pub events: u64,
-    /// Send events.
+    /// Send events, each one event for however many recipients.
     pub sends: u64,
     /// Receive events, each of one message.
     pub receives: u64,
@@ -31,7 +31,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Internal events.
+    /// Internal events: those that are neither a send nor a receive.
     pub const fn internal(&self) -> u64 {
         self.events - self.sends - self.receives
     }
@@ -55,9 +55,9 @@ impl Tally {
 /// The final account of one machine: what its summary row says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The machine.
+    /// The machine whose row it is.
     pub vm: VmId,
-    /// Its rate.
+    /// Its ticks a second, as drawn.
     pub rate: Rate,
     /// What its events add up to.
     pub tally: Tally,

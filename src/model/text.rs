@@ -207,7 +207,7 @@ impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
         if MIN <= number && number <= MAX { Some(Self(number)) } else { None }
     }
 
-    /// The number.
+    /// The number, which is in the range.
     pub const fn get(self) -> u32 {
         self.0
     }

@@ -24,7 +24,7 @@ impl Nanos {
     /// The longest time that a setting may name, ten years: sums of a few of them cannot overflow.
     pub const LONGEST: Self = Self::from_secs(10 * 365 * 24 * 3600);
 
-    /// That many nanoseconds.
+    /// A point or length of so many whole nanoseconds.
     pub const fn new(nanos: u64) -> Self {
         Self(nanos)
     }

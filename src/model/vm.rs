@@ -127,7 +127,7 @@ impl<W: Workload> Vm<W> {
         self.inbox.touch_first(store)
     }
 
-    /// The machine's number.
+    /// Its place among all machines of the run, whichever process holds it.
     pub const fn id(&self) -> VmId {
         self.id
     }

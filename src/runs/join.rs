@@ -63,13 +63,13 @@ pub enum NodeError {
     NoKey {
         /// The flag that says where the links are.
         flag: &'static str,
-        /// Its value.
+        /// What the flag was given: an address that others can reach.
         value: String,
     },
     /// The key's file cannot be read.
     #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
     KeyFile {
-        /// The file.
+        /// Where the key was to be read from.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -77,7 +77,7 @@ pub enum NodeError {
     /// The key's file holds no key.
     #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
     Key {
-        /// The file.
+        /// The file that has something else than a key.
         path: PathBuf,
         /// What is wrong with it.
         source: KeyError,
@@ -96,7 +96,7 @@ pub enum NodeError {
         folder: PathBuf,
         /// The node that it belongs to, and of how many; none where it is no distributed run.
         found: Option<(u32, u32)>,
-        /// This process's number.
+        /// The number with which this process was started.
         node: u32,
         /// The number of nodes.
         nodes: u32,
@@ -104,11 +104,11 @@ pub enum NodeError {
     /// A run goes on with the settings that it has.
     #[error("invalid value for '--{key}': the run in {} has {found}, and --resume goes on with that", folder.display())]
     ResumeSetting {
-        /// The setting.
+        /// The setting that was given anew, by the name of its flag.
         key: String,
         /// Where the run is.
         folder: PathBuf,
-        /// Its value there.
+        /// Its value in the run's manifest.
         found: String,
     },
     /// The settings cannot be told to other nodes.

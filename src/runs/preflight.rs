@@ -15,7 +15,7 @@ const VIRTUAL_MACHINE_BYTES: u64 = 1024;
 /// Something that a run needs more of than there is.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DoesNotFit {
-    /// Memory.
+    /// The machines with their clocks would take more memory than is free.
     #[error(
         "invalid value '{vms}' for '--vms': so many machines need about {needed} of memory{why}, and {available} are \
          available; {help}",
@@ -33,7 +33,7 @@ pub enum DoesNotFit {
         /// What to ask for instead.
         help: &'static str,
     },
-    /// Disk.
+    /// The logs would take more of the disk than is free.
     #[error(
         "cannot log to {}: {events} events need about {needed} of disk, and {available} are free there; {help}",
         folder.display(), needed = Bytes(*needed), available = Bytes(*available)

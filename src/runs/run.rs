@@ -44,7 +44,7 @@ pub struct Request {
 /// A run that is over.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// Whether it came to its end, and what cut it short if not.
     pub ending: Ending,
     /// How long its machines ticked.
     pub elapsed: Nanos,
@@ -120,10 +120,10 @@ impl RunError {
 /// Why what a run leaves could not be written at its end.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The summary.
+    /// `summary.csv` could not be written.
     #[error(transparent)]
     Summary(#[from] LogError),
-    /// The manifest.
+    /// `run.toml` could not be written.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// Neither, since the folder is not the run's any more.

@@ -27,7 +27,7 @@ use crate::model::time::Nanos;
 /// How a run is shared among processes.
 #[derive(Clone, Debug)]
 pub struct Supervised {
-    /// The run's name.
+    /// The id that all of its processes give the run.
     pub run: String,
     /// The number of processes.
     pub processes: u32,
@@ -41,7 +41,7 @@ pub enum SupervisorError {
     /// A process could not be started.
     #[error("cannot start process {node} of {processes}: {source}")]
     Start {
-        /// Which, from 0.
+        /// The process that did not start, counted from 0.
         node: u32,
         /// How many were to be started.
         processes: u32,
@@ -80,13 +80,12 @@ pub fn run(
     Ok(supervisor.conclude())
 }
 
-/// Leads the processes.
 struct Supervisor<'a> {
     fleet: &'a Supervised,
     scenario: &'a Scenario,
     plan: &'a Plan,
     sender: Sender<Heard>,
-    /// By node.
+    /// In the order of their nodes: a process's place here is its number.
     children: Vec<Process>,
     ending: Ending,
     warnings: Vec<String>,

@@ -48,7 +48,7 @@ words! {
     }
 }
 
-/// What was exported.
+/// What there is to tell of an export: the file itself has been written.
 #[derive(Debug)]
 pub struct Exported {
     /// Events that were written.
@@ -87,7 +87,7 @@ pub enum ExportError {
     /// A workbook has no room for it.
     #[error("there is no workbook: {0}")]
     Workbook(String),
-    /// Nobody takes it.
+    /// The bytes cannot be written, as where whoever reads them has gone.
     #[error("{0}")]
     Write(#[from] io::Error),
 }
@@ -158,7 +158,7 @@ trait Form {
     /// What stands before all events.
     fn begin(&mut self, out: &mut Vec<u8>);
 
-    /// An event.
+    /// Appends one event: each comes once, after all its causes.
     fn event(&mut self, event: &Event<'_>, cause: Cause<'_, Self::Stamp>, out: &mut Vec<u8>);
 
     /// What to keep of an event that was just written and is a send.

@@ -96,8 +96,8 @@ pub fn pictures(runs: &[&RunView]) -> Vec<Picture> {
 pub struct Picture {
     /// A name for its file.
     pub name: &'static str,
-    /// What it shows.
+    /// What it shows, as its heading says.
     pub title: String,
-    /// The SVG.
+    /// The picture as an SVG document of its own.
     pub svg: String,
 }

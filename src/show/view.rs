@@ -31,7 +31,7 @@ use crate::edge::watch::{Scene, Snapshot};
 pub struct View {
     /// The latest that is known; none before the run's beginning.
     latest: Option<Shown>,
-    /// What stands still.
+    /// The snapshot at which the view was halted; none while it follows the run.
     frozen: Option<Box<Shown>>,
     /// It is to stand still from the next snapshot on, which is of all machines.
     freezes: bool,

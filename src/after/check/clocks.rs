@@ -79,7 +79,6 @@ pub(super) struct ShownVector {
     right: Option<Box<[u64]>>,
 }
 
-/// A wrong entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WrongEntry {
     pub(super) index: usize,

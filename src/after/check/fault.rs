@@ -58,20 +58,20 @@ words! {
     }
 }
 
-/// One fault.
+/// One place in the logs that cannot be right: what stands there, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What sort of fault it is.
     pub kind: FaultKind,
-    /// The file.
+    /// The log, manifest or summary that it is in.
     pub path: PathBuf,
     /// The line, where it is in one.
     pub line: Option<u64>,
     /// The column, where it is in one.
     pub column: Option<Column>,
-    /// What stands there.
+    /// What stands there, as it is to be shown.
     pub found: String,
-    /// What should.
+    /// What would be right there, in words where it is no one value.
     pub expected: String,
     /// The message that is unknown, and who received it: a second look at the logs tells why.
     pub(super) unknown: Option<(MessageId, VmId)>,

@@ -37,7 +37,6 @@ impl HoldBackQueue {
         self.waiting.get(&machine)?.message
     }
 
-    /// All that wait.
     pub(super) fn waiting(&self) -> Vec<usize> {
         self.waiting.keys().copied().collect()
     }

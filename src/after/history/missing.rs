@@ -50,12 +50,12 @@ pub struct Lack {
 /// What machines are called.
 #[derive(Clone, Debug, Default)]
 enum Names {
-    /// By their numbers.
+    /// By their numbers alone, where there is one node.
     #[default]
     Numbers,
     /// The same, and by the nodes among which they are shared: how many nodes, and how many machines.
     Nodes(u32, u32),
-    /// By their hosts.
+    /// By the names of their hosts, in another program's log.
     Hosts(Vec<String>),
 }
 
@@ -121,7 +121,7 @@ impl Witness {
 /// How far a log was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadLog {
-    /// Its whole rows.
+    /// Its whole rows; a torn last one is not among them.
     pub rows: u64,
     /// The bytes of a torn last row.
     pub torn: u64,

@@ -33,19 +33,19 @@ pub enum HistoryError {
         first.display(), second.display()
     )]
     TwoLogs {
-        /// The machine.
+        /// The machine that is in both.
         vm: VmId,
-        /// One log.
+        /// The log in which it was found first.
         first: PathBuf,
-        /// The other one.
+        /// The log in which it was found again.
         second: PathBuf,
     },
     /// An event has two rows.
     #[error("{}:{line}: event {event} was there before: expected the log of one run, with each event once", path.display())]
     Twice {
-        /// The event.
+        /// The event that is there a second time.
         event: MessageId,
-        /// The log.
+        /// The log with the second row.
         path: PathBuf,
         /// The line of the second one.
         line: u64,

@@ -28,7 +28,7 @@ pub trait Visitor {
 /// A row on its turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
-    /// The row.
+    /// The row with all its cells, which lives until the next one is read.
     pub row: &'a Row,
     /// Which of the logs it stands in.
     pub log: usize,
@@ -47,9 +47,9 @@ pub struct Step<'a> {
 pub struct Place {
     /// Which of the logs.
     pub log: usize,
-    /// The line.
+    /// The line at which the row begins, the header being line 1.
     pub line: u64,
-    /// The machine.
+    /// The machine whose event it is.
     pub vm: VmId,
     /// The number of the event.
     pub event: u64,

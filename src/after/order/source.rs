@@ -29,7 +29,6 @@ pub(super) struct Standing {
     pub(super) text: String,
 }
 
-/// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) graph: Graph,
@@ -74,7 +73,7 @@ pub enum WriteRowsError {
     /// The logs cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Nobody takes them.
+    /// The rows cannot be written, as where whoever reads them has gone.
     #[error(transparent)]
     Write(#[from] io::Error),
 }

@@ -10,7 +10,7 @@ use crate::model::tally::Lateness;
 pub struct Measure {
     /// Its name; what stands before the first `_` tells measures of a group.
     pub name: &'static str,
-    /// What it means.
+    /// What it means, in a line with its unit, for help and legends.
     pub meaning: &'static str,
     pub(super) value: fn(&Machine, &Context<'_>) -> Option<f64>,
 }
@@ -18,9 +18,9 @@ pub struct Measure {
 /// A measure of a whole run.
 #[derive(Clone, Copy, Debug)]
 pub struct Total {
-    /// Its name.
+    /// Its name, as tables and JSON have it.
     pub name: &'static str,
-    /// What it means.
+    /// What it means, in a line with its unit, for help and legends.
     pub meaning: &'static str,
     pub(super) value: fn(&[Machine], &Context<'_>) -> Option<f64>,
 }

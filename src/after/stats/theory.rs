@@ -12,7 +12,7 @@ use crate::workload::Choice;
 /// The flow of messages, a second and machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
-    /// Each machine's rate.
+    /// Ticks a second, by machine.
     rates: Vec<f64>,
     /// How often it rolls the die.
     active: Vec<f64>,

@@ -84,7 +84,7 @@ pub struct Membership {
     pub key: Option<Arc<Key>>,
     /// How long the start waits for all processes.
     pub join_timeout: Duration,
-    /// The bridge's log.
+    /// Where the bridge's log is to be written.
     pub log: PathBuf,
     /// Whether the process goes on where its logs end.
     pub resume: bool,
@@ -113,7 +113,7 @@ impl Membership {
 /// Takes a message that has arrived.
 pub type Deliver = Box<dyn FnMut(Message) + Send>;
 
-/// Takes news.
+/// Takes what the bridge has to tell its run.
 pub type Tell = Box<dyn Fn(News) + Send>;
 
 /// What a bridge has to tell.
@@ -141,7 +141,7 @@ pub enum News {
 pub struct Closing {
     /// What its links have done.
     pub report: LinkReport,
-    /// Its log.
+    /// The bridge's log as it was closed, for the manifest.
     pub file: Option<FileEntry>,
     /// The largest Lamport clock of the others' machines, as far as they have told.
     pub lamport: u64,
@@ -165,9 +165,9 @@ pub enum JoinError {
     Refused {
         /// The node that refused.
         node: u32,
-        /// Its address.
+        /// That node's address, as this process has it.
         address: String,
-        /// The difference.
+        /// Why it refused, in its own words.
         reason: String,
     },
     /// Its logs lost their ends.
@@ -178,7 +178,7 @@ pub enum JoinError {
     Behind {
         /// Who has the message.
         who: String,
-        /// The machine.
+        /// The machine whose event has no row here.
         vm: VmId,
         /// The last event in its log.
         logged: u64,
@@ -190,7 +190,7 @@ pub enum JoinError {
     Over {
         /// The node that said so.
         node: u32,
-        /// Its address.
+        /// That node's address, as this process has it.
         address: String,
     },
     /// The process's own name is not known.
@@ -198,7 +198,7 @@ pub enum JoinError {
         "cannot listen at {address}: {source}; is it spelled right? With --listen 0.0.0.0:PORT it need not be known here"
     )]
     Unknown {
-        /// The address.
+        /// The name that was to be looked up.
         address: String,
         /// The operating system's reason.
         source: io::Error,
@@ -206,7 +206,7 @@ pub enum JoinError {
     /// The bridge's sockets cannot be used.
     #[error("cannot listen at {address}: {source}{}", hint(source))]
     Listen {
-        /// The address.
+        /// The address at which it was to listen.
         address: String,
         /// The operating system's reason.
         source: io::Error,

@@ -38,7 +38,7 @@ pub enum LiveError {
     /// A worker thread could not be started.
     #[error("cannot start worker thread {thread} of {threads}: {source}; ask for fewer with --threads")]
     Thread {
-        /// Which, from 1.
+        /// The thread that the system refused, counted from 1.
         thread: usize,
         /// How many were to be started.
         threads: usize,

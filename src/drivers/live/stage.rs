@@ -25,7 +25,6 @@ pub(super) struct Theatre {
 }
 
 impl Theatre {
-    /// Sets the stage.
     pub(super) fn open(&self, stage: Stage) {
         assert!(self.stage.set(stage).is_ok(), "a run begins once");
     }

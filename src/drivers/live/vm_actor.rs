@@ -34,7 +34,7 @@ pub(super) struct VmActor<W: Workload> {
 /// What the shard may still expect of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It will tick.
+    /// It has ticks to make, and is to be waited for.
     Ticking,
     /// It will tick no more, and owes its account.
     Quiet,
@@ -42,7 +42,7 @@ enum Phase {
     Done,
 }
 
-/// The run starts.
+/// The run has begun: an actor may wait for its first tick.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Begin;

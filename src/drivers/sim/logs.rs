@@ -90,7 +90,6 @@ impl Logs {
         self.are_shared
     }
 
-    /// Logs an event.
     #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), LogError> {
         let after = self.firsts.partition_point(|first| *first <= record.vm);
@@ -147,7 +146,6 @@ impl Logs {
         Ok(())
     }
 
-    /// Closes them all.
     pub(super) fn close(self) -> impl Iterator<Item = Result<FileEntry, LogError>> {
         self.files.into_iter().map(LogFile::finish)
     }

@@ -82,7 +82,7 @@ pub enum CodecError {
     Beyond {
         /// Who is said to have sent it.
         sender: VmId,
-        /// At which event.
+        /// The sender's event, as the message has it.
         event: u64,
         /// How many there are.
         most: u64,
@@ -92,7 +92,7 @@ pub enum CodecError {
     Again {
         /// Who is said to have sent it.
         sender: VmId,
-        /// At which event.
+        /// The sender's event, as the message has it.
         event: u64,
         /// The event of that machine's latest message.
         latest: u64,
@@ -102,7 +102,7 @@ pub enum CodecError {
     Clocks {
         /// Who is said to have sent it.
         sender: VmId,
-        /// At which event.
+        /// The sender's event, as the message has it.
         event: u64,
     },
 }

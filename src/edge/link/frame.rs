@@ -110,7 +110,8 @@ impl Frames {
         self.lane = Some(lane);
     }
 
-    /// Takes in bytes.
+    /// Takes in bytes as they came from the connection, wherever they are cut; frames that are whole come out of
+    /// [`pop`](Self::pop).
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.used);
         self.used = 0;

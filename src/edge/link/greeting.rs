@@ -72,7 +72,7 @@ pub fn scenario_value<'a>(lines: &'a str, key: &str) -> Option<&'a str> {
 /// What one end says of itself, and of what it knows of the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// Who speaks.
+    /// The run and node for which this end speaks: the other refuses where they do not fit its own.
     pub from: Identity,
     /// The node that it wants to speak to.
     pub to: u32,
@@ -93,17 +93,17 @@ pub enum GreetingError {
     /// It speaks another version of the protocol.
     #[error("it speaks version {theirs} of the protocol, and this process version {ours}")]
     Protocol {
-        /// Its version.
+        /// The version in the other's first frame.
         theirs: u32,
-        /// Ours.
+        /// The version that this program speaks.
         ours: u32,
     },
     /// It belongs to another run.
     #[error("it belongs to run {theirs}, and this process to run {ours}")]
     Run {
-        /// Its run.
+        /// The run for which the other end speaks.
         theirs: String,
-        /// Our run.
+        /// The run of this process.
         ours: String,
     },
     /// It has another scenario.
@@ -113,17 +113,17 @@ pub enum GreetingError {
     Scenario {
         /// The first setting that differs.
         key: String,
-        /// Its value.
+        /// The setting's value at the other end.
         theirs: String,
-        /// Ours.
+        /// The setting's value in this process.
         ours: String,
     },
     /// It counts the run's nodes otherwise.
     #[error("it counts {theirs} nodes, and this process {ours}")]
     Nodes {
-        /// Its count.
+        /// How many nodes its list has.
         theirs: u32,
-        /// Ours.
+        /// How many nodes the list of this process has.
         ours: u32,
     },
     /// It is not the node that should be there, or has been given this process's own number.
@@ -131,17 +131,17 @@ pub enum GreetingError {
         "node {theirs} wanted to speak to node {to}, and met node {ours}: all nodes need the same --nodes in the same order, and each its own --node"
     )]
     Node {
-        /// Its number.
+        /// The number that the other end gives itself.
         theirs: u32,
         /// Whom it speaks to.
         to: u32,
-        /// Our number.
+        /// The number of this process.
         ours: u32,
     },
     /// Both have the same number.
     #[error("both processes are started as node {node}: each needs a number of its own with --node")]
     SameNode {
-        /// The number.
+        /// The number that both were given.
         node: u32,
     },
     /// The run is over where it wants to join it.
@@ -162,7 +162,7 @@ pub enum GreetingError {
     /// The other end has refused, and says why.
     #[error("it refused: {reason}")]
     Refused {
-        /// What it said.
+        /// The other end's own words for it, as they may be shown on a terminal.
         reason: String,
         /// Whether it will refuse again.
         is_final: bool,

@@ -50,7 +50,7 @@ pub enum KeyError {
         Key::SHORTEST
     )]
     Short {
-        /// Its length.
+        /// How many bytes the key that was given has.
         bytes: usize,
     },
     /// It is hardly meant as a key.
@@ -299,7 +299,6 @@ impl fmt::Debug for Seal {
 }
 
 impl Records {
-    /// Appends a record.
     fn seal(&mut self, content: &[u8], wire: &mut Vec<u8>) -> Result<(), SealError> {
         let number = next(&mut self.sent)?;
         let (start, length) = (wire.len(), content.len() + TAG);

@@ -75,7 +75,7 @@ struct Kept {
     was_written: bool,
 }
 
-/// The present connection.
+/// The connection that carries the link now: it comes and goes, while the session's numbers go on.
 #[derive(Clone, Copy, Debug)]
 struct Line {
     heard: Nanos,
@@ -90,7 +90,7 @@ struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the link keeps {kept} bytes that are not acknowledged, and may keep no more")]
 pub struct Full {
-    /// What it keeps.
+    /// The bytes of all parcels that the other end has not acknowledged yet.
     pub kept: usize,
 }
 
@@ -123,9 +123,9 @@ pub enum Arrival<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parcel<'a> {
     number: u64,
-    /// Messages in it.
+    /// How many messages the payload holds: counters go by these, without decoding it.
     pub messages: u32,
-    /// Its content.
+    /// The messages, encoded; the session never looks into them.
     pub payload: &'a [u8],
 }
 

@@ -27,9 +27,9 @@ pub enum Word {
     /// The latest event of a machine of the other process at which it sent a message that has come here, over links
     /// or by the logs of this process. These come before [`Known`](Self::Known).
     Heard {
-        /// The machine's number.
+        /// Which machine of the other process, by its number.
         machine: u32,
-        /// The event's number.
+        /// The number of that event in the machine.
         event: u64,
     },
     /// The process makes no more ticks. Its end of the session follows.

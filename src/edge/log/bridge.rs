@@ -100,7 +100,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Both together.
+    /// The sum of what two connections, or two links, have carried.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
@@ -125,13 +125,13 @@ pub struct BridgeRow<'a> {
     pub elapsed: Option<Nanos>,
     /// The time of day.
     pub time: Timestamp,
-    /// What happened.
+    /// Which of the things that happen to links this row tells of.
     pub what: Happening,
     /// The node at the other end, where it is known.
     pub peer: Option<u32>,
     /// The other end's address, or for `listen` the own one.
     pub address: &'a str,
-    /// Why.
+    /// Why it was refused or lost, in words for people; empty where nothing went wrong.
     pub reason: &'a str,
     /// The link's counters; none where there is no link.
     pub traffic: Option<Traffic>,

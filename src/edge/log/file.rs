@@ -43,7 +43,7 @@ pub enum LogError {
     /// It could not be made.
     #[error("cannot create {}: {source}", path.display())]
     Create {
-        /// The file.
+        /// Where the log was to be.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -51,7 +51,7 @@ pub enum LogError {
     /// A row could not be written.
     #[error("cannot write {}: {source}; its first {rows} rows are whole", path.display())]
     Write {
-        /// The file.
+        /// The log that ends there; what it has is whole.
         path: PathBuf,
         /// Rows that it holds, all whole.
         rows: u64,
@@ -69,15 +69,15 @@ pub enum LogError {
     /// At the end another file, or none, stands in its place.
     #[error("{} was removed or replaced while the run wrote it", path.display())]
     Replaced {
-        /// The file.
+        /// Where the log was, and something else is now or nothing.
         path: PathBuf,
     },
     /// At the end the file is not what was written to it.
     #[error("{} was changed while the run wrote it: it has {found} bytes, written were {written}", path.display())]
     Changed {
-        /// The file.
+        /// The log that somebody else wrote to.
         path: PathBuf,
-        /// Its size.
+        /// How many bytes it has now.
         found: u64,
         /// What the run wrote.
         written: u64,
@@ -194,7 +194,6 @@ pub(super) struct NewFile {
 }
 
 impl NewFile {
-    /// Makes the file.
     pub(super) fn create(path: PathBuf) -> Result<Self, LogError> {
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => Ok(Self { path, file, bytes: 0, checksum: 0 }),

@@ -23,7 +23,7 @@ pub enum FolderError {
     /// It cannot be made or opened.
     #[error("cannot use {} as the output folder: {source}", path.display())]
     Unusable {
-        /// The folder.
+        /// The folder that was asked for.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -31,7 +31,7 @@ pub enum FolderError {
     /// Another run writes to it.
     #[error("another run is writing to {}; choose another folder with --output", path.display())]
     InUse {
-        /// The folder.
+        /// The folder that the other run has locked.
         path: PathBuf,
     },
     /// Another folder, or none, stands in its place.
@@ -40,7 +40,7 @@ pub enum FolderError {
         path.display()
     )]
     Replaced {
-        /// The folder.
+        /// Where the folder was at the run's start.
         path: PathBuf,
     },
     /// The run that is there cannot be moved aside.
@@ -96,7 +96,7 @@ impl RunFolder {
         Ok(Self { path: path.to_owned(), moved: None, lock })
     }
 
-    /// The folder's path.
+    /// Where the run's files go, as the path was given: relative where that was.
     pub fn path(&self) -> &Path {
         &self.path
     }

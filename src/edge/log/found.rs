@@ -21,7 +21,7 @@ use crate::model::time::Nanos;
 /// The logs of one run in one folder.
 #[derive(Clone, Debug)]
 pub struct LogFolder {
-    /// The folder.
+    /// The folder, or the one log that was named instead of a folder.
     pub path: PathBuf,
     /// What its manifest says, where it has one.
     pub manifest: Option<SavedManifest>,
@@ -34,7 +34,7 @@ pub struct LogFolder {
 /// What the log of a bridge tells of the machines of its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bridge {
-    /// The node.
+    /// The node whose process the bridge was in, from its file's name.
     pub node: u32,
     /// When its machines went on after its process had died.
     pub resumes: Vec<Nanos>,
@@ -43,7 +43,7 @@ pub struct Bridge {
 /// Where a log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPath {
-    /// The file.
+    /// The log itself, in the folder or as the user named it.
     pub path: PathBuf,
     /// The machines that its name says it has; none where another program named it.
     pub machines: Option<RangeInclusive<VmId>>,
@@ -91,7 +91,7 @@ pub enum FindError {
     /// The folder cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The folder.
+        /// What was named as a folder of logs.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -102,7 +102,7 @@ pub enum FindError {
     /// It holds no run.
     #[error("{} holds no run: expected logs such as vm_0_6.csv in it, or a log itself{hint}", path.display())]
     Nothing {
-        /// The folder.
+        /// The folder in which no file's name is that of a log.
         path: PathBuf,
         /// Where there may be one.
         hint: String,
@@ -110,7 +110,7 @@ pub enum FindError {
     /// Its run's logs are not in it.
     #[error("{} has a run's manifest and none of its logs: {why}", path.display())]
     NoLogs {
-        /// The folder.
+        /// The folder with the manifest.
         path: PathBuf,
         /// What its manifest says of them.
         why: String,
@@ -121,19 +121,19 @@ pub enum FindError {
         first.display(), second.display()
     )]
     DifferentRuns {
-        /// One folder.
+        /// The folder that was named first.
         first: PathBuf,
-        /// Its run.
+        /// The run to which the first folder belongs, by its manifest.
         first_run: String,
-        /// Another one.
+        /// A folder that was named after it.
         second: PathBuf,
-        /// Its run.
+        /// The run to which that one belongs.
         second_run: String,
     },
     /// Its run was not logged.
     #[error("the run in {} has no logs, since it was made with --log none: there are no events to read", path.display())]
     NotLogged {
-        /// The folder.
+        /// The folder with the manifest that says so.
         path: PathBuf,
     },
 }

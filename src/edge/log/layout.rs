@@ -9,7 +9,7 @@ pub enum Layout {
     PerVm,
     /// A few files, each with a range of machines.
     Combined,
-    /// None.
+    /// No file at all: events are counted and forgotten, as `--log none` wants it.
     Nowhere,
 }
 

@@ -30,7 +30,7 @@ pub enum Status {
     Complete,
     /// It was ended early, in order: every log is whole up to there.
     Interrupted,
-    /// Something broke.
+    /// An actor, a process or a log failed; `failure` tells which and why.
     Failed,
 }
 
@@ -45,15 +45,15 @@ impl fmt::Display for Status {
     }
 }
 
-/// The whole manifest.
+/// All that is written to `run.toml`, in its order: a run can be made again from it, and its files verified.
 #[derive(Clone, Debug, Serialize)]
 pub struct Manifest {
     /// What became of the run.
     pub status: Status,
-    /// Every setting.
+    /// All settings with the drawn seed, in the form of a scenario file, so that the manifest is one.
     #[serde(flatten)]
     pub settings: Settings,
-    /// The run itself.
+    /// Who ran, when, and how far it came.
     pub run: RunSection,
     /// What was drawn for each machine.
     pub drawn: Drawn,
@@ -61,7 +61,7 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
 }
 
-/// What happened when.
+/// The section `[run]`: what is no setting. What is not yet known while the run goes on is left out.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RunSection {
     /// The run's name among others.
@@ -80,7 +80,7 @@ pub struct RunSection {
     /// When it ended, in seconds since its start: at its duration, unless it was cut short or ran late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_s: Option<f64>,
-    /// Events made.
+    /// Events of this process's machines; left out until they are counted at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<u64>,
     /// The median lateness of its ticks, in milliseconds.
@@ -98,7 +98,7 @@ pub struct RunSection {
     /// The number of the run's nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<u32>,
-    /// Why it failed.
+    /// What broke, where `status` is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// What went wrong in other processes.
@@ -162,9 +162,9 @@ impl Serialize for Drawn {
 /// A run that was not brought to its end, as its manifest tells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unfinished {
-    /// Its name.
+    /// The run's id, under which it is to go on.
     pub id: String,
-    /// Its settings.
+    /// The settings with which it began: it goes on with these and no others.
     pub settings: Settings,
     /// Which node of it wrote there, and of how many, where it was a distributed one.
     pub place: Option<(u32, u32)>,
@@ -179,7 +179,7 @@ pub enum ManifestError {
     /// It cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
-        /// The file.
+        /// The manifest that was to be written.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -187,7 +187,7 @@ pub enum ManifestError {
     /// It cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The manifest that is there and cannot be read.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -195,7 +195,7 @@ pub enum ManifestError {
     /// It tells of no run that could be gone on with.
     #[error("{}: this run is complete, or has no id: there is nothing to resume", path.display())]
     Finished {
-        /// The file.
+        /// The manifest that says so.
         path: PathBuf,
     },
     /// Its logs are of a schema that is not written any more.
@@ -205,15 +205,15 @@ pub enum ManifestError {
         path.display()
     )]
     Schema {
-        /// The file.
+        /// The manifest that names the schema.
         path: PathBuf,
-        /// The logs' schema.
+        /// The schema in which that run's logs were begun.
         schema: Schema,
     },
     /// It is no TOML, or a setting in it is wrong.
     #[error("{}: {}", path.display(), shortened(source))]
     Content {
-        /// The file.
+        /// The manifest that is wrong.
         path: PathBuf,
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
@@ -276,7 +276,7 @@ impl Room {
         Self { file: made.and_then(fill).ok() }
     }
 
-    /// Gives it back.
+    /// Gives the bytes back to the disk, for the manifest that is about to be written.
     pub fn release(&mut self) {
         self.file = None;
     }
@@ -315,7 +315,7 @@ pub fn read_settings(path: &Path) -> Result<Settings, ManifestError> {
 pub struct SavedManifest {
     /// What became of the run.
     pub status: Status,
-    /// Every setting.
+    /// The run's settings, as far as its version of clocklab wrote them.
     pub settings: Settings,
     /// The schema of its CSV files.
     pub schema: Schema,

@@ -24,7 +24,7 @@ pub struct Recovered {
     pub duplicated: u64,
     /// When its last event happened.
     pub elapsed: Nanos,
-    /// Its Lamport clock.
+    /// Its Lamport clock after its last whole row, from which the machine goes on.
     pub lamport: u64,
     /// Its vector clock's entries; none where it is not kept.
     pub vector: Box<[u64]>,
@@ -49,9 +49,9 @@ pub struct RecoveredLog {
 /// received from each. A copy that the network lost is none, and one that it delivers twice is two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// By recipient.
+    /// Copies that left for each recipient.
     pub sent: BTreeMap<VmId, u64>,
-    /// By sender.
+    /// Copies that were received from each sender.
     pub received: BTreeMap<VmId, u64>,
     /// The latest event of each machine at which it sent a message that was received.
     pub heard: BTreeMap<VmId, u64>,
@@ -103,7 +103,7 @@ pub enum ResumeError {
     /// It cannot be opened for writing.
     #[error("cannot open {} for writing: {source}", path.display())]
     Open {
-        /// The log.
+        /// The log to which rows were to be added.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -115,7 +115,7 @@ pub enum ResumeError {
         path.display()
     )]
     Header {
-        /// The log.
+        /// The log whose header does not fit.
         path: PathBuf,
         /// The schema of its columns.
         schema: Schema,
@@ -126,7 +126,7 @@ pub enum ResumeError {
     /// Its torn last row cannot be moved aside.
     #[error("cannot move the torn last row of {} to {}: {source}; nothing was removed", log.display(), to.display())]
     MoveTorn {
-        /// The log.
+        /// The log that ends with the torn row; it is as it was.
         log: PathBuf,
         /// Where the row was to go.
         to: PathBuf,

@@ -10,7 +10,7 @@ use crate::model::text::as_text;
 pub enum NodeChoice {
     /// What the launcher of the process tells: `mpirun`, `srun`, Kubernetes.
     Auto,
-    /// That node.
+    /// The node of that number, counted from 0 in the order of `--nodes`.
     Number(u32),
 }
 
@@ -54,7 +54,7 @@ pub enum NodeError {
     Beyond {
         /// The variable that says so, or `--node`.
         of: &'static str,
-        /// The node.
+        /// The number that was asked for.
         node: u64,
         /// The number of nodes.
         nodes: u32,
@@ -62,15 +62,15 @@ pub enum NodeError {
     /// A variable of a launcher has something else than a number.
     #[error("{variable} is `{value}`, which is no whole number")]
     NoNumber {
-        /// The variable.
+        /// The launcher's variable that was looked at.
         variable: &'static str,
-        /// Its value.
+        /// What the variable holds.
         value: String,
     },
     /// The launcher has started more processes or fewer than there are nodes.
     #[error("{variable} is {processes}, and the run has {nodes} nodes: each node needs one process")]
     Size {
-        /// The variable.
+        /// The launcher's variable that tells the number of its processes.
         variable: &'static str,
         /// The number of processes.
         processes: u64,

@@ -29,7 +29,7 @@ pub struct NodeAddress {
 /// A machine of a network.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Host {
-    /// An address.
+    /// A numeric address, IPv4 or IPv6: nothing is looked up for it.
     Address(IpAddr),
     /// A name in lower case, yet to be looked up.
     Name(String),
@@ -46,7 +46,7 @@ impl NodeList {
         self.0.is_empty()
     }
 
-    /// A node's address.
+    /// Where a node is; none where the number is not one of the run's.
     pub fn get(&self, node: u32) -> Option<&NodeAddress> {
         self.0.get(usize::try_from(node).ok()?)
     }
@@ -117,7 +117,7 @@ pub enum ParseNodesError {
         "`{entry}` {fault}; a node is written as host:port, such as lab1:7000, 10.0.0.5:7000 or [::1]:7000"
     )]
     Entry {
-        /// What stands there.
+        /// The entry, as it stands between its commas.
         entry: String,
         /// What is wrong with it.
         fault: EntryFault,
@@ -125,7 +125,7 @@ pub enum ParseNodesError {
     /// Two nodes have one address.
     #[error("`{entry}` stands there twice: each node needs an address of its own")]
     Twice {
-        /// The address.
+        /// The address that stands there a second time.
         entry: String,
     },
     /// There are too many.

@@ -24,7 +24,7 @@ pub enum Why {
 /// Events that were set aside.
 #[derive(Clone, Debug)]
 pub struct Again {
-    /// Why.
+    /// How the numbers came to stand there again, as far as the log shows it.
     pub why: Why,
     /// The first of them whose number is one that another event has.
     pub event: MessageId,

@@ -12,7 +12,7 @@ use std::str::Chars;
 
 use fancy_regex::{CompileError, Regex, RegexBuilder, RuntimeError};
 
-/// The longest expression.
+/// The most bytes of an expression: those that people write have some hundred.
 const LONGEST: usize = 10_000;
 /// What a compiled expression may take, in bytes. Matching can cost as much time a byte as it has parts.
 const MOST_BYTES: usize = 4 << 20;
@@ -26,7 +26,6 @@ const SPACES: &str =
 /// What an expression has found, and its groups.
 pub(super) type Captures<'a> = fancy_regex::Captures<'a, str>;
 
-/// A compiled expression.
 #[derive(Debug)]
 pub(super) struct Expression(Regex);
 

@@ -20,7 +20,7 @@ pub enum TraceError {
     /// A file or folder cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The file or folder that was named.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
@@ -28,7 +28,7 @@ pub enum TraceError {
     /// A folder has no logs.
     #[error("{} holds no ShiViz logs: expected files whose names end in .log, .txt or .shiviz, or a log itself", path.display())]
     Nothing {
-        /// The folder.
+        /// The folder in which no file has a name of that kind.
         path: PathBuf,
     },
     /// It is a pipe, a device or the like.
@@ -37,21 +37,21 @@ pub enum TraceError {
         path.display()
     )]
     NoFile {
-        /// The path.
+        /// What was named: a device or a pipe would never end.
         path: PathBuf,
     },
     /// There are too many files.
     #[error("there are {found} files, and at most {MOST_FILES} are read at once: name fewer")]
     ManyFiles {
-        /// How many.
+        /// How many files were named or are in the folders.
         found: usize,
     },
     /// A line has no end.
     #[error("{}:{line}: the line is longer than {} MiB; is this a log of text?", path.display(), LONGEST_LINE >> 20)]
     LongLine {
-        /// The file.
+        /// The file with the line.
         path: PathBuf,
-        /// The line.
+        /// The line, counted from 1.
         line: u64,
     },
     /// There is more than is kept in memory.
@@ -66,11 +66,11 @@ pub enum TraceError {
     /// Its regular expression is none.
     #[error("{file}:{line}: found the expression '{expression}': {reason}")]
     Expression {
-        /// The file.
+        /// The file whose first line has the expression.
         file: String,
-        /// The line.
+        /// The line of the expression, counted from 1.
         line: u64,
-        /// What stands there.
+        /// The expression, as the file has it.
         expression: String,
         /// What is wrong with it.
         reason: String,
@@ -82,9 +82,9 @@ pub enum TraceError {
          back references"
     )]
     Slow {
-        /// The file.
+        /// The file that was searched with it.
         file: String,
-        /// The expression.
+        /// The expression that cannot be searched in bounded time.
         expression: String,
         /// The line up to which it came.
         line: u64,
@@ -94,19 +94,19 @@ pub enum TraceError {
         "{file}: found no event, expected some that match {expression}, as the first line of the file may say otherwise"
     )]
     NoEvents {
-        /// The files.
+        /// The files that were searched, with commas between them.
         file: String,
-        /// The expression.
+        /// The expression that matches nowhere in them.
         expression: String,
     },
     /// Two runs have one name.
     #[error("{file}:{line}: found a second run '{label}', expected names that differ")]
     SameLabel {
-        /// The file.
+        /// The file in which both runs are.
         file: String,
         /// The line where it begins.
         line: u64,
-        /// The name.
+        /// The name that both runs have.
         label: String,
     },
 }

@@ -14,14 +14,14 @@ pub enum Latency {
     Fixed(Nanos),
     /// Any time between two, both included: `1ms-9ms`.
     Uniform {
-        /// The shortest.
+        /// The shortest time, which bounds the lookahead of virtual time.
         low: Nanos,
-        /// The longest.
+        /// The longest time, not shorter than `low`.
         high: Nanos,
     },
     /// Exponentially distributed, and at least a microsecond: `exp:5ms`.
     Exponential {
-        /// The mean.
+        /// The mean of all draws, before the shortest are lengthened to a microsecond.
         mean: Nanos,
     },
 }

@@ -19,7 +19,7 @@ impl Probability {
         (0.0..=1.0).contains(&probability).then_some(Self(probability))
     }
 
-    /// The number.
+    /// The probability as a number from 0 to 1.
     pub const fn get(self) -> f64 {
         self.0
     }

@@ -56,7 +56,7 @@ impl Default for Punctuality {
 }
 
 impl Punctuality {
-    /// Adds a tick.
+    /// Adds a tick that was made, on time or late.
     #[inline]
     pub fn add(&mut self, made: &Made) {
         if made.at < self.from || made.at >= self.until {

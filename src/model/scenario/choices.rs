@@ -18,9 +18,9 @@ words! {
 words! {
     /// Whether a rule holds.
     pub enum Switch {
-        /// It holds.
+        /// The rule holds; a scenario file may say `true` as well.
         On = "on",
-        /// It does not.
+        /// The rule does not hold; a scenario file may say `false` as well.
         Off = "off",
     }
 }
@@ -40,14 +40,14 @@ words! {
 /// The clocks that machines keep beside Lamport's, which they always do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockList {
-    /// A vector clock.
+    /// Whether they keep a vector clock, with an entry for every machine.
     pub vector: bool,
     /// A hybrid logical clock.
     pub hybrid: bool,
 }
 
 impl Default for ClockList {
-    /// All of them.
+    /// Lamport's, vector and hybrid clocks.
     fn default() -> Self {
         Self { vector: true, hybrid: true }
     }

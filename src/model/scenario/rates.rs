@@ -14,9 +14,9 @@ pub enum Rates {
     /// Each machine draws one between two, both included: `1-6` whole rates, `3-3.5` tenths. One number is a range
     /// of one.
     Drawn {
-        /// The lowest.
+        /// The lowest rate that may be drawn.
         low: Rate,
-        /// The highest.
+        /// The highest rate that may be drawn, not below `low`.
         high: Rate,
         /// How many decimals the drawn rates have.
         decimals: u8,

@@ -34,11 +34,11 @@ pub struct Settings {
     pub vms: Option<VmCount>,
     /// How long they tick.
     pub duration: Option<Nanos>,
-    /// Their rates.
+    /// How many ticks a second each machine makes, or from what range it draws that.
     pub rates: Option<Rates>,
     /// The seed of all draws.
     pub seed: Option<SeedNumber>,
-    /// What they do.
+    /// What the machines do at their ticks.
     pub workload: Option<Choice>,
     /// The sides of the die that the scale model rolls.
     pub draw: Option<Draw>,
@@ -64,7 +64,7 @@ pub struct Settings {
     pub partition: Vec<Partition>,
     /// How many runs, with seeds derived from the one seed.
     pub runs: Option<Runs>,
-    /// Worker threads.
+    /// Worker threads among which the machines are shared.
     pub threads: Option<Threads>,
     /// Processes of this machine that share the run.
     pub processes: Option<Processes>,

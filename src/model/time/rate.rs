@@ -122,7 +122,7 @@ impl Schedule {
         Self { rate, phase }
     }
 
-    /// The machine's rate.
+    /// The ticks a second by which the schedule goes.
     pub const fn rate(self) -> Rate {
         self.rate
     }
@@ -171,7 +171,7 @@ pub struct Ticks {
 }
 
 impl Ticks {
-    /// The ticks' rate.
+    /// The ticks a second by which they go.
     pub const fn rate(self) -> Rate {
         self.rate
     }

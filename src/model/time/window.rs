@@ -19,7 +19,7 @@ impl TimeWindow {
     /// All of a run.
     pub const WHOLE: Self = Self { from: None, to: None };
 
-    /// Where it begins.
+    /// The first time in it; the run's start where it names none.
     pub fn start(self) -> Nanos {
         self.from.unwrap_or(Nanos::ZERO)
     }

@@ -51,7 +51,7 @@ pub enum ParseTimeError {
         "{number} has no unit, so it could be milliseconds as well as seconds: write {number}ms or {number}s"
     )]
     NoUnit {
-        /// The number.
+        /// The number, as it was written.
         number: String,
     },
     /// A number after another one has no unit.
@@ -59,7 +59,7 @@ pub enum ParseTimeError {
     NoLastUnit {
         /// What stands before it.
         before: String,
-        /// The number.
+        /// The number, as it was written.
         number: String,
         /// A unit that may follow.
         unit: &'static str,

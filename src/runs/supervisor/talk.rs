@@ -31,17 +31,17 @@ pub enum ChildCommand {
 pub struct Work {
     /// The scenario, none of its settings left open.
     pub settings: Settings,
-    /// The run's name.
+    /// The id that all processes give the run.
     pub run: String,
     /// Which process it is.
     pub node: u32,
     /// How many there are.
     pub nodes: u32,
-    /// The run's folder.
+    /// Where the process writes its logs, beside those of the others.
     pub folder: PathBuf,
     /// How its logs are laid out.
     pub log: LogChoice,
-    /// Its worker threads.
+    /// How many threads tick its machines.
     pub threads: Threads,
     /// Where it listens; port 0 lets the system choose.
     pub listen: String,
@@ -52,7 +52,7 @@ pub struct Work {
 /// What such a process tells.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ChildReport {
-    /// Where it listens.
+    /// The address at which it listens, with the port that the system chose: the others are to be told.
     Listening(String),
     /// Its machines have begun to tick, and have come so far: time in nanoseconds, events, messages, and the
     /// longest queue.
@@ -78,7 +78,7 @@ pub struct Done {
     pub began: Option<String>,
     /// When it ended, in nanoseconds since its beginning.
     pub elapsed: u64,
-    /// Its logs.
+    /// The logs that it wrote, with rows and checksums, for the run's one manifest.
     pub files: Vec<FileEntry>,
     /// The largest Lamport clock that it knows of.
     pub lamport: u64,

@@ -10,9 +10,9 @@ use crate::model::text::words;
 words! {
     /// What stands before the decimals of a number.
     pub enum Decimal {
-        /// A dot.
+        /// As programs write numbers: 0.5.
         Dot = "dot",
-        /// A comma.
+        /// As spreadsheets in much of Europe read numbers: 0,5.
         Comma = "comma",
     }
 }
@@ -20,11 +20,11 @@ words! {
 words! {
     /// What stands between cells.
     pub enum Separator {
-        /// A comma.
+        /// As RFC 4180 has it; then decimals take a dot.
         Comma = "comma",
-        /// A semicolon.
+        /// What spreadsheets expect where decimals take a comma.
         Semicolon = "semicolon",
-        /// A tab.
+        /// For what splits at tabs, such as `cut`.
         Tab = "tab",
     }
 }
@@ -39,7 +39,7 @@ pub struct Style {
 }
 
 impl Default for Style {
-    /// A log's own.
+    /// As clocklab's own logs are written: dots, and commas between cells.
     fn default() -> Self {
         Self { decimal: Decimal::Dot, separator: Separator::Comma }
     }
@@ -55,7 +55,6 @@ impl Separator {
     }
 }
 
-/// Writes the table.
 #[derive(Debug)]
 pub(super) struct Csv {
     format: RowFormat,

@@ -12,7 +12,6 @@ use crate::edge::log::{EventKind, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 
-/// Writes the graph.
 #[derive(Debug, Default)]
 pub(super) struct Dot {
     /// Of each machine its latest event.

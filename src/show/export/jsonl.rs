@@ -11,7 +11,6 @@ use super::{Cause, Event, Form};
 use crate::edge::log::{Column, EventKind, RowFormat};
 use crate::model::id::VmId;
 
-/// Writes the objects.
 #[derive(Debug)]
 pub(super) struct Jsonl {
     format: RowFormat,

@@ -47,7 +47,7 @@ mod event {
     pub(super) const COUNTER: u32 = 30;
     pub(super) const FLOW: u32 = 47;
     pub(super) const END_OF_FLOW: u32 = 48;
-    /// Values of `TYPE`.
+    /// What [`TYPE`] may be: the values of `TrackEvent.Type` that are written here.
     pub(super) const IS_INSTANT: u64 = 3;
     pub(super) const IS_COUNTER: u64 = 4;
 }
@@ -65,7 +65,6 @@ const SEQUENCE: u64 = 1;
 /// The track above the machines', by which they are in their order.
 const ROOT: u64 = 1;
 
-/// Writes the trace.
 #[derive(Debug, Default)]
 pub(super) struct Perfetto {
     machines: usize,

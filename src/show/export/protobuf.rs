@@ -26,7 +26,6 @@ impl Message<'_> {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// A text.
     pub(super) fn text(&mut self, field: u32, value: &str) {
         self.key(field, WireType::Length);
         self.varint(value.len() as u64);

@@ -17,10 +17,8 @@ use crate::model::id::VmId;
 const EXPRESSION: &str =
     r"(?<time>\S+) (?<event>(?<kind>INTERNAL|SEND|RECEIVE) .*)\n(?<host>\S+) (?<clock>\{.*\})";
 
-/// Writes the log.
 #[derive(Debug, Default)]
 pub(super) struct Shiviz {
-    /// By machine.
     clocks: Vec<Arc<Clock>>,
 }
 

@@ -24,7 +24,6 @@ const MOST_ROWS: u32 = 1_048_575;
 /// The most machines that have a sheet each.
 const MOST_SHEETS: usize = 200;
 
-/// Writes the workbook.
 pub(super) struct Xlsx {
     stats: Stats,
     /// Whether only a part of the run is written, while the measures are of all of it.

@@ -3,7 +3,6 @@
 /// What happened in one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Point {
-    /// Events in it.
     pub(super) events: u64,
     /// The Lamport clock at its end; of an empty step that of the one before.
     pub(super) lamport: u64,
@@ -34,7 +33,6 @@ impl Course {
         self.step
     }
 
-    /// Adds an event.
     pub(super) fn add(&mut self, at: u64, lamport: u64, jump: u64, queue: u32) {
         let mut index = at / self.step;
         while index >= self.most as u64 {

@@ -55,7 +55,6 @@ pub(super) struct Values {
     pub(super) series: Vec<(String, Vec<f64>)>,
 }
 
-/// A picture.
 #[derive(Clone, Debug)]
 pub(super) struct Plot {
     /// A name for its file.

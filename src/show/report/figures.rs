@@ -236,7 +236,6 @@ pub(super) fn push_rows(html: &mut String, heads: &[(&str, &str)], rows: &[Vec<S
     html.push_str("</tbody></table></div>");
 }
 
-/// The machines.
 pub(super) fn push_machines(html: &mut String, runs: &[&RunView]) {
     html.push_str("<section><h3>Machines</h3>");
     push_table(html, runs, MACHINES);

@@ -17,7 +17,7 @@ const ALL_STEPS: usize = 100_000;
 /// What is known of a run.
 #[derive(Debug)]
 pub(super) struct Gathered {
-    /// By number.
+    /// In the order of their numbers.
     pub(super) machines: Vec<Machine>,
     /// The length of a step of the courses.
     pub(super) step: Nanos,
@@ -29,7 +29,6 @@ pub(super) struct Gathered {
     pub(super) kept: Kept,
 }
 
-/// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) vm: VmId,
@@ -119,7 +118,6 @@ impl Gathered {
         if is_near { self.duration } else { self.end }
     }
 
-    /// All events.
     pub(super) fn events(&self) -> u64 {
         self.machines.iter().map(Machine::events).sum()
     }
@@ -133,7 +131,6 @@ impl Gathered {
 }
 
 impl Machine {
-    /// All its events.
     pub(super) fn events(&self) -> u64 {
         self.kinds.iter().sum()
     }

@@ -150,7 +150,6 @@ impl RunView {
     }
 }
 
-/// So many machines.
 pub(super) fn machines(count: u64) -> String {
     if count == 1 { "1 machine".to_owned() } else { format!("{} machines", number(as_f64(count))) }
 }

@@ -79,7 +79,6 @@ fn push_run(html: &mut String, run: &RunView) {
     html.push_str("</script></section>\n");
 }
 
-/// The pictures.
 pub(super) fn push_plots(html: &mut String, runs: &[&RunView]) {
     html.push_str("<section><h3>Over time</h3><p class=\"sub\">Point at a picture for its values.</p><div class=\"plots\">");
     plots::of(runs).iter().for_each(|plot| html.push_str(&plot.part()));

@@ -67,7 +67,6 @@ struct Way {
 
 /// Where a machine and a time are on the screen.
 struct Field {
-    /// The lanes.
     area: Rect,
     names: Rect,
     times: Rect,

@@ -7,21 +7,21 @@ pub enum Key {
     Char(char),
     /// The same with the control key.
     Ctrl(char),
-    /// The arrow up.
+    /// The arrow up, for the machine above.
     Up,
-    /// The arrow down.
+    /// The arrow down, for the machine below.
     Down,
-    /// A page up.
+    /// A screen of machines up.
     PageUp,
-    /// A page down.
+    /// A screen of machines down.
     PageDown,
-    /// To the beginning.
+    /// To the first machines.
     Home,
-    /// To the end.
+    /// To the last machines.
     End,
-    /// The tabulator.
+    /// On to the next choice of panes.
     Tab,
-    /// Escape.
+    /// Closes the help, as any key does, and does nothing else.
     Escape,
 }
 
@@ -36,7 +36,7 @@ pub enum Action {
     Leave,
     /// Do as at Ctrl+Z elsewhere.
     Suspend,
-    /// Draw everything again.
+    /// Draw the whole screen again: something else may have written to it.
     Redraw,
 }
 

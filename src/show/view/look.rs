@@ -24,7 +24,6 @@ impl Look {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// What was lost.
     pub(super) fn lost(self) -> Style {
         self.coloured(Color::Red).add_modifier(Modifier::BOLD)
     }
@@ -39,7 +38,6 @@ impl Look {
         self.coloured(self.colour(vm))
     }
 
-    /// A machine's colour.
     pub(super) fn colour(self, vm: VmId) -> Color {
         if self.has_colours { MACHINES[vm.index() % MACHINES.len()] } else { Color::Reset }
     }

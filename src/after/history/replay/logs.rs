@@ -6,7 +6,7 @@ use crate::after::history::Step;
 use crate::edge::log::{Column, Columns, LogPath, ReadError, Row, RowReader};
 use crate::model::id::VmId;
 
-/// One log.
+/// A log that is being read, with the row that it has come to.
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) reader: Option<RowReader<File>>,

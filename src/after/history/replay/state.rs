@@ -26,7 +26,6 @@ pub(super) struct State<S> {
     pub(super) waits: HoldBackQueue,
 }
 
-/// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) log: usize,

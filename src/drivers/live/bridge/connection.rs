@@ -74,7 +74,6 @@ fn io_reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// A connection.
 pub(super) struct Connection {
     stream: TcpStream,
     seal: Seal,

@@ -22,7 +22,7 @@ use crate::model::time::Nanos;
 /// What node 0 has told.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The run's name.
+    /// The id that node 0 gives the run.
     pub run: Arc<str>,
     /// The lines of its scenario, with its seed.
     pub scenario: Arc<str>,

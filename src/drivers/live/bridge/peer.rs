@@ -29,7 +29,7 @@ const PARCEL: usize = 32 * 1024;
 pub(super) enum Standing {
     /// It has not been heard of yet.
     Expected,
-    /// It takes part.
+    /// It has greeted, and takes part in the run.
     Here,
     /// It has left before the run's end.
     Left,

@@ -27,7 +27,7 @@ pub(super) struct Shown {
 /// All strangers of a bridge.
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
-    /// The oldest first.
+    /// The oldest first, since that one has to go where there are too many.
     all: RefCell<Vec<Rc<Entry>>>,
 }
 

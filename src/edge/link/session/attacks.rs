@@ -305,7 +305,7 @@ enum Attack {
     LeaveOut { at: usize },
     /// Bits of a frame are flipped.
     Change { at: usize, byte: usize, bits: u8 },
-    /// Any bytes come.
+    /// Bytes that nobody wrote are put between two frames.
     Put { at: usize, bytes: Vec<u8> },
     /// A frame comes whose checksum is right, for another place.
     Record { at: usize, body: Vec<u8> },

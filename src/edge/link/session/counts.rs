@@ -22,9 +22,9 @@ pub struct Counts {
 /// A number of parcels, and of the messages in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
-    /// Parcels.
+    /// How many parcels: what the session numbers, sends again and acknowledges.
     pub parcels: u64,
-    /// Messages.
+    /// How many messages are in them: what the run's accounts are kept in.
     pub messages: u64,
 }
 

@@ -124,7 +124,7 @@ impl Pair {
         true
     }
 
-    /// Lets everything arrive.
+    /// Hands over what is on its way until neither end has anything more to write.
     fn settle(&mut self) {
         while self.ends.iter().any(|end| !end.inbound.is_empty() || end.session.has_to_write(self.now)) {
             self.deliver(0, usize::MAX);

@@ -4,7 +4,6 @@ use crate::edge::log::Row;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
-/// The most times.
 const MOST: usize = 500;
 /// The first step between them.
 const STEP: u64 = 100_000_000;

@@ -14,7 +14,6 @@ const EXACT: u64 = 999_999_999_999_999;
 /// The most characters that a column shows at once.
 const WIDEST: usize = 48;
 
-/// How cells look.
 pub(super) struct Styles {
     pub(super) head: Format,
     whole: Format,
@@ -65,7 +64,6 @@ impl Told {
     }
 }
 
-/// A machine's sheet.
 pub(super) struct Sheet {
     /// Its place among the sheets.
     index: usize,
@@ -94,7 +92,6 @@ impl Sheet {
         self.rows
     }
 
-    /// Appends an event.
     pub(super) fn row(
         &mut self,
         worksheet: &mut Worksheet,
