@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::common::names;
 use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
 
-/// The address space that the program may take here, in KiB.
+/// The address space that the program may take here, in KiB: less than the longest line.
 const MEMORY: u64 = 700_000;
 
 /// A process that ends with the test.
@@ -93,7 +93,7 @@ fn a_scenario_is_a_file_or_a_pipe_with_an_end() {
         &["/dev/stdin", "it is longer than 64 MB, the most that it can be"],
     );
     // Zeros without an end, and more of them than there is memory for.
-    File::create(folder.path().join("zeros")).unwrap().set_len(3 << 30).unwrap();
+    File::create(folder.path().join("zeros")).unwrap().set_len(1 << 30).unwrap();
     refused(
         &folder,
         "clocklab --scenario zeros",
@@ -178,7 +178,7 @@ fn a_line_without_an_end_is_no_row() {
     let log = fs::read(&path).unwrap();
     let make = |start: &[u8]| {
         fs::write(&path, start).unwrap();
-        File::options().write(true).open(&path).unwrap().set_len(3 << 30).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
     };
     make(b"");
     refused(&folder, "clocklab check", 1, &["vm_1_2.csv:1", "a line without an end"]);

@@ -72,11 +72,11 @@ fn layout() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(30))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn a_killed_run_in_virtual_time_leaves_no_receive_without_its_send(
-        layout in layout(), threads in 1u32..5, kilobytes in 500u64..4_000,
+        layout in layout(), threads in 1u32..5, kilobytes in 500u64..2_000,
     ) {
         let folder = empty_folder();
         kill_at(&folder, &format!("{layout} --threads {threads}"), kilobytes * 1024);

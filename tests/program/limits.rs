@@ -89,11 +89,11 @@ fn signalled(folder: &TempDir, args: &str, signal: &str, mut is_so: impl FnMut(&
 fn a_signal_before_the_first_tick_leaves_every_machine_in_the_summary() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let folder = empty_folder();
-        let args = "--vms 60000 --duration 30 --clocks lamport";
+        let args = "--vms 20000 --duration 30 --clocks lamport";
         let ended = signalled(&folder, args, signal, |output| output.join("run.toml").exists());
         assert_agree(&folder.path().join("output"), &ended, code);
         let summary = fs::read_to_string(folder.path().join("output/summary.csv")).unwrap();
-        assert_eq!(summary.lines().count(), 60_001);
+        assert_eq!(summary.lines().count(), 20_001);
     }
 }
 
@@ -125,7 +125,7 @@ fn a_signal_while_a_run_ends_changes_nothing_of_what_it_leaves() {
     for signal in ["INT", "TERM"] {
         let folder = empty_folder();
         let mut has_begun = false;
-        let args = "--vms 30000 --duration 1 --clocks lamport";
+        let args = "--vms 12000 --duration 1 --clocks lamport";
         let ended = signalled(&folder, args, signal, |output| {
             let is_marked = output.join(".frontier").exists();
             has_begun |= is_marked;

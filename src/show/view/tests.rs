@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use proptest::prelude::*;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::*;
@@ -67,9 +65,9 @@ impl Run {
 }
 
 fn draw(view: &mut View, width: u16, height: u16) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view.draw(frame.area(), frame.buffer_mut())).unwrap();
-    terminal.backend().buffer().clone()
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    view.draw(buffer.area, &mut buffer);
+    buffer
 }
 
 fn screen(view: &mut View, width: u16, height: u16) -> String {
@@ -204,7 +202,7 @@ fn no_screen_is_too_small_or_too_large() {
         let run = Run::new(settings);
         let mut view = View::new(Some(3), false);
         for (width, height) in
-            (0..60).flat_map(|height| [(0, height), (36, height), (90, height), (300, height)])
+            (0..60).flat_map(|height| [(90, height), ([0, 36, 300][usize::from(height) % 3], height)])
         {
             draw(&mut view, width, height);
             run.pass(&mut view, 100);
@@ -339,6 +337,8 @@ fn without_colours_there_are_none() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_keys_at_any_size_draw_something(keys in proptest::collection::vec(0..18usize, 0..40), width in 0..200u16, height in 0..70u16) {
         let all = [
