@@ -26,6 +26,15 @@ pub fn assert_code(output: &Output, code: i32) -> (String, String) {
     (out, err)
 }
 
+/// The lines of what a run has said, without those that tell how fast this machine is: for whom the start had to wait,
+/// and how late ticks were.
+pub fn news(said: &str) -> Vec<&str> {
+    let words = ["no machine", "did not keep its rate of ", "more machines like that"];
+    let is_of_speed =
+        |line: &str| line.starts_with("waiting for node ") || words.iter().any(|words| line.contains(words));
+    said.lines().filter(|line| !is_of_speed(line)).collect()
+}
+
 /// Waits for something that another process is about to do.
 #[track_caller]
 pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {

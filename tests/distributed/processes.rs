@@ -7,8 +7,22 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::common::program::{self, assert_code, empty_folder, wait_until};
+use crate::common::program::{self, assert_code, empty_folder, news, wait_until};
 use crate::common::{self, Run};
+
+cases!(
+    three_processes_make_one_run_with_one_result,
+    a_process_that_is_killed_does_not_stop_the_others,
+    a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs,
+    an_interrupted_run_ends_in_all_processes,
+    no_process_outlives_the_one_that_started_it,
+    server_and_clients_live_in_processes_of_their_own,
+    several_runs_and_a_repeat_are_shared_as_well,
+    what_cannot_be_shared_is_refused_with_the_flag,
+    a_process_that_is_started_again_too_late_ends_with_the_run,
+    a_run_that_is_interrupted_before_its_first_tick_has_a_row_a_machine,
+    processes_that_are_asked_to_stop_themselves_leave_in_order,
+);
 
 /// The program in an empty folder of its own, whose words are kept.
 fn clocklab(folder: &TempDir, args: &[&str]) -> Command {
@@ -68,7 +82,6 @@ fn happenings(output: &Path, node: u32) -> Vec<String> {
     reader.deserialize::<BTreeMap<String, String>>().map(|row| row.unwrap()["what"].clone()).collect()
 }
 
-#[test]
 fn three_processes_make_one_run_with_one_result() {
     let folder = empty_folder();
     let args = ["--vms", "7", "--processes", "3", "--duration", "2", "--rates", "40-60", "--seed", "42"];
@@ -98,10 +111,9 @@ fn three_processes_make_one_run_with_one_result() {
     assert!(checked.starts_with("output: sound: 7 machines, "), "{checked}");
     assert!(out.starts_with("7 machines, 2.0 s, seed 42: complete\n"), "{out}");
     assert!(out.contains("between processes: "), "{out}");
-    assert_eq!(err, "Open output/report.html in a browser to look at it.\n");
+    assert_eq!(news(&err), ["Open output/report.html in a browser to look at it."]);
 }
 
-#[test]
 fn a_process_that_is_killed_does_not_stop_the_others() {
     let folder = empty_folder();
     let args = ["--vms", "6", "--processes", "3", "--duration", "3", "--rates", "50"];
@@ -128,7 +140,6 @@ fn a_process_that_is_killed_does_not_stop_the_others() {
     assert!(happenings(&path, 0).contains(&"gone".to_owned()));
 }
 
-#[test]
 fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
     let folder = empty_folder();
     let args = ["--vms", "6", "--processes", "3", "--duration", "4", "--rates", "50", "--resume"];
@@ -161,7 +172,6 @@ fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
     assert!(happenings(&path, 2).contains(&"restarted".to_owned()));
 }
 
-#[test]
 fn an_interrupted_run_ends_in_all_processes() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let folder = empty_folder();
@@ -184,7 +194,6 @@ fn an_interrupted_run_ends_in_all_processes() {
     }
 }
 
-#[test]
 fn no_process_outlives_the_one_that_started_it() {
     let folder = empty_folder();
     let mut child =
@@ -202,7 +211,6 @@ fn no_process_outlives_the_one_that_started_it() {
     run.assert_sound();
 }
 
-#[test]
 fn server_and_clients_live_in_processes_of_their_own() {
     let folder = empty_folder();
     let args =
@@ -219,7 +227,6 @@ fn server_and_clients_live_in_processes_of_their_own() {
     assert_eq!(totals(&path, 1)["messages_sent"], 0, "an attempt is no message");
 }
 
-#[test]
 fn several_runs_and_a_repeat_are_shared_as_well() {
     let folder = empty_folder();
     let args = [
@@ -250,7 +257,6 @@ fn several_runs_and_a_repeat_are_shared_as_well() {
     }
 }
 
-#[test]
 fn what_cannot_be_shared_is_refused_with_the_flag() {
     let folder = empty_folder();
     let refuses = |args: &[&str], part: &str| {
@@ -276,7 +282,6 @@ fn what_cannot_be_shared_is_refused_with_the_flag() {
 }
 
 /// One that dies is started again when all others have ended: the first process stands still in between.
-#[test]
 fn a_process_that_is_started_again_too_late_ends_with_the_run() {
     let folder = empty_folder();
     let args = ["--vms", "4", "--processes", "2", "--duration", "1500ms", "--rates", "50", "--resume"];
@@ -301,7 +306,6 @@ fn a_process_that_is_started_again_too_late_ends_with_the_run() {
     assert!(!err.contains("did not start") && !err.contains("error: "), "{err}");
 }
 
-#[test]
 fn a_run_that_is_interrupted_before_its_first_tick_has_a_row_a_machine() {
     type HasCome = fn(u32, &Path) -> bool;
     let moments: [(&str, HasCome); 4] = [
@@ -332,7 +336,6 @@ fn a_run_that_is_interrupted_before_its_first_tick_has_a_row_a_machine() {
 }
 
 /// A service manager asks all processes to stop, not only the first one.
-#[test]
 fn processes_that_are_asked_to_stop_themselves_leave_in_order() {
     let folder = empty_folder();
     let child = start(&folder, &["--vms", "4", "--processes", "2", "--duration", "600", "--rates", "50"], 10);

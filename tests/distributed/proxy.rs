@@ -4,7 +4,7 @@
 //! Every call has taken effect when it returns, and [`Proxy::wait_until`] waits for what has passed: a test
 //! has no need to sleep. All of it happens in one thread, so that between two calls nothing but bytes moves.
 
-mod tests;
+pub(crate) mod tests;
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -7,6 +7,21 @@ use std::time::{Duration, Instant};
 
 use super::{Cut, Direction, Proxy};
 
+cases!(
+    bytes_pass_in_both_directions_and_are_counted,
+    many_bytes_pass_while_nobody_reads_yet,
+    a_cut_ends_all_connections_as_asked,
+    the_target_finds_the_cut_too,
+    a_cut_comes_after_so_many_bytes,
+    new_connections_are_refused_until_they_are_accepted_again,
+    a_delay_holds_back_and_keeps_the_order,
+    a_black_hole_keeps_connections_and_loses_nothing,
+    a_half_open_link_can_be_cut,
+    injected_bytes_come_in_one_direction,
+    a_target_that_is_gone_is_told_and_another_can_be_aimed_at,
+    dropping_the_proxy_closes_everything,
+);
+
 /// A server that sends back what it gets, as long as the test runs.
 fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -52,7 +67,6 @@ fn how_it_ended(stream: &mut TcpStream) -> Result<usize, ErrorKind> {
     stream.read(&mut [0; 100]).map_err(|error| error.kind())
 }
 
-#[test]
 fn bytes_pass_in_both_directions_and_are_counted() {
     let proxy = Proxy::to(echo());
     let (mut one, mut two) = (dial(&proxy), dial(&proxy));
@@ -66,7 +80,6 @@ fn bytes_pass_in_both_directions_and_are_counted() {
     proxy.wait_until(|counts| counts.open == 1);
 }
 
-#[test]
 fn many_bytes_pass_while_nobody_reads_yet() {
     let proxy = Proxy::to(echo());
     let stream = dial(&proxy);
@@ -79,7 +92,6 @@ fn many_bytes_pass_while_nobody_reads_yet() {
     });
 }
 
-#[test]
 fn a_cut_ends_all_connections_as_asked() {
     let proxy = Proxy::to(echo());
     for (how, ended) in [(Cut::Fin, Ok(0)), (Cut::Rst, Err(ErrorKind::ConnectionReset))] {
@@ -93,7 +105,6 @@ fn a_cut_ends_all_connections_as_asked() {
     assert_echoes(&mut dial(&proxy), b"a later connection is not cut");
 }
 
-#[test]
 fn the_target_finds_the_cut_too() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::to(listener.local_addr().unwrap());
@@ -105,7 +116,6 @@ fn the_target_finds_the_cut_too() {
     }
 }
 
-#[test]
 fn a_cut_comes_after_so_many_bytes() {
     let proxy = Proxy::to(echo());
     let mut stream = dial(&proxy);
@@ -126,7 +136,6 @@ fn a_cut_comes_after_so_many_bytes() {
     assert_eq!(how_it_ended(&mut stream), Err(ErrorKind::ConnectionReset));
 }
 
-#[test]
 fn new_connections_are_refused_until_they_are_accepted_again() {
     let proxy = Proxy::to(echo());
     let mut earlier = dial(&proxy);
@@ -143,7 +152,6 @@ fn new_connections_are_refused_until_they_are_accepted_again() {
     assert_echoes(&mut dial(&proxy), b"twice is once");
 }
 
-#[test]
 fn a_delay_holds_back_and_keeps_the_order() {
     let proxy = Proxy::to(echo());
     let mut stream = dial(&proxy);
@@ -159,7 +167,6 @@ fn a_delay_holds_back_and_keeps_the_order() {
     assert_echoes(&mut stream, b"y");
 }
 
-#[test]
 fn a_black_hole_keeps_connections_and_loses_nothing() {
     let proxy = Proxy::to(echo());
     let (mut stream, mut leaves) = (dial(&proxy), dial(&proxy));
@@ -184,7 +191,6 @@ fn a_black_hole_keeps_connections_and_loses_nothing() {
     assert_eq!(how_it_ended(&mut leaves), Ok(0));
 }
 
-#[test]
 fn a_half_open_link_can_be_cut() {
     let proxy = Proxy::to(echo());
     let mut stream = dial(&proxy);
@@ -199,7 +205,6 @@ fn a_half_open_link_can_be_cut() {
     assert_eq!(proxy.counts().passed[Direction::Back], 6);
 }
 
-#[test]
 fn injected_bytes_come_in_one_direction() {
     let proxy = Proxy::to(echo());
     let mut stream = dial(&proxy);
@@ -213,7 +218,6 @@ fn injected_bytes_come_in_one_direction() {
     assert_eq!(counts.passed[Direction::Back], 8);
 }
 
-#[test]
 fn a_target_that_is_gone_is_told_and_another_can_be_aimed_at() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::to(listener.local_addr().unwrap());
@@ -224,7 +228,6 @@ fn a_target_that_is_gone_is_told_and_another_can_be_aimed_at() {
     assert_echoes(&mut dial(&proxy), b"x");
 }
 
-#[test]
 fn dropping_the_proxy_closes_everything() {
     let proxy = Proxy::to(echo());
     let mut stream = dial(&proxy);
