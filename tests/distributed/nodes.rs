@@ -903,7 +903,7 @@ fn replay_in_a_run(more: &str, replays: &mut usize) -> usize {
         wait_until("a broken connection, or the end", || {
             // In between the two can greet each other again.
             if looks % 40 == 0 {
-                let direction = if *replays % 2 == 0 { Direction::There } else { Direction::Back };
+                let direction = if (*replays).is_multiple_of(2) { Direction::There } else { Direction::Back };
                 let piece = &recorded[*replays * 37 % recorded.len()];
                 for proxy in &proxies {
                     proxy.inject(direction, piece);

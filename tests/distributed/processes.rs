@@ -328,6 +328,7 @@ fn a_run_that_is_interrupted_before_its_first_tick_has_a_row_a_machine() {
             let run = Run::read(&path);
             assert_eq!(run.status(), "interrupted", "{moment} {out} {err}");
             assert_eq!(run.summary.len(), 4, "{moment} {out} {err}");
+            assert_eq!(run.unaccounted(), 0, "{moment} {out} {err}");
             assert!(run.summary.iter().zip(0..).all(|(row, vm)| row["vm"] == vm.to_string()));
             run.assert_manifest(&path);
             assert!(!err.contains("error"), "{err}");

