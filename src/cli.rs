@@ -6,6 +6,7 @@ mod export;
 mod flags;
 mod folders;
 mod hints;
+mod invocation;
 mod keys;
 mod order;
 mod progress;
@@ -23,11 +24,10 @@ use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use self::end_report::{EndReport, ReportChoice};
 use self::flags::Flags;
 use self::folders::OUTPUT;
+use self::invocation::Invocation;
 use self::progress::Bar;
 use self::screen::Screen;
 use self::signals::Signals;
@@ -40,6 +40,7 @@ use crate::edge::log::{self, FolderError, node_folder_name};
 use crate::edge::nodes::NodeChoice;
 use crate::model::scenario::{Runs, Scenario, Settings};
 use crate::model::seed::Seed;
+use crate::model::setting::{Holder, PathValue, Scope};
 use crate::model::text::Tame;
 use crate::model::time::Nanos;
 use crate::runs::child;
@@ -57,7 +58,7 @@ const USAGE: u8 = 2;
 
 /// Does what the process's arguments ask for.
 pub fn main() -> ExitCode {
-    let mut flags = match Flags::try_parse() {
+    let mut flags = match Flags::parse(std::env::args_os()) {
         Ok(flags) => flags,
         Err(error) => return misunderstood(&error),
     };
@@ -137,37 +138,39 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
         let told = child::work(BufReader::new(io::stdin()), &mut io::stdout(), stopper, stop);
         return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
     }
-    let mut settings = flags.settings();
-    let asked = settings.clone();
-    if let Some(path) = &flags.scenario {
-        settings = settings.or(log::read_settings(path).map_err(usage)?);
-    }
-    if !flags.quiet {
+    let Flags { settings: asked, start, .. } = flags;
+    let settings = match &start.scenario {
+        Some(PathValue(path)) => asked.clone().or(&log::read_settings(path).map_err(usage)?),
+        None => asked.clone(),
+    };
+    let is_quiet = start.quiet == Some(true);
+    if !is_quiet {
         hints::without_effect(&asked, &settings).for_each(|note| complain(&format_args!("note: {note}")));
     }
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
     let drawn = Seed::to_copy(rand::random());
-    let invitation = invitation(&flags)?;
+    let invitation = invitation(&start)?;
+    // A node is a process, whose run is shared out already.
+    let reach = if start.nodes.is_some() { Scope::Process } else { Scope::Run };
     let request = Request {
-        output: output(&flags, invitation.as_ref()),
-        threads: settings.threads,
-        log: settings.log,
-        processes: settings.processes.filter(|_| flags.nodes.is_none()),
-        restarts: flags.resume,
+        output: output(&start, invitation.as_ref()),
+        settings: settings.only(|facts| facts.scope >= reach && facts.scope != Scope::Model),
+        restarts: start.resume == Some(true),
     };
-    if flags.resume && flags.nodes.is_none() && request.processes.is_none() {
+    if request.restarts && start.nodes.is_none() && request.settings.processes.is_none() {
         return Err(usage("--resume goes with --nodes and --node, or with --processes"));
     }
 
-    let screen = if flags.tui { Some(screen(&settings)?) } else { None };
-    let choice = flags.report.unwrap_or(ReportChoice::Auto);
-    let report = EndReport::new(choice, &request, flags.nodes.is_some(), flags.quiet)?;
+    let has_screen = start.tui == Some(true);
+    let screen = if has_screen { Some(screen(&settings)?) } else { None };
+    let choice = start.report.unwrap_or(ReportChoice::Auto);
+    let report = EndReport::new(choice, &request, start.nodes.is_some(), is_quiet)?;
 
     let (stopper, stop) = Stop::new();
     let signals =
-        Signals::listen(stopper, flags.tui).map_err(|error| failed("cannot listen to signals", &error))?;
-    let has_processes = request.processes.is_some();
-    let shell = Shell { quiet: flags.quiet, screen, report, signals, stop, has_processes };
+        Signals::listen(stopper, has_screen).map_err(|error| failed("cannot listen to signals", &error))?;
+    let has_processes = request.settings.processes.is_some();
+    let shell = Shell { quiet: is_quiet, screen, report, signals, stop, has_processes };
     if let Some(invitation) = invitation {
         return shell.make_part(&invitation, settings, drawn, request);
     }
@@ -179,32 +182,32 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
 }
 
 /// The run's folder. A launcher starts all nodes with the same words, and often in the same place.
-fn output(flags: &Flags, invitation: Option<&Invitation>) -> PathBuf {
+fn output(start: &Invocation, invitation: Option<&Invitation>) -> PathBuf {
     let default = || match invitation {
-        Some(Invitation { node, .. }) if flags.node == Some(NodeChoice::Auto) => {
+        Some(Invitation { node, .. }) if start.node == Some(NodeChoice::Auto) => {
             Path::new(OUTPUT).join(node_folder_name(*node))
         }
         _ => OUTPUT.into(),
     };
-    flags.output.clone().unwrap_or_else(default)
+    start.output.clone().map_or_else(default, |PathValue(path)| path)
 }
 
 /// What the process is asked for as one of several.
-fn invitation(flags: &Flags) -> Result<Option<Invitation>, Fatal> {
-    let (Some(nodes), Some(choice)) = (&flags.nodes, flags.node) else { return Ok(None) };
+fn invitation(start: &Invocation) -> Result<Option<Invitation>, Fatal> {
+    let (Some(nodes), Some(choice)) = (&start.nodes, start.node) else { return Ok(None) };
     let hostname = sysinfo::System::host_name().ok();
     let node = choice
         .resolve(|name| std::env::var(name).ok(), hostname.as_deref(), nodes.len())
         .map_err(|error| usage(format_args!("invalid value '{choice}' for '--node': {error}")))?;
-    let join_timeout = flags.join_timeout.unwrap_or(Invitation::JOIN_TIMEOUT);
+    let join_timeout = start.join_timeout.unwrap_or(Invitation::JOIN_TIMEOUT);
     Ok(Some(Invitation {
         nodes: nodes.clone(),
         node,
-        listen: flags.listen.clone(),
-        key_file: flags.cluster_key_file.clone(),
-        goes_without_key: flags.no_cluster_key,
+        listen: start.listen.clone(),
+        key_file: start.cluster_key_file.clone().map(|PathValue(path)| path),
+        goes_without_key: start.no_cluster_key == Some(true),
         join_timeout: join_timeout.into(),
-        resume: flags.resume,
+        resume: start.resume == Some(true),
     }))
 }
 

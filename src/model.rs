@@ -9,6 +9,7 @@ pub mod network;
 pub mod pace;
 pub mod scenario;
 pub mod seed;
+pub mod setting;
 pub mod tally;
 pub mod text;
 pub mod time;

@@ -42,7 +42,7 @@ impl EndReport {
         is_node: bool,
         is_quiet: bool,
     ) -> Result<Self, Fatal> {
-        let is_logged = request.log != Some(LogChoice::None);
+        let is_logged = request.settings.log != Some(LogChoice::None);
         let refusal = match (is_logged, is_node) {
             (false, _) => Some("a run with --log none leaves no events to draw"),
             (true, true) => Some(

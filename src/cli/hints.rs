@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::model::scenario::Settings;
-use crate::model::time::Nanos;
+use crate::model::time::{Nanos, WithUnit};
 use crate::workload::Choice;
 
 /// What people call a run that is to be made.
@@ -75,7 +75,7 @@ pub(super) fn without_effect(asked: &Settings, settings: &Settings) -> impl Iter
     let draw = (asked.draw.is_some() && !rolls)
         .then_some("--draw does nothing here: only the workload scale-model rolls a die");
     let has_hybrid = settings.clocks.is_none_or(|clocks| clocks.hybrid);
-    let skew = (asked.skew.is_some_and(|skew| skew > Nanos::ZERO) && !has_hybrid).then_some(
+    let skew = (asked.skew.is_some_and(|WithUnit(skew)| skew > Nanos::ZERO) && !has_hybrid).then_some(
         "--skew does nothing here: a machine's physical clock shows in its hybrid one alone, which --clocks leaves out",
     );
     draw.into_iter().chain(skew)
@@ -113,8 +113,6 @@ fn quoted(argument: &OsStr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::cli::flags::Flags;
 

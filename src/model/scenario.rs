@@ -5,20 +5,23 @@
 //! the machine's own streams, so it holds no table of machines.
 
 mod choices;
+mod numbers;
 mod rates;
 mod settings;
 
 use std::sync::Arc;
 
 pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
+pub use numbers::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Threads, VmCount};
 pub use rates::{ParseRatesError, Rates};
-pub use settings::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Settings, Threads, VmCount};
+pub use settings::{ModelSettings, Settings};
 
 use crate::clock::{Clocks, Hybrid, HybridStamp, Vector};
 use crate::model::id::VmId;
-use crate::model::network::{Latency, Network, Partition, Probability, Uplink};
+use crate::model::network::{Network, Partition, Uplink};
 use crate::model::pace::{Late, Pace};
 use crate::model::seed::{Purpose, Seed};
+use crate::model::setting::{Facts, Holder, Scope};
 use crate::model::tally::{Account, Tally};
 use crate::model::time::{Nanos, Schedule};
 use crate::model::vm::Vm;
@@ -27,22 +30,8 @@ use crate::workload::{Choice, Workload};
 /// A run's model, complete and consistent.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    virtual_time: bool,
-    vms: VmCount,
-    duration: Nanos,
-    rates: Rates,
+    model: ModelSettings,
     seed: Seed,
-    workload: Choice,
-    draw: Draw,
-    phase: Phase,
-    late: Late,
-    clocks: ClockList,
-    skew: Nanos,
-    latency: Latency,
-    loss: Probability,
-    duplicate: Probability,
-    fifo: Switch,
-    partition: Vec<Partition>,
     network: Arc<Network>,
 }
 
@@ -66,121 +55,99 @@ impl Scenario {
     ///
     /// The first setting that is wrong or does not fit the others.
     pub fn new(settings: &Settings, drawn: Seed) -> Result<Self, ScenarioError> {
-        let virtual_time = settings.virtual_time.unwrap_or(false);
-        let default_latency = if virtual_time { Settings::VIRTUAL_LATENCY } else { Nanos::ZERO };
-        let latency = settings.latency.unwrap_or(Latency::Fixed(default_latency));
-        let loss = settings.loss.unwrap_or_default();
-        let duplicate = settings.duplicate.unwrap_or_default();
-        let fifo = settings.fifo.unwrap_or(Switch::On);
-        let network = Network::new(latency)
-            .losing(loss)
-            .duplicating(duplicate)
-            .fifo(fifo == Switch::On)
-            .partitioned(settings.partition.clone());
-        let scenario = Self {
-            virtual_time,
-            vms: settings.vms.unwrap_or(Settings::VMS),
-            duration: settings.duration.unwrap_or(Settings::DURATION),
-            rates: settings.rates.clone().unwrap_or_default(),
-            seed: settings.seed.map_or(drawn, |SeedNumber(number)| Seed(number)),
-            workload: settings.workload.unwrap_or(Choice::ScaleModel),
-            draw: settings.draw.unwrap_or(Settings::DRAW),
-            phase: settings.phase.unwrap_or(Phase::Random),
-            late: settings.late.unwrap_or(Late::Burst),
-            clocks: settings.clocks.unwrap_or_default(),
-            skew: settings.skew.unwrap_or_default(),
-            latency,
-            loss,
-            duplicate,
-            fifo,
-            partition: settings.partition.clone(),
-            network: Arc::new(network),
-        };
-        scenario.check()
+        let model = ModelSettings::of(settings, drawn);
+        let network = Network::new(model.latency)
+            .losing(model.loss)
+            .duplicating(model.duplicate)
+            .fifo(model.fifo == Switch::On)
+            .partitioned(model.partition.clone());
+        Self { seed: Seed(model.seed.0), model, network: Arc::new(network) }.check()
     }
 
     /// The same scenario with another seed.
     #[must_use]
     pub fn with_seed(&self, seed: Seed) -> Self {
-        Self { seed, ..self.clone() }
+        let model = ModelSettings { seed: SeedNumber(seed.0), ..self.model.clone() };
+        Self { model, seed, network: Arc::clone(&self.network) }
     }
 
     fn check(self) -> Result<Self, ScenarioError> {
         let vms = self.vms();
+        let ModelSettings { duration, rates, latency, partition, .. } = &self.model;
         let wrong = |setting, value: &dyn ToString, allowed| {
             Err(ScenarioError { setting, value: value.to_string(), allowed })
         };
-        if self.duration == Nanos::ZERO {
-            return wrong("duration", &self.duration, "must be longer than zero".into());
+        if *duration == Nanos::ZERO {
+            return wrong("duration", duration, "must be longer than zero".into());
         }
-        let times = [("duration", self.duration), ("skew", self.skew), ("latency", self.latency.longest())];
+        let times = [("duration", *duration), ("skew", self.model.skew.0), ("latency", latency.longest())];
         if let Some((setting, time)) = times.into_iter().find(|(_, time)| *time > Nanos::LONGEST) {
             return wrong(setting, &time, "must be at most ten years".into());
         }
-        if self.virtual_time && self.latency.least() < Settings::LEAST_VIRTUAL_LATENCY {
+        if self.is_virtual() && latency.least() < Settings::LEAST_VIRTUAL_LATENCY {
             let allowed =
                 "must be at least 1us in virtual time: machines are run ahead of each other by as much";
-            return wrong("latency", &self.latency, allowed.into());
+            return wrong("latency", latency, allowed.into());
         }
-        if let Rates::Drawn { low, high, .. } = &self.rates
+        if let Rates::Drawn { low, high, .. } = rates
             && low > high
         {
-            return wrong("rates", &self.rates, "must go from the lower to the higher".into());
+            return wrong("rates", rates, "must go from the lower to the higher".into());
         }
-        if let Rates::Each(rates) = &self.rates
-            && rates.len() != vms as usize
+        if let Rates::Each(each) = rates
+            && each.len() != vms as usize
         {
             let allowed =
                 format!("must name one rate for each of the {vms} machines, or a range such as 1-6");
-            return wrong("rates", &self.rates, format!("{allowed}; it names {}", rates.len()));
+            return wrong("rates", rates, format!("{allowed}; it names {}", each.len()));
         }
         let unknown = |partition: &&Partition| partition.last_named().is_some_and(|last| last.0 >= vms);
-        if let Some(partition) = self.partition.iter().find(unknown) {
+        if let Some(partition) = partition.iter().find(unknown) {
             return wrong("partition", partition, format!("must name machines from 0 to {}", vms - 1));
         }
         Ok(self)
     }
 
-    /// The settings that make this scenario again, none of them left open.
+    /// The settings of the model, none of them left open.
+    pub const fn model(&self) -> &ModelSettings {
+        &self.model
+    }
+
+    /// The settings that make this scenario again: all of the model and none else.
     pub fn settings(&self) -> Settings {
-        Settings {
-            virtual_time: Some(self.virtual_time),
-            vms: Some(self.vms),
-            duration: Some(self.duration),
-            rates: Some(self.rates.clone()),
-            seed: Some(SeedNumber(self.seed.0)),
-            workload: Some(self.workload),
-            draw: Some(self.draw),
-            phase: Some(self.phase),
-            late: Some(self.late),
-            clocks: Some(self.clocks),
-            skew: Some(self.skew),
-            latency: Some(self.latency),
-            loss: Some(self.loss),
-            duplicate: Some(self.duplicate),
-            fifo: Some(self.fifo),
-            partition: self.partition.clone(),
-            runs: None,
-            threads: None,
-            processes: None,
-            log: None,
-        }
+        self.model.settings()
+    }
+
+    /// What is not as it would be if nothing were said of it: the settings by name, with their values as they are
+    /// written.
+    pub fn chosen(&self) -> Vec<(&'static Facts, String)> {
+        let settings = self.settings();
+        let model = Settings::table().iter().filter(|setting| setting.facts.scope == Scope::Model);
+        let chosen = model.flat_map(|setting| {
+            let others = settings.only(|facts| facts.name != setting.facts.name);
+            let usual = setting.texts(&ModelSettings::of(&others, Seed(0)).settings());
+            let texts = setting.texts(&settings).into_iter();
+            texts.filter(move |text| !usual.contains(text)).map(|text| (&setting.facts, text))
+        });
+        let mut chosen: Vec<_> = chosen.collect();
+        chosen.sort_by_key(|(facts, _)| facts.name);
+        chosen
     }
 
     /// Whether time is virtual.
     pub const fn is_virtual(&self) -> bool {
-        self.virtual_time
+        self.model.virtual_time
     }
 
     /// How far machines can be run ahead of each other: no message arrives earlier than this after it
     /// was sent.
     pub const fn lookahead(&self) -> Nanos {
-        self.latency.least()
+        self.model.latency.least()
     }
 
     /// The number of machines, at least one.
     pub const fn vms(&self) -> u32 {
-        self.vms.get()
+        self.model.vms.get()
     }
 
     /// All machines, by number.
@@ -190,7 +157,7 @@ impl Scenario {
 
     /// How long the machines tick.
     pub const fn duration(&self) -> Nanos {
-        self.duration
+        self.model.duration
     }
 
     /// The seed of all draws.
@@ -200,23 +167,23 @@ impl Scenario {
 
     /// What the machines do at their ticks.
     pub const fn workload(&self) -> Choice {
-        self.workload
+        self.model.workload
     }
 
     /// The sides of the die that the workload rolls.
     pub const fn sides(&self) -> u32 {
-        self.draw.get()
+        self.model.draw.get()
     }
 
     /// Which clocks the machines keep.
     pub const fn clocks(&self) -> ClockList {
-        self.clocks
+        self.model.clocks
     }
 
     /// When a machine's ticks are due: its rate and its phase.
     pub fn schedule(&self, vm: VmId) -> Schedule {
-        let rate = self.rates.rate(vm, || self.seed.stream(vm, Purpose::Rate));
-        let phase = match self.phase {
+        let rate = self.model.rates.rate(vm, || self.seed.stream(vm, Purpose::Rate));
+        let phase = match self.model.phase {
             Phase::Aligned => rate.period(),
             Phase::Random => self.seed.stream(vm, Purpose::Phase).between(Nanos::new(1), rate.period()),
         };
@@ -225,25 +192,25 @@ impl Scenario {
 
     /// A live machine's ticks, from the first: when each is due, given when those before it were made.
     pub fn pace(&self, vm: VmId) -> Pace {
-        Pace::new(self.schedule(vm), self.late)
+        Pace::new(self.schedule(vm), self.model.late)
     }
 
     /// What late ticks do.
     pub const fn late(&self) -> Late {
-        self.late
+        self.model.late
     }
 
     /// How far a machine's physical clock is ahead of the run's time, in nanoseconds.
     pub fn skew(&self, vm: VmId) -> i64 {
-        let most = self.skew.get();
+        let most = self.model.skew.0.get();
         let drawn = self.seed.stream(vm, Purpose::Skew).below(2 * most + 1);
         drawn.cast_signed() - most.cast_signed()
     }
 
     /// A machine before its first tick, running that workload.
     pub fn machine<W: Workload>(&self, vm: VmId, workload: W) -> Vm<W> {
-        let vector = self.clocks.vector.then(|| Vector::new(vm, self.vms()));
-        let hybrid = self.clocks.hybrid.then(|| Hybrid::new(self.skew(vm)));
+        let vector = self.model.clocks.vector.then(|| Vector::new(vm, self.vms()));
+        let hybrid = self.model.clocks.hybrid.then(|| Hybrid::new(self.skew(vm)));
         let uplink = Uplink::new(&self.network, self.seed.stream(vm, Purpose::Network));
         Vm::new(vm, workload, self.seed.stream(vm, Purpose::Workload), Clocks::new(vector, hybrid), uplink)
     }
@@ -257,8 +224,12 @@ impl Scenario {
             lost: 0,
             duplicated: 0,
             lamport: 0,
-            vector: if self.clocks.vector { vec![0; self.vms() as usize].into() } else { Box::default() },
-            hybrid: self.clocks.hybrid.then(HybridStamp::default),
+            vector: if self.model.clocks.vector {
+                vec![0; self.vms() as usize].into()
+            } else {
+                Box::default()
+            },
+            hybrid: self.model.clocks.hybrid.then(HybridStamp::default),
             waiting: 0,
             in_flight: 0,
             lateness: None,
@@ -269,9 +240,9 @@ impl Scenario {
     /// now on is not what it would have drawn: its streams died with its process.
     pub fn machine_after<W: Workload>(&self, past: &Account, workload: W) -> Vm<W> {
         let Account { vm, tally, lost, duplicated, lamport, .. } = past;
-        let vector = self.clocks.vector.then(|| Vector::at(*vm, self.vms(), &past.vector));
+        let vector = self.model.clocks.vector.then(|| Vector::at(*vm, self.vms(), &past.vector));
         let hybrid =
-            self.clocks.hybrid.then(|| Hybrid::new(self.skew(*vm)).at(past.hybrid.unwrap_or_default()));
+            self.model.clocks.hybrid.then(|| Hybrid::new(self.skew(*vm)).at(past.hybrid.unwrap_or_default()));
         let seed = self.seed.after(tally.events);
         let uplink = Uplink::new(&self.network, seed.stream(*vm, Purpose::Network)).after(*lost, *duplicated);
         let clocks = Clocks::new(vector, hybrid).with_lamport(*lamport);
@@ -280,13 +251,13 @@ impl Scenario {
 
     /// How many events the run makes in all, one at each tick; at most the largest `u64`.
     pub fn events(&self) -> u64 {
-        self.ids().map(|vm| self.schedule(vm).ticks_until(self.duration)).fold(0, u64::saturating_add)
+        self.ids().map(|vm| self.schedule(vm).ticks_until(self.model.duration)).fold(0, u64::saturating_add)
     }
 
     /// The bytes that the machines' vector clocks take: 8 for each pair of machines.
     pub fn vector_bytes(&self) -> u64 {
         let vms = u64::from(self.vms());
-        if self.clocks.vector { 8 * vms * vms } else { 0 }
+        if self.model.clocks.vector { 8 * vms * vms } else { 0 }
     }
 }
 
@@ -295,6 +266,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::network::Latency;
+    use crate::model::time::WithUnit;
 
     fn scenario(settings: &Settings) -> Result<Scenario, ScenarioError> {
         Scenario::new(settings, Seed(9))
@@ -324,7 +297,7 @@ mod tests {
             "invalid value '0s' for '--duration': must be longer than zero",
         );
         refuses(
-            &Settings { skew: Some(Nanos::new(u64::MAX)), ..Settings::default() },
+            &Settings { skew: Some(WithUnit(Nanos::new(u64::MAX))), ..Settings::default() },
             "invalid value '18446744073709551615ns' for '--skew': must be at most ten years",
         );
         let latency = Some(Latency::Exponential { mean: Nanos::LONGEST.plus(Nanos::new(1)) });
@@ -366,7 +339,7 @@ mod tests {
             vms: VmCount::new(5),
             latency: Some("1ms-9ms".parse().unwrap()),
             partition: vec!["0s-1s:0/3".parse().unwrap()],
-            skew: Some(Nanos::new(5)),
+            skew: Some(WithUnit(Nanos::new(5))),
             ..Settings::default()
         };
         let settings = scenario(&asked).unwrap().settings();
@@ -401,8 +374,11 @@ mod tests {
     /// What a seed means is part of clocklab's promise, in every version.
     #[test]
     fn a_seed_draws_the_same_machines_forever() {
-        let settings =
-            Settings { skew: Some(Nanos::new(1_000_000)), seed: Some(SeedNumber(42)), ..Settings::default() };
+        let settings = Settings {
+            skew: Some(WithUnit(Nanos::new(1_000_000))),
+            seed: Some(SeedNumber(42)),
+            ..Settings::default()
+        };
         let scenario = scenario(&settings).unwrap();
         let drawn = |vm| {
             (
@@ -420,7 +396,7 @@ mod tests {
     proptest! {
         #[test]
         fn skews_lie_within_the_setting_on_both_sides(seed: u64, skew in 0u64..1000) {
-            let settings = Settings { skew: Some(Nanos::new(skew)), vms: VmCount::new(40), ..Settings::default() };
+            let settings = Settings { skew: Some(WithUnit(Nanos::new(skew))), vms: VmCount::new(40), ..Settings::default() };
             let scenario = Scenario::new(&settings, Seed(seed)).unwrap();
             prop_assert!(scenario.ids().all(|vm| scenario.skew(vm).unsigned_abs() <= skew));
         }

@@ -155,6 +155,12 @@ macro_rules! as_text {
 }
 pub(crate) use as_text;
 
+/// What is written as one of a few words.
+pub trait OneOf {
+    /// The words.
+    fn words() -> Vec<&'static str>;
+}
+
 /// Why a word is none of an enumeration's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of: {allowed}")]
@@ -171,6 +177,11 @@ macro_rules! words {
 
         impl $name {
             const ALLOWED: &'static str = $crate::model::text::list!($($word),+);
+        }
+        impl $crate::model::text::OneOf for $name {
+            fn words() -> Vec<&'static str> {
+                vec![$($word),+]
+            }
         }
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

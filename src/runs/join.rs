@@ -18,6 +18,7 @@ use crate::edge::log::{self, bridge_log_name};
 use crate::edge::nodes::NodeList;
 use crate::model::scenario::{Scenario, ScenarioError, SeedNumber, Settings};
 use crate::model::seed::Seed;
+use crate::model::setting::{Holder, Scope};
 use crate::model::time::Nanos;
 use crate::runs::run::{self, Request, new_run_id};
 
@@ -104,8 +105,8 @@ pub enum NodeError {
     /// A run goes on with the settings that it has.
     #[error("invalid value for '--{key}': the run in {} has {found}, and --resume goes on with that", folder.display())]
     ResumeSetting {
-        /// The setting that was given anew, by the name of its flag.
-        key: String,
+        /// The setting that was given anew.
+        key: &'static str,
         /// Where the run is.
         folder: PathBuf,
         /// Its value in the run's manifest.
@@ -160,9 +161,9 @@ pub fn join(
     };
     if let Some(unfinished) = unfinished {
         // The logs are laid out as they were.
-        request.threads = request.threads.or(unfinished.settings.threads);
-        request.log = request.log.or(unfinished.settings.log);
-        settings = settings.or(unfinished.settings);
+        let theirs = unfinished.settings.only(|facts| facts.scope == Scope::Process);
+        request.settings = request.settings.clone().or(&theirs);
+        settings = settings.or(&unfinished.settings);
     }
     // What is wrong by itself is told before anybody is asked.
     let mut scenario = Scenario::new(&settings, drawn)?;
@@ -243,12 +244,11 @@ fn read_unfinished(
         let (folder, found) = (folder.to_owned(), unfinished.place);
         return Err(NodeError::ResumeOther { folder, found, node, nodes });
     }
-    let own_affairs = |settings: Settings| Settings { threads: None, log: None, ..settings };
-    let had = toml::Table::try_from(own_affairs(unfinished.settings.clone()))?;
-    let asked = toml::Table::try_from(own_affairs(asked.clone().or(unfinished.settings.clone())))?;
-    if let Some((key, _)) = asked.iter().find(|(key, value)| had.get(*key) != Some(value)) {
-        let found = had.get(key).map_or_else(|| "none".to_owned(), ToString::to_string);
-        return Err(NodeError::ResumeSetting { key: key.clone(), folder: folder.to_owned(), found });
+    let had = unfinished.settings.passed_to(Scope::Model);
+    if let Some(setting) = asked.passed_to(Scope::Model).or(&had).differs_from(&had) {
+        let found = setting.texts(&had).join(" ");
+        let found = if found.is_empty() { "none".to_owned() } else { found };
+        return Err(NodeError::ResumeSetting { key: setting.facts.name, folder: folder.to_owned(), found });
     }
     Ok(unfinished)
 }

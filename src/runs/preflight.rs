@@ -152,7 +152,7 @@ fn free_disk(folder: &Path) -> Option<u64> {
     (space.total_space() > 0).then(|| space.available_space())
 }
 
-/// About the bytes of a row: the columns with a fixed width, and an entry with its separator for
+/// Facts the bytes of a row: the columns with a fixed width, and an entry with its separator for
 /// each machine where vector clocks are kept. Entries have, on average, seen half of the run.
 fn row_bytes(scenario: &Scenario, events: u64) -> u64 {
     let vms = u64::from(scenario.vms());

@@ -16,7 +16,8 @@ use crate::edge::log::{
 };
 use crate::model::id::VmId;
 use crate::model::pace;
-use crate::model::scenario::{LogChoice, Processes, Scenario, ScenarioError, Threads};
+use crate::model::scenario::{Processes, Scenario, ScenarioError, Settings, Threads};
+use crate::model::setting::{Holder, Scope};
 use crate::model::tally::Account;
 use crate::model::time::Nanos;
 use crate::runs::preflight::{self, DoesNotFit};
@@ -31,12 +32,9 @@ const MOST_WITH_VECTORS: u32 = 65_536;
 pub struct Request {
     /// The folder that the run goes to.
     pub output: PathBuf,
-    /// Worker threads; where none are asked for, one a core.
-    pub threads: Option<Threads>,
-    /// Where events are logged; where nothing is asked for, what suits the number of machines.
-    pub log: Option<LogChoice>,
-    /// The processes that share the run; this one alone where nothing is asked for.
-    pub processes: Option<Processes>,
+    /// How this machine runs it: settings that are not the model's. Where nothing is asked for, it has a worker thread
+    /// a core, logs as suits the number of machines, and this process alone.
+    pub settings: Settings,
     /// Whether a process that dies is started again.
     pub restarts: bool,
 }
@@ -143,18 +141,17 @@ impl Prepared {
         membership: Option<Membership>,
         request: &Request,
     ) -> Result<Self, RunError> {
-        if let Some(processes) = request.processes {
+        if let Some(processes) = request.settings.processes {
             check_distributed(&scenario, processes.get(), "processes", &processes.to_string())?;
         }
         let here = membership.as_ref().map_or_else(|| scenario.vms(), Membership::machines);
         let layout = check(&scenario, here, request, 1)?;
-        let threads = request.threads.unwrap_or_else(|| useful_threads(&scenario));
+        let threads = request.settings.threads.unwrap_or_else(|| useful_threads(&scenario));
         let resumes = membership.as_ref().is_some_and(|membership| membership.resume);
         let folder = if resumes { RunFolder::resume } else { RunFolder::claim }(&request.output)?;
-        let mut settings = scenario.settings();
-        settings.threads = Some(threads);
-        settings.log = Some(layout.choice());
-        settings.processes = request.processes;
+        let own = request.settings.clone();
+        let settings = Settings { threads: Some(threads), log: Some(layout.choice()), ..own };
+        let settings = settings.or(&scenario.settings());
         let drawn = Drawn::of(&scenario);
         let mut run = new_section(&scenario);
         if let Some(Membership { identity, .. }) = &membership {
@@ -165,8 +162,9 @@ impl Prepared {
         manifest.write(folder.path())?;
         let room = manifest.keep_room(folder.path(), here.into());
         let id = manifest.run.id.clone();
-        let fleet = request.processes.map(|processes| Supervised {
+        let fleet = request.settings.processes.map(|processes| Supervised {
             run: id,
+            settings: request.settings.passed_to(Scope::Process),
             processes: processes.get(),
             restarts: request.restarts,
         });
@@ -328,8 +326,9 @@ pub(crate) fn check(
     runs: u32,
 ) -> Result<Layout, RunError> {
     // The processes of a run open the logs of their own machines.
-    let a_process = here.div_ceil(request.processes.map_or(1, Processes::get));
-    let layout = Layout::choose(request.log, a_process, open_files(scenario, request.threads))?;
+    let a_process = here.div_ceil(request.settings.processes.map_or(1, Processes::get));
+    let layout =
+        Layout::choose(request.settings.log, a_process, open_files(scenario, request.settings.threads))?;
     preflight::check(scenario, here, layout, &request.output, runs)?;
     Ok(layout)
 }
@@ -443,7 +442,6 @@ fn now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::scenario::Settings;
     use crate::model::seed::Seed;
 
     #[test]

@@ -16,8 +16,9 @@ use crate::edge::log::{
     Drawn, Layout, MANIFEST, Manifest, RUNS, Room, RunFolder, Status, run_folder_name, write_runs,
 };
 use crate::edge::watch::Watch;
-use crate::model::scenario::{Runs, Scenario, Threads};
+use crate::model::scenario::{Runs, Scenario, Settings, Threads};
 use crate::model::seed::Seed;
+use crate::model::setting::{Holder, Scope};
 use crate::model::time::Nanos;
 use crate::runs::preflight;
 use crate::runs::run::{
@@ -62,13 +63,9 @@ impl Series {
     /// Where the runs do not fit, or the folder cannot be had.
     pub fn new(scenario: Scenario, runs: Runs, request: Request) -> Result<Self, RunError> {
         let layout = check(&scenario, scenario.vms(), &request, runs.get())?;
-        let at_once = at_once(&scenario, runs, layout, request.threads);
+        let at_once = at_once(&scenario, runs, layout, request.settings.threads);
         let folder = RunFolder::claim(&request.output)?;
-        let mut settings = scenario.settings();
-        settings.runs = Some(runs);
-        settings.threads = request.threads;
-        settings.log = request.log;
-        settings.processes = request.processes;
+        let settings = Settings { runs: Some(runs), ..request.settings.clone() }.or(&scenario.settings());
         let run = new_section(&scenario);
         let manifest =
             Manifest { status: Status::Running, settings, run, drawn: Drawn::default(), files: Vec::new() };
@@ -76,7 +73,9 @@ impl Series {
         let rows = u64::from(scenario.vms()) * u64::from(runs.get());
         let room = manifest.keep_room(folder.path(), rows);
         // What suits one run suits all: it is not to depend on what the others have open.
-        let request = Request { log: Some(layout.choice()), ..request };
+        let settings = request.settings.passed_to(Scope::Run);
+        let settings = Settings { log: Some(layout.choice()), ..settings };
+        let request = Request { settings, ..request };
         Ok(Self { scenario, runs, request, at_once, folder, manifest, room })
     }
 
@@ -117,7 +116,7 @@ impl Series {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Vec<(u32, Seed, Result<Finished, RunError>)> {
-        let threads = self.request.threads.unwrap_or_else(cores).get();
+        let threads = self.request.settings.threads.unwrap_or_else(cores).get();
         let each = Threads::new((threads / self.at_once).max(1));
         let progress = Mutex::new(vec![Progress::default(); self.runs.get() as usize]);
         let board = Board { progress, watch: observer.watch() };
@@ -165,7 +164,8 @@ impl Series {
     ) -> (Seed, Result<Finished, RunError>) {
         let seed = self.scenario.seed().of_run(k);
         let output = self.folder.path().join(run_folder_name(k));
-        let request = Request { output, threads, ..self.request.clone() };
+        let settings = Settings { threads, ..self.request.settings.clone() };
+        let request = Request { output, settings, ..self.request.clone() };
         let mut place = Place { board, index: k as usize - 1 };
         let prepared = Prepared::new(self.scenario.with_seed(seed), None, &request);
         let mut result = prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place));

@@ -20,7 +20,8 @@ use crate::edge::driver::{Ending, Failure, LatenessCounts, LinkReport, Outcome, 
 use crate::edge::log::{BridgeLog, Layout, LogFile, Recovered, bridge_log_name, logs_of};
 use crate::edge::nodes;
 use crate::model::id::VmId;
-use crate::model::scenario::{Scenario, Threads};
+use crate::model::scenario::{Scenario, Settings, Threads};
+use crate::model::setting::Holder;
 use crate::model::tally::{Account, largest_lamport};
 use crate::model::time::Nanos;
 
@@ -29,6 +30,8 @@ use crate::model::time::Nanos;
 pub struct Supervised {
     /// The id that all of its processes give the run.
     pub run: String,
+    /// How each process uses this machine, as far as that was asked for.
+    pub settings: Settings,
     /// The number of processes.
     pub processes: u32,
     /// Whether a process that dies is started again.
@@ -114,7 +117,7 @@ impl Supervisor<'_> {
     fn work(&self, node: u32, listen: String, resume: bool) -> Work {
         let threads = u32::try_from(self.plan.threads).unwrap_or(u32::MAX) / self.fleet.processes;
         Work {
-            settings: self.scenario.settings(),
+            settings: self.fleet.settings.clone().or(&self.scenario.settings()),
             run: self.fleet.run.clone(),
             node,
             nodes: self.fleet.processes,

@@ -16,8 +16,8 @@ const LAYERS: [(&str, &[&str]); 8] = [
     (
         "the core",
         &[
-            "scenario", "vm", "tally", "pace", "workload", "network", "event", "clock", "seed", "id", "time",
-            "text",
+            "scenario", "setting", "vm", "tally", "pace", "workload", "network", "event", "clock", "seed",
+            "id", "time", "text",
         ],
     ),
     ("the map", &["lib"]),

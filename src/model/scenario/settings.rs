@@ -1,75 +1,213 @@
-//! What people ask for, in flags or in a scenario file: every setting, each of them optional.
+//! The table of settings: what people ask for of a run, in flags or in a scenario file, each of it optional.
+//!
+//! A further setting is an entry here, and a type that can be read and written. Its flag, its help, its key in
+//! files and manifests, merging, what a join compares and what a series and a child are told follow from the entry.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
+use super::numbers::{Draw, Processes, Runs, SeedNumber, Threads, VmCount};
 use super::{ClockList, LogChoice, Phase, Rates, Switch};
 use crate::model::network::{Latency, Partition, Probability};
 use crate::model::pace::Late;
-use crate::model::text::{self, Whole};
+use crate::model::setting::Takes::{Item, Value};
+use crate::model::setting::{Heading, Scope, settings};
+use crate::model::text::OneOf;
 use crate::model::time::{Nanos, WithUnit};
 use crate::workload::Choice;
 
-/// A number of machines.
-pub type VmCount = Whole<1, 10_000_000>;
-/// The sides of a die.
-pub type Draw = Whole<1, { u32::MAX }>;
-/// A number of runs.
-pub type Runs = Whole<1, 100_000>;
-/// A number of processes that share a run.
-pub type Processes = Whole<1, 1024>;
-/// A number of worker threads.
-pub type Threads = Whole<1, 1024>;
+settings! {
+    /// The settings of a run. Their names are those of the flags and of a scenario file's keys.
+    pub struct Settings;
 
-/// The settings of a run. The names of the fields are those of the flags and of a scenario file's keys.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Whether time is virtual: the run takes as long as its computing does.
-    #[serde(rename = "virtual-time")]
-    pub virtual_time: Option<bool>,
-    /// The number of machines.
-    pub vms: Option<VmCount>,
-    /// How long they tick.
-    pub duration: Option<Nanos>,
-    /// How many ticks a second each machine makes, or from what range it draws that.
-    pub rates: Option<Rates>,
-    /// The seed of all draws.
-    pub seed: Option<SeedNumber>,
-    /// What the machines do at their ticks.
-    pub workload: Option<Choice>,
-    /// The sides of the die that the scale model rolls.
-    pub draw: Option<Draw>,
-    /// When each machine's first tick is due.
-    pub phase: Option<Phase>,
-    /// What ticks do that are late, in real time.
-    pub late: Option<Late>,
-    /// The clocks that they keep.
-    pub clocks: Option<ClockList>,
-    /// The largest error of a machine's physical clock, either way.
-    #[serde(deserialize_with = "with_unit")]
-    pub skew: Option<Nanos>,
-    /// How long messages travel.
-    pub latency: Option<Latency>,
-    /// The probability that a message is lost.
-    pub loss: Option<Probability>,
-    /// The probability that it is delivered twice.
-    pub duplicate: Option<Probability>,
-    /// Whether messages from one machine to another stay in order.
-    pub fifo: Option<Switch>,
-    /// When groups of machines cannot reach each other.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub partition: Vec<Partition>,
+    /// The settings of the model, none of them left open.
+    struct ModelSettings {
+        /// Whether time is virtual: the run takes as long as its computing does.
+        "virtual-time" virtual_time: Option<bool> {
+            default: |_, _| false,
+            usual: "live",
+            meaning: "No waiting: the run takes as long as its computing does, and repeats byte for byte",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// The number of machines.
+        "vms" vms: Option<VmCount> {
+            default: |_, _| Settings::VMS,
+            letter: Some('n'),
+            takes: Value("N"),
+            meaning: "Number of machines",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// How long they tick.
+        "duration" duration: Option<Nanos> {
+            default: |_, _| Settings::DURATION,
+            letter: Some('d'),
+            takes: Value("D"),
+            meaning: "How long they tick: `60`, `60s`, `2m`, `500ms`, `1h30m`",
+            more: "A number alone means seconds. Units are h, m (or min), s, ms, us, ns and d, or their names: \
+                   `90 seconds`.",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// How many ticks a second each machine makes, or from what range it draws that.
+        "rates" rates: Option<Rates> {
+            default: |_, _| Rates::default(),
+            takes: Value("R"),
+            meaning: "Ticks a second: `1-6` draws each machine's, `6,2,1` gives one each",
+            more: "Fractions too: `0.5` is a tick in two seconds, `0.5,2,3` gives one each, and of `3-3.5` a machine draws \
+                   tenths, as many digits after the point as the range has, up to three.",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// When each machine's first tick is due.
+        "phase" phase: Option<Phase> {
+            default: |_, _| Phase::Random,
+            takes: Value("P"),
+            words: Phase::words,
+            meaning: "When the first tick is due",
+            more: "With `random` it is anywhere in the machine's first period, with `aligned` at its end.",
+            heading: Heading::Machines,
+            ..Facts::RARE
+        }
+        /// What ticks do that are late, in real time.
+        "late" late: Option<Late> {
+            default: |_, _| Late::Burst,
+            takes: Value("L"),
+            words: Late::words,
+            meaning: "What ticks do whose time has passed: `burst` makes them all, `skip` leaves them out, `delay` moves those \
+                      to come",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// What the machines do at their ticks.
+        "workload" workload: Option<Choice> {
+            default: |_, _| Choice::ScaleModel,
+            takes: Value("W"),
+            words: Choice::words,
+            meaning: "What a tick does",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// The sides of the die that the scale model rolls.
+        "draw" draw: Option<Draw> {
+            default: |_, _| Settings::DRAW,
+            takes: Value("K"),
+            meaning: "Sides of the scale model's die: 1, 2 and 3 send, the rest are internal events",
+            heading: Heading::Machines,
+            ..Facts::RARE
+        }
+        /// The seed of all draws.
+        "seed" seed: Option<SeedNumber> {
+            default: |_, drawn| SeedNumber(drawn.0),
+            letter: Some('s'),
+            takes: Value("S"),
+            usual: "drawn, printed and recorded",
+            meaning: "Seed of all random draws",
+            heading: Heading::Machines,
+            ..Facts::EVERYDAY
+        }
+        /// The clocks that they keep.
+        "clocks" clocks: Option<ClockList> {
+            default: |_, _| ClockList::default(),
+            takes: Value("LIST"),
+            usual: "all",
+            meaning: "Clocks to keep, of `lamport,vector,hlc`; Lamport's is always kept",
+            heading: Heading::Clocks,
+            ..Facts::EVERYDAY
+        }
+        /// The largest error of a machine's physical clock, either way.
+        "skew" skew: Option<WithUnit> {
+            default: |_, _| WithUnit(Nanos::ZERO),
+            takes: Value("S"),
+            usual: "0",
+            meaning: "Largest error of a machine's physical clock, either way: `50ms`",
+            heading: Heading::Clocks,
+            ..Facts::RARE
+        }
+        /// How long messages travel.
+        "latency" latency: Option<Latency> {
+            default: |settings, _| Latency::Fixed(match settings.virtual_time {
+                Some(true) => Settings::VIRTUAL_LATENCY,
+                _ => Nanos::ZERO,
+            }),
+            takes: Value("L"),
+            usual: "the real network; virtual 1ms",
+            meaning: "How long messages travel: `5ms`, `1ms-9ms` (uniform), `exp:5ms`",
+            more: "Times have their unit, since 5 could be milliseconds as well as seconds; only `0` needs none.",
+            heading: Heading::Network,
+            ..Facts::EVERYDAY
+        }
+        /// The probability that a message is lost.
+        "loss" loss: Option<Probability> {
+            default: |_, _| Probability::default(),
+            takes: Value("P"),
+            meaning: "Probability that a message is lost",
+            heading: Heading::Network,
+            ..Facts::EVERYDAY
+        }
+        /// The probability that it is delivered twice.
+        "duplicate" duplicate: Option<Probability> {
+            default: |_, _| Probability::default(),
+            takes: Value("P"),
+            meaning: "Probability that a message is delivered twice",
+            heading: Heading::Network,
+            ..Facts::RARE
+        }
+        /// Whether messages from one machine to another stay in order.
+        "fifo" fifo: Option<Switch> {
+            default: |_, _| Switch::On,
+            takes: Value("ON|OFF"),
+            words: Switch::words,
+            meaning: "Whether messages from one machine to another stay in order",
+            heading: Heading::Network,
+            ..Facts::RARE
+        }
+        /// When groups of machines cannot reach each other.
+        "partition" partition: Vec<Partition> {
+            default: |_, _| Vec::new(),
+            takes: Item("P"),
+            meaning: "Lose what groups send each other in a window of time: `10s-20s:0,1/2-4`",
+            heading: Heading::Network,
+            ..Facts::RARE
+        }
+    }
+
     /// How many runs, with seeds derived from the one seed.
-    pub runs: Option<Runs>,
+    "runs" runs: Option<Runs> {
+        takes: Value("R"),
+        usual: "one, in the folder itself",
+        meaning: "Number of runs with seeds derived from the seed, each in a folder `run_1`, `run_2`, …",
+        heading: Heading::Run,
+        scope: Scope::Series,
+        ..Facts::RARE
+    }
     /// Worker threads among which the machines are shared.
-    pub threads: Option<Threads>,
+    "threads" threads: Option<Threads> {
+        takes: Value("T"),
+        usual: "the cores; in virtual time fewer where there is little to share",
+        meaning: "Worker threads",
+        heading: Heading::Run,
+        scope: Scope::Process,
+        ..Facts::RARE
+    }
     /// Processes of this machine that share the run.
-    pub processes: Option<Processes>,
+    "processes" processes: Option<Processes> {
+        takes: Value("P"),
+        usual: "one process",
+        meaning: "Processes of this machine that share the machines, bridged over TCP",
+        heading: Heading::Processes,
+        scope: Scope::Run,
+        conflicts: Some("nodes"),
+        ..Facts::EVERYDAY
+    }
     /// Where the events are logged.
-    pub log: Option<LogChoice>,
+    "log" log: Option<LogChoice> {
+        takes: Value("WHERE"),
+        words: LogChoice::words,
+        usual: "per-vm up to 256 machines",
+        meaning: "Where events go",
+        heading: Heading::Run,
+        scope: Scope::Process,
+        ..Facts::RARE
+    }
 }
 
 impl Settings {
@@ -83,74 +221,4 @@ impl Settings {
     pub const LEAST_VIRTUAL_LATENCY: Nanos = Nanos::new(1_000);
     /// The sides of the die where nothing else is asked for.
     pub const DRAW: Draw = Draw::new(10).expect("in range");
-
-    /// These settings; what they leave open is taken from `others`.
-    #[must_use]
-    pub fn or(self, others: Self) -> Self {
-        Self {
-            virtual_time: self.virtual_time.or(others.virtual_time),
-            vms: self.vms.or(others.vms),
-            duration: self.duration.or(others.duration),
-            rates: self.rates.or(others.rates),
-            seed: self.seed.or(others.seed),
-            workload: self.workload.or(others.workload),
-            draw: self.draw.or(others.draw),
-            phase: self.phase.or(others.phase),
-            late: self.late.or(others.late),
-            clocks: self.clocks.or(others.clocks),
-            skew: self.skew.or(others.skew),
-            latency: self.latency.or(others.latency),
-            loss: self.loss.or(others.loss),
-            duplicate: self.duplicate.or(others.duplicate),
-            fifo: self.fifo.or(others.fifo),
-            partition: if self.partition.is_empty() { others.partition } else { self.partition },
-            runs: self.runs.or(others.runs),
-            threads: self.threads.or(others.threads),
-            processes: self.processes.or(others.processes),
-            log: self.log.or(others.log),
-        }
-    }
-}
-
-/// Reads a time that is written with its unit.
-fn with_unit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Nanos>, D::Error> {
-    WithUnit::deserialize(deserializer).map(|WithUnit(time)| Some(time))
-}
-
-/// A seed as people write it: any `u64`. In TOML, whose integers are signed, a large one is a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SeedNumber(pub u64);
-
-impl fmt::Display for SeedNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Why a text is no seed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a whole number from 0 to {}", u64::MAX)]
-pub struct ParseSeedError;
-
-impl FromStr for SeedNumber {
-    type Err = ParseSeedError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.trim().parse().map(Self).map_err(|_parse_int_error| ParseSeedError)
-    }
-}
-
-impl Serialize for SeedNumber {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match i64::try_from(self.0) {
-            Ok(number) => serializer.serialize_i64(number),
-            Err(_) => serializer.collect_str(self),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SeedNumber {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::deserialize(deserializer)
-    }
 }

@@ -29,7 +29,7 @@ pub enum ChildCommand {
 /// The work of one process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
-    /// The scenario, none of its settings left open.
+    /// The scenario, none of its settings left open, and what was asked for of how a process uses its machine.
     pub settings: Settings,
     /// The id that all processes give the run.
     pub run: String,

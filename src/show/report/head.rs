@@ -8,16 +8,13 @@ use super::escape::Html;
 use super::excerpt::MOST_LINES;
 use super::gather::as_f64;
 use crate::model::scenario::{Scenario, SeedNumber, Settings};
-use crate::model::seed::Seed;
+use crate::model::setting::{Holder, Setting, Takes};
 
 /// The most faults that are told.
 const MOST_FAULTS: usize = 10;
 
 /// A command that is longer is not one to read.
 const LONGEST_COMMAND: usize = 300;
-
-/// Settings that change how a run is made, and not what it is.
-const NOT_OF_THE_MODEL: [&str; 3] = ["threads", "log", "runs"];
 
 impl RunView {
     /// What the run is, in a line.
@@ -114,7 +111,11 @@ impl RunView {
     fn push_settings(&self, html: &mut String) {
         let Some(scenario) = self.model.scenario() else { return };
         html.push_str("<details class=\"settings\"><summary>All settings</summary><dl>");
-        for (key, value) in texts(&scenario.settings()) {
+        let settings = scenario.settings();
+        let each = |setting: &'static Setting<Settings>| {
+            setting.texts(&settings).into_iter().map(|text| (setting.facts.name, text))
+        };
+        for (key, value) in Settings::table().iter().flat_map(each) {
             let value = if value.len() > LONGEST_COMMAND { "see run.toml".to_owned() } else { value };
             let _ = write!(html, "<div><dt>{}</dt><dd>{}</dd></div>", Html(key), Html(value));
         }
@@ -162,29 +163,16 @@ fn sentence(warning: &str) -> String {
     }
 }
 
-/// The settings that are not the usual ones, by the names of their flags.
-fn chosen(scenario: &Scenario) -> Vec<(String, String)> {
-    let usual = Scenario::new(&Settings::default(), Seed(0)).map(|usual| texts(&usual.settings()));
-    let usual = usual.unwrap_or_default();
-    let settings = scenario.settings();
-    let mut chosen = texts(&settings);
-    chosen.retain(|setting| !usual.contains(setting) && !NOT_OF_THE_MODEL.contains(&setting.0.as_str()));
-    // Virtual time has a latency of its own where none is asked for.
-    chosen.retain(|(key, value)| {
-        let is_usual = settings.latency.is_some_and(|_| value == &Settings::VIRTUAL_LATENCY.to_string());
-        !(key == "latency" && scenario.is_virtual() && is_usual)
-    });
-    chosen
-}
-
 /// The command that makes a run or a series again, which is in that folder.
 pub(super) fn command(scenario: &Scenario, settings: &Settings, folder: &str) -> String {
     let mut command = "clocklab".to_owned();
-    for (key, value) in chosen(scenario) {
-        match value.as_str() {
-            "true" => command.extend([" --", &key]),
-            _ => command.extend([" --", &key, " ", &value]),
-        }
+    let chosen = scenario.chosen();
+    for (facts, value) in &chosen {
+        let name = facts.name;
+        let _ = match facts.takes {
+            Takes::Nothing => write!(command, " --{name}"),
+            _ => write!(command, " --{name} {value}"),
+        };
     }
     if let Some(seed) = settings.seed.filter(|_| !command.contains(" --seed ")) {
         let _ = write!(command, " --seed {seed}");
@@ -222,18 +210,4 @@ pub(super) fn push_notes(html: &mut String, notes: &[String]) {
     html.push_str("<ul class=\"notes\">");
     notes.iter().for_each(|note| html.push_str(&format!("<li>{}</li>", Html(note))));
     html.push_str("</ul>");
-}
-
-/// Settings as people type them.
-fn texts(settings: &Settings) -> Vec<(String, String)> {
-    let table = toml::Table::try_from(settings).unwrap_or_default();
-    let text = |value: &toml::Value| match value {
-        toml::Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    let each = |(key, value): (String, toml::Value)| match value {
-        toml::Value::Array(list) => list.iter().map(|value| (key.clone(), text(value))).collect(),
-        value => vec![(key, text(&value))],
-    };
-    table.into_iter().flat_map(each).collect()
 }
