@@ -164,11 +164,16 @@ impl Line {
             self.lost += 1;
             return Fate::Lost;
         }
+        // A rule that is off draws nothing: a duplication of 0 leaves all fates as they are without the setting.
         let duplicate = self.network.duplicate;
         let twice = !duplicate.is_never() && self.stream.happens(duplicate);
         self.duplicated += u64::from(twice);
         let arrives = self.arrival(to, now);
         let again = twice.then(|| self.arrival(to, now));
+        debug_assert!(
+            !self.network.fifo || again.is_none_or(|again| again >= arrives),
+            "a copy overtakes the message that it is made of"
+        );
         Fate::Delivered { arrives, again }
     }
 
@@ -180,9 +185,17 @@ impl Line {
 
     fn arrival(&mut self, to: VmId, now: Nanos) -> Nanos {
         let drawn = now.plus(self.network.latency.draw(&mut self.stream));
+        // The lookahead of virtual time rests on this (Chandy and Misra 1979): a shard is run up to where the earliest
+        // message that another one may send now could arrive.
+        debug_assert!(
+            drawn >= now.plus(self.network.latency.least()),
+            "a message is faster than the least latency"
+        );
         if !(self.network.fifo && self.network.can_reorder()) {
             return drawn;
         }
+        // One that would overtake arrives together with the message before it. An inbox has messages of one time and
+        // sender by the number of their send, so even then the two keep their order.
         let latest = self.latest.entry(to).or_default();
         *latest = drawn.max(*latest);
         *latest

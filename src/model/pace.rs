@@ -113,9 +113,11 @@ impl Pace {
         self.before = at;
         if made.late() > GRACE {
             match self.late {
+                // The schedule goes on as it was: the next tick may be late already, and is made at once.
                 Late::Burst => {}
                 Late::Skip => {
                     let next = self.next.max(self.schedule.ticks_until(at) + 1);
+                    debug_assert!(next >= self.next, "a tick is made twice");
                     self.skipped += next - self.next;
                     self.next = next;
                 }

@@ -66,6 +66,10 @@ fn scramble(value: u64) -> u64 {
 }
 
 /// A reproducible stream of draws.
+///
+/// The generator is xoroshiro128++ (Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021): it is
+/// specified to the bit, so that its values are the same for ever, and its state is 16 bytes, of which every machine
+/// has some.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream(Xoroshiro128PlusPlus);
 
@@ -79,19 +83,25 @@ impl Stream {
     ///
     /// Unbiased, by the multiply-and-reject method of Lemire (2019).
     pub fn below(&mut self, bound: u64) -> u64 {
+        // The high half of a draw times the bound is a number below the bound. Where the bound does not divide 2^64, some
+        // numbers would come from one draw more than others: the low half shows such a draw, which is made again.
         let mut product = u128::from(self.bits()) * u128::from(bound);
         // Only a low half below `bound` can be one too many of its kind; then it costs a division.
         if low_half(product) < bound {
+            // 2^64 mod bound, of which 2^64 itself has no place in 64 bits.
             let surplus = bound.wrapping_neg() % bound;
             while low_half(product) < surplus {
                 product = u128::from(self.bits()) * u128::from(bound);
             }
         }
-        (product >> 64) as u64
+        let drawn = (product >> 64) as u64;
+        debug_assert!(drawn < bound || bound == 0, "{drawn} is drawn from below {bound}");
+        drawn
     }
 
     /// A time from `low` to `high`, both included.
     pub fn between(&mut self, low: Nanos, high: Nanos) -> Nanos {
+        debug_assert!(low <= high, "nothing is between {low} and {high}");
         low.plus(Nanos::new(self.below(high.minus(low).get().saturating_add(1))))
     }
 
@@ -100,6 +110,9 @@ impl Stream {
         // 53 random bits, shifted into (0, 1]: the logarithm is finite, the time at most 37 means.
         #[expect(clippy::cast_precision_loss, reason = "53 bits are exact in a double")]
         let unit = ((self.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        debug_assert!(0.0 < unit && unit <= 1.0, "the logarithm of {unit}");
+        // By inversion: -ln(U) is exponential where U is uniform. The logarithm is not the platform's, whose last digit
+        // may differ from that of another.
         #[expect(clippy::cast_precision_loss, reason = "a mean is known to fewer digits than a double holds")]
         let nanos = -libm::log(unit) * mean.get() as f64;
         #[expect(
@@ -132,7 +145,9 @@ impl Share {
     /// The share nearest to a probability; what is below 0 or no number is never, above 1 always.
     pub fn of(probability: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range; NaN is 0")]
-        Self((probability.clamp(0.0, 1.0) * 2f64.powi(64)) as u128)
+        let share = (probability.clamp(0.0, 1.0) * 2f64.powi(64)) as u128;
+        debug_assert!(share <= 1 << 64, "more than always");
+        Self(share)
     }
 
     /// Whether this is the share of something that never happens.

@@ -33,6 +33,7 @@ pub struct Tally {
 impl Tally {
     /// Internal events: those that are neither a send nor a receive.
     pub const fn internal(&self) -> u64 {
+        debug_assert!(self.sends + self.receives <= self.events, "an event is of one kind");
         self.events - self.sends - self.receives
     }
 
@@ -44,11 +45,19 @@ impl Tally {
     /// Adds an event: how far the Lamport clock jumped, and how many messages still wait after it.
     #[inline]
     pub(crate) fn add(&mut self, jump: u64, queue: u32) {
+        // A mean needs the sum alone. Of lengths below 2^32 a sum of 64 bits holds those of four thousand million events.
         self.events += 1;
         self.largest_jump = self.largest_jump.max(jump);
         self.queue = queue;
         self.queue_sum += u64::from(queue);
         self.longest_queue = self.longest_queue.max(queue);
+        debug_assert!(
+            self.queue_sum <= u64::from(self.longest_queue).saturating_mul(self.events),
+            "the queues of {} events add up to {}, and none is longer than {}",
+            self.events,
+            self.queue_sum,
+            self.longest_queue
+        );
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) fn grouped(number: u64) -> String {
 
 /// Whether a terminal would obey a character or show what follows it in another order, instead of showing it.
 pub(crate) const fn steers_terminals(char: char) -> bool {
+    // The controls of ECMA-48, C0 and C1; the marks, embeddings, overrides and isolates of Unicode's bidirectional
+    // algorithm (UAX #9), by which a text can be shown as another one (Boucher and Anderson, "Trojan Source", 2021);
+    // the separators of lines and paragraphs; and what is not seen at all.
     matches!(char,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -236,6 +239,7 @@ impl<const MIN: u32, const MAX: u32> FromStr for Whole<MIN, MAX> {
     type Err = NotInRange;
 
     fn from_str(text: &str) -> Result<Self, NotInRange> {
+        const { assert!(MIN <= MAX, "a range has a number") };
         text.trim().parse().ok().and_then(Self::new).ok_or(NotInRange { min: MIN, max: MAX })
     }
 }

@@ -80,6 +80,9 @@ impl Bounds {
     /// Whether a machine of the run can have put that stamp on a message at that event.
     pub fn allow(&self, sender: VmId, event: u64, stamp: &Stamp) -> bool {
         let Some(clocks) = self.clocks else { return true };
+        // A Lamport clock is the length of a path of events (rules IR1 and IR2 add one at each), and c counts events of
+        // the causal past with the same l (Kulkarni et al. 2014, corollary 2): neither is more than there are. The own
+        // entry of a vector is the number of the event itself (Fidge 1988, Mattern 1989).
         let hybrid = stamp.hybrid();
         let counts_itself =
             stamp.vector().is_none_or(|vector| vector.entries().get(sender.index()) == Some(&event));

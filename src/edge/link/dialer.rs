@@ -29,9 +29,15 @@ impl Dialer {
 
     /// The attempt failed, or the connection that it made was lost before it was of any use.
     pub fn failed(&mut self, now: Nanos) {
+        // Half of the wait is certain and half is drawn: processes that lost each other at the same moment come back
+        // at different ones, and none of them at once. The longest wait is reached long before the shift's own bound.
         let longest = SHORTEST.get().saturating_mul(1 << self.failures.min(20)).min(LONGEST.get());
         self.failures = self.failures.saturating_add(1);
         self.next = now.plus(self.jitter.between(Nanos::new(longest / 2), Nanos::new(longest)));
+        debug_assert!(
+            self.next >= now.plus(Nanos::new(SHORTEST.get() / 2)),
+            "a process dials without a pause"
+        );
     }
 
     /// The two ends have greeted each other: when the connection is lost, dial again at once.
@@ -44,6 +50,8 @@ impl Dialer {
 /// Whether a connection stays while there is another one that the other end dialled: of two processes that
 /// dial each other at the same time, both come to the same answer.
 pub const fn stays(own: u32, peer: u32, dialled_here: bool) -> bool {
+    debug_assert!(own != peer, "a process has no link to itself");
+    // Either end asks the same question: was this connection dialled by the node of the smaller number?
     (own < peer) == dialled_here
 }
 

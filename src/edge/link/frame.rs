@@ -1,7 +1,8 @@
 //! What a connection carries: frames, each with its length, a checksum, and a body.
 //!
 //! A frame is the length of its body and a CRC-32C, each in four bytes with the lowest first, and the body. The
-//! body's first byte is its kind.
+//! body's first byte is its kind. The checksum is that of iSCSI (RFC 3720): it finds every burst of errors of up to
+//! 32 bits, and processors have an instruction for it.
 //!
 //! While a connection opens the checksum is that of the body alone, so that every version can read a greeting.
 //! Behind the greeting it covers the frame's [`Lane`] and its place there as well: bytes that were recorded, from
@@ -56,6 +57,7 @@ impl Lane {
 
     /// Goes on to the next place.
     const fn pass(&mut self) {
+        // By two, so that it stays even in one direction and odd in the other, round the end of the numbers as well.
         self.place = self.place.wrapping_add(2);
     }
 }
@@ -113,6 +115,8 @@ impl Frames {
     /// Takes in bytes as they came from the connection, wherever they are cut; frames that are whole come out of
     /// [`pop`](Self::pop).
     pub fn push(&mut self, bytes: &[u8]) {
+        debug_assert!(self.used <= self.bytes.len(), "more was handed out than came");
+        // Moved once for all frames of a read, instead of at each that is handed out.
         self.bytes.drain(..self.used);
         self.used = 0;
         self.bytes.extend_from_slice(bytes);
@@ -134,6 +138,7 @@ impl Frames {
         };
         let [l0, l1, l2, l3, c0, c1, c2, c3] = *head;
         let (length, checksum) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([c0, c1, c2, c3]));
+        // Before its body has come: a length costs the other end four bytes, and is not to cost this one a mebibyte.
         let size = length as usize;
         if !(1..=self.longest).contains(&size) {
             return Err(FrameError::Length { length, longest: self.longest });
@@ -148,6 +153,7 @@ impl Frames {
             lane.pass();
         }
         self.used += HEAD + size;
+        debug_assert!(self.used <= self.bytes.len(), "a frame ends behind the bytes that came");
         Ok(Some(body))
     }
 }

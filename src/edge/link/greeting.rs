@@ -28,7 +28,7 @@ const REFUSAL: u8 = 2;
 const LONGEST_RUN: usize = 64;
 const LONGEST_SCENARIO: usize = 1 << 14;
 const LONGEST_REASON: usize = 500;
-/// The longest body of a greeting, in bytes.
+/// The longest body of a greeting, in bytes. Kind, magic and ten numbers of up to ten bytes are the rest of it.
 pub const LONGEST: usize = LONGEST_RUN + LONGEST_SCENARIO + 200;
 
 /// Which process of which run this is.
@@ -195,6 +195,7 @@ impl GreetingError {
 /// Appends the body of a hello.
 pub fn put_hello(hello: &Hello, out: &mut Vec<u8>) {
     let Hello { from, to, knows, received, turn } = hello;
+    let start = out.len();
     out.push(HELLO);
     out.extend_from_slice(MAGIC);
     put_number(u64::from(PROTOCOL), out);
@@ -207,6 +208,7 @@ pub fn put_hello(hello: &Hello, out: &mut Vec<u8>) {
     put_number(*knows, out);
     put_number(*received, out);
     put_number(*turn, out);
+    debug_assert!(out.len() - start <= LONGEST, "a hello of {} bytes would be refused", out.len() - start);
 }
 
 /// The lanes of the end that dialled and of the end that answered, on the connection that these two hellos opened.
@@ -217,6 +219,7 @@ pub fn lanes(dialled: &Hello, answered: &Hello) -> [Lane; 2] {
     for hello in [dialled, answered] {
         body.clear();
         put_hello(hello, &mut body);
+        // With its length in front: otherwise two other hellos could make up the same bytes.
         context.update(&(body.len() as u64).to_le_bytes());
         context.update(&body);
     }
@@ -248,6 +251,7 @@ pub fn read(body: &[u8]) -> Result<Hello, GreetingError> {
         }
         _ => return Err(GreetingError::NotClocklab),
     }
+    // What follows may have another form in another version: it is not looked at before the versions are equal.
     let theirs = reader.small().ok_or(GreetingError::NotClocklab)?;
     if theirs != PROTOCOL {
         return Err(GreetingError::Protocol { theirs, ours: PROTOCOL });
@@ -261,6 +265,7 @@ fn read_refusal(mut reader: Reader<'_>) -> Option<GreetingError> {
 }
 
 fn read_hello(mut reader: Reader<'_>) -> Option<Hello> {
+    // A run's name becomes part of names of files and stands in logs: nothing else than what names are made of.
     let run = reader.text(LONGEST_RUN)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if !run.chars().all(plain) {
@@ -305,8 +310,10 @@ pub fn check(ours: &Identity, hello: &Hello) -> Result<(), GreetingError> {
 fn compare(theirs: &str, ours: &str, asks: bool) -> Result<(), GreetingError> {
     let keys = |lines| str::lines(lines).filter_map(|line| Some(line.split_once(" = ")?.0));
     let value = |lines, key| scenario_value(lines, key).map(|value| printable(value).into_owned());
+    // The other's keys as well: a setting that this process lacks differs too.
     for key in keys(ours).chain(keys(theirs)) {
         let (theirs, ours) = (value(theirs, key), value(ours, key));
+        // Who asks has not drawn a seed: it takes the run's.
         let is_open = asks && key == SEED && (theirs.is_none() || ours.is_none());
         if theirs != ours && !is_open {
             let said = |value: Option<String>| value.unwrap_or_else(|| "not set".to_owned());

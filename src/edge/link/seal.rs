@@ -6,6 +6,10 @@
 //! nothing, and whatever was changed, repeated, left out or put in on the way is an error. Whoever comes to
 //! know the key later cannot read what was recorded before.
 //!
+//! Section numbers are those of "The Noise Protocol Framework", revision 34: `psk0` mixes the shared key in before
+//! the first message (section 9), the prologue is what both ends must have seen alike (section 6), and no message is
+//! longer than 65535 bytes (section 3).
+//!
 //! Two things it leaves to others. A connection that is cut between two records looks like one that was
 //! closed: the [session](super::session) knows what is missing. And it does not look at a clock: whoever
 //! owns the connection limits how long the other end may take.
@@ -31,7 +35,7 @@ const HANDSHAKE: usize = MAGIC.len() + 32 + TAG;
 const HEAD: usize = 2;
 /// What a record has beside its content.
 const TAG: usize = 16;
-/// The most content of a record; Noise sets the limit of 65535 bytes with the tag.
+/// The most content of a record; Noise (section 3) sets the limit of 65535 bytes with the tag.
 const LONGEST_CONTENT: usize = u16::MAX as usize - TAG;
 /// The most records of a connection in one direction. AES-GCM would keep its promise for longer than
 /// anyone can wait; a session goes on with a new connection and new keys.
@@ -239,6 +243,7 @@ impl Seal {
     }
 
     fn break_off(&mut self, error: SealError) {
+        // The keys go as well: nothing is to pass in either direction after the first record that is wrong.
         *self = Self { state: State::Broken(error), due: Vec::new(), pending: Vec::new() };
     }
 
@@ -261,6 +266,7 @@ impl Seal {
     /// Takes the other end's handshake message off the front, and leaves the rest.
     fn shake_hands<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], SealError> {
         let rest = top_up(&mut self.pending, HANDSHAKE, bytes);
+        debug_assert!(self.pending.len() <= HANDSHAKE, "what follows a handshake is a record");
         // Another program is told from a peer by its first bytes: it may never send as many as a handshake has.
         let known = self.pending.len().min(MAGIC.len());
         if self.pending[..known] != MAGIC[..known] {
@@ -300,6 +306,9 @@ impl fmt::Debug for Seal {
 
 impl Records {
     fn seal(&mut self, content: &[u8], wire: &mut Vec<u8>) -> Result<(), SealError> {
+        debug_assert!((1..=LONGEST_CONTENT).contains(&content.len()), "a record of {} bytes", content.len());
+        // The record's number is the cipher's nonce. AES-GCM keeps its promise only as long as no nonce comes twice under
+        // a key (NIST SP 800-38D, section 8): so a number is spent before it is used, and not given back on failure.
         let number = next(&mut self.sent)?;
         let (start, length) = (wire.len(), content.len() + TAG);
         wire.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
@@ -313,6 +322,8 @@ impl Records {
 
     /// Appends the content of a record, which comes without its length.
     fn unseal(&mut self, record: &[u8], plain: &mut Vec<u8>) -> Result<(), SealError> {
+        // The number is not in the record: whatever is repeated, left out or moved is opened with another nonce than
+        // it was sealed with, and fails.
         let number = next(&mut self.received)?;
         let start = plain.len();
         // With room for the tag it is opened in place.
@@ -369,6 +380,7 @@ fn take_records(
     plain: &mut Vec<u8>,
 ) -> Result<(), SealError> {
     while !bytes.is_empty() {
+        // Opened where it lies, as most records come whole; only the beginning of the last one of a read is copied.
         if pending.is_empty()
             && let Some(record) = first_record(bytes)?
         {
@@ -384,6 +396,7 @@ fn take_records(
             records.unseal(record, plain)?;
             pending.clear();
         }
+        debug_assert!(pending.len() < HEAD + usize::from(u16::MAX), "a whole record was kept");
     }
     Ok(())
 }

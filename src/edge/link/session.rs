@@ -1,5 +1,8 @@
 //! What two processes owe each other, over all connections between them.
 //!
+//! It is what TCP does for bytes, once more for parcels, since a connection's own guarantee ends with the connection:
+//! what was written to one that broke may have arrived or not.
+//!
 //! Parcels are numbered 1, 2, 3, … in each direction. The sender keeps a parcel until the number of it or
 //! of a later one is acknowledged; after a reconnect each end tells the last number that it has, and the
 //! other one goes on behind it. So a parcel arrives exactly once and in order as long as both processes
@@ -31,7 +34,8 @@ const WORD: u8 = 6;
 pub const HEARTBEAT: Nanos = Nanos::from_secs(1);
 /// An end that has said nothing for so long is taken for dead, and its connection is closed.
 pub const SILENCE: Nanos = Nanos::from_secs(5);
-/// An acknowledgement waits so long for something to go with: alone it would wake the other process for itself.
+/// An acknowledgement waits so long for something to go with: alone it would wake the other process for itself. TCP
+/// delays its own for the same reason, and bounds the delay in time and bytes as well (RFC 1122, section 4.2.3.2).
 pub const PATIENCE: Nanos = Nanos::new(5_000_000);
 /// It does not wait where so many bytes came since the last one: the other end keeps them until then.
 const MANY_BYTES: usize = 64 * 1024;
@@ -199,6 +203,7 @@ impl Session {
     pub fn attach(&mut self, hello: &Hello, now: Nanos) -> Result<Attached, SessionError> {
         let incarnation = hello.from.incarnation;
         let is_another = self.known != 0 && self.known != incarnation;
+        debug_assert_eq!(hello.from.node, self.peer, "another node's hello");
         // What it received from an earlier incarnation of this process says nothing of this one.
         let received = if hello.knows == self.own.incarnation { hello.received } else { 0 };
         // Of another incarnation nothing has been acknowledged, and nothing was sent to it.
@@ -206,6 +211,7 @@ impl Session {
         if !(acknowledged..=sent).contains(&received) {
             return Err(SessionError::Acknowledgement { found: received, acknowledged, sent });
         }
+        // All checks are behind: an earlier connection goes only where the new one can take its place.
         self.detach();
         let attached = match self.known {
             0 => Attached::New,
@@ -256,7 +262,9 @@ impl Session {
     /// Where the session was told to end.
     pub fn say(&mut self, word: Word) {
         assert!(!self.ends, "a word after the end");
-        self.keep(WORD, 0, &word.payload());
+        let payload = word.payload();
+        debug_assert!(payload.len() <= OVERHEAD, "a word is short, and kept without asking for room");
+        self.keep(WORD, 0, &payload);
     }
 
     /// No parcel follows: the other end is told so behind all parcels.
@@ -375,8 +383,10 @@ impl Session {
     /// Appends what is to be written to the connection now, until `out` has about `most` bytes; `lane` is this end's
     /// on that connection.
     pub fn write(&mut self, now: Nanos, most: usize, lane: &mut Lane, out: &mut Vec<u8>) {
+        debug_assert!(self.written <= self.kept.len(), "{} of {} frames", self.written, self.kept.len());
         let Some(line) = &mut self.line else { return };
         let start = out.len();
+        // The acknowledgement goes first: the other end can forget what it keeps before it takes in more.
         let goes_along = line.owes_by.is_some() && self.written < self.kept.len();
         if goes_along || line.owes(now) || now.minus(line.spoke) >= HEARTBEAT {
             let received = self.received;
@@ -442,6 +452,7 @@ impl Session {
     }
 
     fn keep(&mut self, kind: u8, messages: u32, payload: &[u8]) {
+        debug_assert!(kind == PARCEL || messages == 0, "only parcels have messages");
         self.body.clear();
         self.body.push(kind);
         put_number(self.sent() + 1, &mut self.body);
@@ -449,6 +460,7 @@ impl Session {
             put_number(u64::from(messages), &mut self.body);
         }
         self.body.extend_from_slice(payload);
+        debug_assert!(self.body.len() <= frame::LONGEST, "a body of {} bytes fits no frame", self.body.len());
         self.kept_bytes += self.body.len();
         self.kept.push_back(Kept { body: self.body.as_slice().into(), messages, was_written: false });
     }
@@ -468,6 +480,7 @@ impl Session {
 
     /// Counts the next number, and owes an acknowledgement.
     fn receive(&mut self, number: u64, now: Nanos) {
+        debug_assert_eq!(number, self.received + 1, "numbers come without a gap, each once");
         let is_much = self.line.is_some_and(|line| line.unacknowledged >= MANY_BYTES);
         self.owe(if is_much { now } else { now.plus(PATIENCE) });
         self.received = number;
@@ -485,6 +498,8 @@ impl Session {
         if !(acknowledged..=sent).contains(&number) {
             return Err(SessionError::Acknowledgement { found: number, acknowledged, sent });
         }
+        // Cumulative: one number acknowledges all before it, so an acknowledgement that is lost with its connection needs
+        // no repetition of its own.
         for _ in acknowledged..number {
             if let Some(kept) = self.kept.pop_front() {
                 self.kept_bytes -= kept.body.len();
@@ -492,6 +507,9 @@ impl Session {
             self.written = self.written.saturating_sub(1);
         }
         self.acknowledged = number;
+        debug_assert!(self.written <= self.kept.len(), "{} of {} frames", self.written, self.kept.len());
+        debug_assert_eq!(self.kept_bytes == 0, self.kept.is_empty(), "{} bytes are kept", self.kept_bytes);
+        debug_assert_eq!(self.sent(), sent, "an acknowledgement changes no number");
         Ok(())
     }
 
@@ -500,9 +518,11 @@ impl Session {
         let lost = self.unacknowledged();
         self.counts.lost.parcels += lost.parcels;
         self.counts.lost.messages += lost.messages;
+        debug_assert!(self.counts.lost.messages <= self.counts.sent.messages, "more is lost than was sent");
         self.kept.clear();
         (self.kept_bytes, self.acknowledged, self.written, self.received) = (0, 0, 0, 0);
         self.peer_ended = false;
+        // The new process has not heard that this one has nothing more to say.
         if self.ends {
             self.keep(END, 0, &[]);
         }

@@ -36,6 +36,7 @@ impl<'a> Reader<'a> {
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7f);
+            // In the tenth byte there is room for one bit: the others would be shifted out without a word.
             if bits << shift >> shift != bits {
                 return None;
             }
@@ -60,6 +61,7 @@ impl<'a> Reader<'a> {
 
     /// A text as [`put_text`] writes it, of at most so many bytes.
     pub(super) fn text(&mut self, longest: usize) -> Option<&'a str> {
+        // Judged before it is used: a length is the other end's word, and nothing else bounds what it asks for.
         let length = usize::try_from(self.number()?).ok().filter(|length| *length <= longest)?;
         std::str::from_utf8(self.bytes(length)?).ok()
     }

@@ -58,6 +58,7 @@ impl Word {
             Self::Known { received } => (KNOWN, received),
             Self::Heard { event, .. } => (HEARD, event),
         };
+        // Kind and number stand first in every word, and are read before it is known which one it is; what only some have follows.
         out.push(kind);
         put_number(number, &mut out);
         match self {

@@ -36,7 +36,8 @@ impl Latency {
         }
     }
 
-    /// An exponential latency is at least a microsecond: nothing travels in no time.
+    /// An exponential latency is at least a microsecond: nothing travels in no time, and windows of virtual time are
+    /// as long as the least latency, so that without a least one there would be none.
     const LEAST_EXPONENTIAL: Nanos = Nanos::new(1_000);
 
     /// The longest time that is named.

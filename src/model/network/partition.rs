@@ -38,6 +38,7 @@ impl Partition {
     }
 
     fn group(&self, vm: VmId) -> Option<usize> {
+        // Ranges do not overlap: the last one that begins at or before a machine is the only one that can have it.
         let after = self.ranges.partition_point(|range| range.first <= vm);
         let range = self.ranges.get(after.checked_sub(1)?)?;
         (vm <= range.last).then_some(range.group)
@@ -107,6 +108,7 @@ impl FromStr for Partition {
                 ranges.push(parse_range(member, group)?);
             }
         }
+        // Sorted by their first machines, ranges that share one are neighbours.
         ranges.sort_unstable();
         match ranges.windows(2).find(|pair| pair[1].first <= pair[0].last) {
             Some(pair) => Err(ParsePartitionError::Twice(pair[1].first)),

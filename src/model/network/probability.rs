@@ -26,6 +26,7 @@ impl Probability {
 
     /// The probability as a share of all draws.
     pub fn share(self) -> Share {
+        debug_assert!((0.0..=1.0).contains(&self.0), "{} is no probability", self.0);
         Share::of(self.0)
     }
 }

@@ -109,6 +109,7 @@ impl Punctuality {
     }
 
     fn coarsen(&mut self) {
+        // A slot of the double length was ticked in, or awaited, where one of its halves was.
         for slots in [&mut self.ticked, &mut self.awaited] {
             let mut coarse = Vec::new();
             (0..slots.len() * 64)
@@ -117,18 +118,21 @@ impl Punctuality {
             *slots = coarse;
         }
         self.slot = self.slot.plus(self.slot);
+        // The slot that was looked at last has no place any more: the next tick finds its own.
         (self.from, self.until) = (Nanos::ZERO, Nanos::ZERO);
     }
 
     /// Adds the ticks of other machines of the run.
     pub fn merge(&mut self, others: &Self) {
         let mut others = others.clone();
+        // Slots only ever double, so the shorter ones come to be as long as the longer.
         while self.slot < others.slot {
             self.coarsen();
         }
         while others.slot < self.slot {
             others.coarsen();
         }
+        debug_assert_eq!(self.slot, others.slot, "the slots of two processes are of one length");
         for (slots, others) in [(&mut self.ticked, others.ticked), (&mut self.awaited, others.awaited)] {
             slots.resize(slots.len().max(others.len()), 0);
             slots.iter_mut().zip(others).for_each(|(slots, others)| *slots |= others);

@@ -153,7 +153,9 @@ impl Schedule {
         // due(k) <= end  ⟺  floor((k-1)·10^12 / t) <= end - phase  ⟺  (k-1)·10^12 < (end - phase + 1)·t
         let span = u128::from(end.0 - self.phase.0) + 1;
         let steps = (span * u128::from(self.rate.thousandths()) - 1) / u128::from(SECOND_IN_PARTS);
-        u64::try_from(steps + 1).unwrap_or(u64::MAX)
+        let ticks = u64::try_from(steps + 1).unwrap_or(u64::MAX);
+        debug_assert!(self.due(ticks) <= end, "tick {ticks} is due after {}", end.0);
+        ticks
     }
 }
 
@@ -192,6 +194,7 @@ impl Ticks {
         // Both are smaller than the thousandths, of which there are at most 10^9.
         let beyond = self.beyond + left;
         let carry = beyond >= parts;
+        debug_assert!(beyond < 2 * parts, "a period has less than a nanosecond beyond its whole ones");
         self.beyond = if carry { beyond - parts } else { beyond };
         self.due = self.due.plus(Nanos(self.period + u64::from(carry)));
     }

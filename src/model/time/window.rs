@@ -34,8 +34,9 @@ impl TimeWindow {
         self.from.is_some() && self.to.is_some()
     }
 
-    /// Whether a time is in it.
+    /// Whether a time is in it. Its end is not: of two windows that meet, each time is in one.
     pub fn has(self, time: Nanos) -> bool {
+        debug_assert!(self.start() < self.end(), "an empty window is refused where it is read");
         self.start() <= time && time < self.end()
     }
 }

@@ -124,6 +124,7 @@ fn parse(text: &str, without: impl Fn(&str) -> Result<u64, ParseTimeError>) -> R
         let is_time = rest.parse::<Nanos>().is_ok();
         return Err(if is_time { ParseTimeError::Negative } else { ParseTimeError::Form });
     }
+    // Added up in 128 bits, with room to spare for all units: what is too long is told once, at the end.
     let (mut sum, mut last, mut rest) = (0, None, text);
     loop {
         let (number, after) = split_at(rest, |c| c.is_ascii_digit() || c == '.');
@@ -192,6 +193,7 @@ fn parse_digits(digits: &str) -> Result<u128, ParseTimeError> {
     if digits.is_empty() {
         return Err(ParseTimeError::Form);
     }
+    // 24 digits of days in nanoseconds fit 128 bits: 10^24 · 8.64·10^13 is below 2^127.
     if digits.len() > 24 {
         return Err(ParseTimeError::TooLong);
     }
