@@ -17,229 +17,49 @@
 //! dropped: that is what the model says of it.
 
 mod connection;
+mod conversation;
+mod dialling;
+mod effects;
+mod ending;
+mod fault;
 mod frontier;
 mod inbound;
 mod join;
 mod links;
 mod loss_accounting;
+mod member;
+mod membership;
+mod news;
 mod outbound;
 mod peer;
 mod reception;
 mod reporter;
-mod rows;
+mod roster;
 mod start_barrier;
 mod strangers;
-mod tasks;
 mod throttle;
+mod waiting;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
-use std::net::TcpListener;
-use std::ops::Range;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, Context, Handler, Message as ActixMessage};
-use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use self::ending::REFUSED_TIME;
 pub use self::inbound::Inbound;
 pub use self::join::{Asked, ask, listen, listen_when_known};
-use self::links::Links;
+use self::links::{Links, start};
+pub use self::membership::Membership;
+pub use self::news::{Closing, Deliver, JoinError, News, Tell};
 pub use self::outbound::Outbound;
 use self::outbound::Wake;
 use self::reporter::Reporter;
-use super::Timebase;
-use crate::edge::driver::LinkReport;
-use crate::edge::link::bounds::Bounds;
-use crate::edge::link::greeting::Identity;
-use crate::edge::link::seal::Key;
-use crate::edge::link::session::SILENCE;
-use crate::edge::log::{BridgeLog, FileEntry, Happening, LogError, Passed};
-use crate::edge::nodes;
+use super::timebase::Timebase;
+use crate::edge::log::{BridgeLog, Happening, LogError, Passed};
 use crate::edge::panics;
-use crate::model::event::Message;
-use crate::model::id::VmId;
 use crate::model::time::Nanos;
-
-/// How long the end of a run waits for a process at whose address nobody listens.
-pub const REFUSED_TIME: Nanos = SILENCE;
-/// How long a connection may take to greet.
-const GREETING_TIME: Duration = Duration::from_secs(5);
-
-/// A process's place in a distributed run.
-#[derive(Debug)]
-pub struct Membership {
-    /// Which process of which run it is.
-    pub identity: Identity,
-    /// The addresses of all processes, by node.
-    pub addresses: Vec<String>,
-    /// Where the others reach this one.
-    pub listener: TcpListener,
-    /// What the messages of the run can be.
-    pub bounds: Arc<Bounds>,
-    /// The key that all processes share, where the links are to be secret.
-    pub key: Option<Arc<Key>>,
-    /// How long the start waits for all processes.
-    pub join_timeout: Duration,
-    /// Where the bridge's log is to be written.
-    pub log: PathBuf,
-    /// Whether the process goes on where its logs end.
-    pub resume: bool,
-    /// Nodes of which somebody knows that they are dead and will not come back.
-    pub deaths: Option<UnboundedReceiver<u32>>,
-}
-
-impl Membership {
-    /// The machines of this process, by number.
-    pub fn share(&self) -> Range<u32> {
-        nodes::share(self.identity.nodes, self.identity.node, self.vms())
-    }
-
-    /// The number of machines of the whole run.
-    pub fn vms(&self) -> u32 {
-        u32::try_from(self.bounds.vms()).unwrap_or(u32::MAX)
-    }
-
-    /// How many they are.
-    pub fn machines(&self) -> u32 {
-        let share = self.share();
-        share.end - share.start
-    }
-}
-
-/// Takes a message that has arrived.
-pub type Deliver = Box<dyn FnMut(Message) + Send>;
-
-/// Takes what the bridge has to tell its run.
-pub type Tell = Box<dyn Fn(News) + Send>;
-
-/// What a bridge has to tell.
-#[derive(Debug)]
-pub enum News {
-    /// Something that people should see now.
-    Notice(String),
-    /// The run starts now, or has come so far.
-    Start {
-        /// Time since the run's start.
-        elapsed: Nanos,
-    },
-    /// The run does not start.
-    NotJoined(JoinError),
-    /// All is said to everybody, and the bridge's log is closed.
-    Over(Box<Closing>),
-    /// The bridge's log cannot be written.
-    LogFailed(LogError),
-    /// The bridge has panicked.
-    Panicked(String),
-}
-
-/// What a bridge leaves.
-#[derive(Debug, Default)]
-pub struct Closing {
-    /// What its links have done.
-    pub report: LinkReport,
-    /// The bridge's log as it was closed, for the manifest.
-    pub file: Option<FileEntry>,
-    /// The largest Lamport clock of the others' machines, as far as they have told.
-    pub lamport: u64,
-    /// Messages that have arrived for machines that never ticked, by machine.
-    pub undelivered: BTreeMap<VmId, u64>,
-}
-
-/// Why a process cannot take part in a run.
-#[derive(Debug, thiserror::Error)]
-pub enum JoinError {
-    /// Not all came in time.
-    #[error("the run did not start within {seconds} s{}", Missing(missing))]
-    Missing {
-        /// The nodes that are missing, their addresses, and why.
-        missing: Vec<(u32, String, String)>,
-        /// How long it was waited for them.
-        seconds: f64,
-    },
-    /// The process does not belong to the run.
-    #[error("node {node} ({address}) does not let this process join: {reason}")]
-    Refused {
-        /// The node that refused.
-        node: u32,
-        /// That node's address, as this process has it.
-        address: String,
-        /// Why it refused, in its own words.
-        reason: String,
-    },
-    /// Its logs lost their ends.
-    #[error(
-        "{who} a message of event {heard} of machine {vm}, and the log of that machine ends with event {logged}: its last \
-         rows are missing, and to go on would use their numbers again for other events; put the rows back, or start a new run"
-    )]
-    Behind {
-        /// Who has the message.
-        who: String,
-        /// The machine whose event has no row here.
-        vm: VmId,
-        /// The last event in its log.
-        logged: u64,
-        /// The event of the message.
-        heard: u64,
-    },
-    /// The run is over.
-    #[error("node {node} ({address}) says that the run has ended")]
-    Over {
-        /// The node that said so.
-        node: u32,
-        /// That node's address, as this process has it.
-        address: String,
-    },
-    /// The process's own name is not known.
-    #[error(
-        "cannot listen at {address}: {source}; is it spelled right? With --listen 0.0.0.0:PORT it need not be known here"
-    )]
-    Unknown {
-        /// The name that was to be looked up.
-        address: String,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-    /// The bridge's sockets cannot be used.
-    #[error("cannot listen at {address}: {source}{}", hint(source))]
-    Listen {
-        /// The address at which it was to listen.
-        address: String,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-}
-
-/// What to do where an address cannot be listened at.
-fn hint(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => {
-            "; another program has that port, or a process that was started with the same --node"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "; that is no address of this machine: is --node right? In a container or behind a translated address say \
-             with --listen 0.0.0.0:PORT where to listen"
-        }
-        _ => "",
-    }
-}
-
-struct Missing<'a>(&'a [(u32, String, String)]);
-
-impl fmt::Display for Missing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (node, address, reason) in self.0 {
-            write!(f, "; node {node} ({address}) is missing: {reason}")?;
-        }
-        if self.0.is_empty() {
-            write!(f, ": all nodes are there, and no start signal came from node 0")?;
-        }
-        Ok(())
-    }
-}
 
 /// The machines of this process are ready to start.
 #[derive(Clone, Debug, Default, ActixMessage)]
@@ -309,18 +129,18 @@ impl Bridge {
         let listener = membership.listener.set_nonblocking(true);
         match listener.and_then(|()| tokio::net::TcpListener::from_std(membership.listener)) {
             Ok(listener) => {
-                links.note(Happening::Listen, None, &address, "");
-                tasks::start(links, reception::listen(Rc::clone(links), listener));
+                links.decide(|_, effects| effects.row(Happening::Listen, &address, ""));
+                start(links, reception::listen(Rc::clone(links), listener));
             }
             Err(source) => links.reporter.tell(News::NotJoined(JoinError::Listen { address, source })),
         }
         if let Some(deaths) = membership.deaths.take() {
-            tasks::start(links, tasks::bury(Rc::clone(links), deaths));
+            start(links, waiting::for_deaths(Rc::clone(links), deaths));
         }
-        for place in &links.places {
-            tasks::start(links, tasks::dial(Rc::clone(links), Rc::clone(place)));
+        for wire in &links.wires {
+            start(links, dialling::dial(Rc::clone(links), Rc::clone(wire)));
         }
-        tasks::start(links, tasks::start_barrier(Rc::clone(links), membership.join_timeout));
+        start(links, waiting::for_the_start(Rc::clone(links), membership.join_timeout));
     }
 }
 
@@ -340,7 +160,8 @@ impl Handler<Prepared> for Bridge {
     type Result = ();
 
     fn handle(&mut self, prepared: Prepared, _: &mut Context<Self>) {
-        self.links.prepared(&prepared);
+        let Prepared { elapsed, passed } = &prepared;
+        self.links.decide(|roster, effects| roster.prepared(*elapsed, passed, effects));
     }
 }
 
@@ -357,9 +178,9 @@ impl Handler<Finish> for Bridge {
 
     fn handle(&mut self, Finish { lamport, early }: Finish, _: &mut Context<Self>) {
         self.links.forward();
-        self.links.finish(lamport, early);
+        self.links.decide(|roster, effects| roster.finish(lamport, early, effects));
         if !std::mem::replace(&mut self.has_ended, true) {
-            tasks::start(&self.links, tasks::end(Rc::clone(&self.links)));
+            start(&self.links, waiting::for_the_end(Rc::clone(&self.links)));
         }
     }
 }
@@ -388,6 +209,6 @@ impl Drop for Bridge {
 
 impl fmt::Debug for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bridge").field("node", &self.links.own.node).finish_non_exhaustive()
+        f.debug_struct("Bridge").field("has_ended", &self.has_ended).finish_non_exhaustive()
     }
 }

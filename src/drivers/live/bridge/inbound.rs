@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Membership;
+use super::membership::Membership;
 use crate::edge::link::bounds::Bounds;
 use crate::edge::nodes;
 use crate::model::id::VmId;

@@ -8,9 +8,10 @@ use actix::System;
 use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
 
-use super::connection::{Connection, Fault};
-use super::{GREETING_TIME, JoinError};
-use crate::drivers::live::Timebase;
+use super::connection::Connection;
+use super::fault::{Fault, GREETING_TIME};
+use super::news::JoinError;
+use crate::drivers::live::timebase::Timebase;
 use crate::edge::control::{Observer, Stop};
 use crate::edge::link::dialer::Dialer;
 use crate::edge::link::greeting::{self, Hello, Identity};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::connection::Fault;
+use super::fault::Fault;
 use super::loss_accounting::LossAccounting;
 use crate::edge::link::bounds::Bounds;
 use crate::edge::link::codec::{self, Decoder, Encoder};

@@ -7,11 +7,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-use super::GREETING_TIME;
-use super::connection::{Connection, Fault};
-use super::links::{Links, Place};
+use super::connection::Connection;
+use super::conversation::Conversation;
+use super::fault::{Fault, GREETING_TIME};
+use super::links::{Links, start};
 use super::strangers::{Stranger, Strangers};
-use super::tasks::{attach, converse_to_the_end, lose, start};
 use crate::edge::link::greeting::{self, GreetingError, Hello};
 use crate::edge::log::Happening;
 
@@ -51,9 +51,10 @@ async fn receive(links: Rc<Links>, stream: TcpStream, from: String, stranger: St
         Err(fault) => Err(fault),
     };
     match answered {
-        Ok(Some((place, number))) => {
+        Ok(Some((node, number))) => {
             drop(stranger);
-            converse_to_the_end(&links, &place, connection, number, &from).await;
+            let Some(wire) = links.wire(node).map(Rc::clone) else { return };
+            Conversation { links, wire, connection, number, address: from }.converse_to_the_end().await;
         }
         // It only asked.
         Ok(None) => until_dismissed(&stranger, connection.close()).await,
@@ -69,28 +70,31 @@ async fn until_dismissed(stranger: &Stranger, task: impl Future<Output = ()>) {
     }
 }
 
-/// Answers a hello; tells which connection to which process is in use now, and none where the other end only asked.
+/// Answers a hello; tells which connection to which node is in use now, and none where the other end only asked.
 async fn answer(
     links: &Rc<Links>,
     connection: &mut Connection,
     hello: &Hello,
     from: &str,
-) -> Result<Option<(Rc<Place>, u64)>, Fault> {
-    let place = Rc::clone(links.check(hello)?);
+) -> Result<Option<(u32, u64)>, Fault> {
+    let node = links.ask(|roster| roster.check(hello))?;
     if hello.from.run.is_empty() {
-        say_hello(connection, &links.hello(&place)).await?;
+        let own = links.ask(|roster| roster.hello(node));
+        say_hello(connection, &own).await?;
         return Ok(None);
     }
-    place.peer.borrow_mut().admit(hello, false)?;
-    let number = attach(links, &place, hello, from, Happening::Accept)?;
-    let own = links.hello(&place);
+    let (number, own) = links.decide(|roster, effects| {
+        roster.peer(node).admit(hello, false)?;
+        let number = roster.attach(hello, from, Happening::Accept, effects)?;
+        Ok::<_, Fault>((number, roster.hello(node)))
+    })?;
     if let Err(fault) = say_hello(connection, &own).await {
-        lose(links, &place, number, from, &fault);
+        links.decide(|roster, effects| roster.lose(node, number, from, &fault, effects));
         return Err(fault);
     }
     let [theirs, ours] = greeting::lanes(hello, &own);
     connection.open_up([ours, theirs]);
-    Ok(Some((place, number)))
+    Ok(Some((node, number)))
 }
 
 async fn say_hello(connection: &mut Connection, own: &Hello) -> Result<(), Fault> {
@@ -109,7 +113,9 @@ async fn turn_away(links: &Rc<Links>, mut connection: Connection, from: &str, fa
             connection.close().await;
         }
         // It may be a node that the start waits for.
-        Fault::Seal(_) if !links.has_started() => links.key_refused(from, &fault.to_string()),
+        Fault::Seal(_) if !links.ask(|roster| roster.has_started()) => {
+            links.key_refused(from, &fault.to_string());
+        }
         fault => links.refused(from, &fault.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::{News, Tell};
+use super::news::{News, Tell};
 use crate::edge::log::{BridgeLog, BridgeRow, FileEntry};
 
 /// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
