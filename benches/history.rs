@@ -20,6 +20,7 @@ use clocklab::edge::driver::Plan;
 use clocklab::edge::log::{Drawn, Found, Layout, LogFolder, Manifest, RowReader, RunSection, Status, find};
 use clocklab::model::event::MessageId;
 use clocklab::model::id::VmId;
+use clocklab::model::registry::Registry;
 use clocklab::model::scenario::{Scenario, Settings, VmCount};
 use clocklab::model::seed::Seed;
 use clocklab::workload::ScaleModel;
@@ -72,12 +73,12 @@ fn with_rows(run: &LogFolder) {
 }
 
 fn with_check(run: &LogFolder) {
-    let report = check(std::slice::from_ref(run)).expect("logs");
+    let report = check(std::slice::from_ref(run), &Registry::default()).expect("logs");
     assert!(report.is_sound());
 }
 
 fn with_stats(run: &LogFolder) {
-    black_box(measure(std::slice::from_ref(run)).expect("logs"));
+    black_box(measure(std::slice::from_ref(run), &Registry::default()).expect("logs"));
 }
 
 /// The longest of some answers, in milliseconds.

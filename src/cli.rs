@@ -38,6 +38,7 @@ use crate::edge::control::{Observer, Progress, Stop};
 use crate::edge::driver::Ending;
 use crate::edge::log::{self, FolderError, node_folder_name};
 use crate::edge::nodes::NodeChoice;
+use crate::model::registry::Registry;
 use crate::model::scenario::{Runs, Scenario, Settings};
 use crate::model::seed::Seed;
 use crate::model::setting::{Holder, PathValue, Scope};
@@ -56,15 +57,21 @@ const FAILED: u8 = 1;
 /// The arguments are wrong.
 const USAGE: u8 = 2;
 
-/// Does what the process's arguments ask for.
+/// Does what the process's arguments ask for, with what comes with clocklab.
 pub fn main() -> ExitCode {
-    let mut flags = match Flags::parse(std::env::args_os()) {
+    main_with(Registry::default())
+}
+
+/// The same for a program that has workloads of its own: with all of the command line, the processes that it starts
+/// itself included.
+pub fn main_with(registry: Registry) -> ExitCode {
+    let mut flags = match Flags::parse(std::env::args_os(), &registry) {
         Ok(flags) => flags,
         Err(error) => return misunderstood(&error),
     };
     let done = match flags.command.take() {
-        Some(command) => after::run(command),
-        None => run(flags),
+        Some(command) => after::run(command, &registry),
+        None => run(flags, registry),
     };
     match done {
         Ok(code) => code,
@@ -130,12 +137,12 @@ fn failed(what: &str, error: &io::Error) -> Fatal {
     Fatal { message: format!("{what}: {error}"), code: FAILED, is_usage: false }
 }
 
-fn run(flags: Flags) -> Result<ExitCode, Fatal> {
+fn run(flags: Flags, registry: Registry) -> Result<ExitCode, Fatal> {
     if flags.worker {
         let (stopper, stop) = Stop::new();
         let own = stopper.clone();
         Signals::listen(own, false).map_err(|error| failed("cannot listen to signals", &error))?;
-        let told = child::work(BufReader::new(io::stdin()), &mut io::stdout(), stopper, stop);
+        let told = child::work(BufReader::new(io::stdin()), &mut io::stdout(), &registry, stopper, stop);
         return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
     }
     let Flags { settings: asked, start, .. } = flags;
@@ -145,7 +152,8 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     };
     let is_quiet = start.quiet == Some(true);
     if !is_quiet {
-        hints::without_effect(&asked, &settings).for_each(|note| complain(&format_args!("note: {note}")));
+        let notes = hints::without_effect(&asked, &settings, &registry);
+        notes.for_each(|note| complain(&format_args!("note: {note}")));
     }
     #[expect(clippy::disallowed_methods, reason = "this is where a seed comes from that nobody chose")]
     let drawn = Seed::to_copy(rand::random());
@@ -170,11 +178,11 @@ fn run(flags: Flags) -> Result<ExitCode, Fatal> {
     let signals =
         Signals::listen(stopper, has_screen).map_err(|error| failed("cannot listen to signals", &error))?;
     let has_processes = request.settings.processes.is_some();
-    let shell = Shell { quiet: is_quiet, screen, report, signals, stop, has_processes };
+    let shell = Shell { registry, quiet: is_quiet, screen, report, signals, stop, has_processes };
     if let Some(invitation) = invitation {
         return shell.make_part(&invitation, settings, drawn, request);
     }
-    let scenario = Scenario::new(&settings, drawn).map_err(usage)?;
+    let scenario = Scenario::of(&shell.registry, &settings, drawn).map_err(usage)?;
     match settings.runs {
         Some(runs) => shell.make_series(scenario, runs, request),
         None => shell.make_run(&scenario, None, &request),
@@ -231,6 +239,7 @@ fn screen(settings: &Settings) -> Result<Screen, Fatal> {
 
 /// What a run and a series have in common here.
 struct Shell {
+    registry: Registry,
     quiet: bool,
     /// Where the run is watched, if it is.
     screen: Option<Screen>,
@@ -251,7 +260,15 @@ impl Shell {
         mut request: Request,
     ) -> Result<ExitCode, Fatal> {
         let mut observer = Speaker { is_quiet: self.quiet };
-        let joined = join::join(invitation, settings, drawn, &mut request, self.stop.clone(), &mut observer)?;
+        let joined = join::join(
+            invitation,
+            &self.registry,
+            settings,
+            drawn,
+            &mut request,
+            self.stop.clone(),
+            &mut observer,
+        )?;
         match joined {
             Some((scenario, membership)) => self.make_run(&scenario, Some(membership), &request),
             None => {
@@ -287,7 +304,7 @@ impl Shell {
         let code = self.conclude(&finished.ending, finished.elapsed, finished.unwritten.as_ref());
         let unmade = match &finished.claim {
             Some(folder) if finished.unwritten.is_none() => {
-                self.report.make(folder.path(), &finished.ending, &[&finished])
+                self.report.make(folder.path(), &self.registry, &finished.ending, &[&finished])
             }
             _ => None,
         };
@@ -312,7 +329,7 @@ impl Shell {
         let code = self.conclude(&finished.ending, elapsed, finished.unwritten.as_ref());
         let unmade = match &finished.claim {
             Some(folder) if finished.unwritten.is_none() => {
-                self.report.make(folder.path(), &finished.ending, &runs)
+                self.report.make(folder.path(), &self.registry, &finished.ending, &runs)
             }
             _ => None,
         };

@@ -7,6 +7,7 @@ pub mod event;
 pub mod id;
 pub mod network;
 pub mod pace;
+pub mod registry;
 pub mod scenario;
 pub mod seed;
 pub mod setting;

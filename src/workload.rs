@@ -4,18 +4,21 @@
 //! every message that a tick received, and of every call. It keeps state of its own, so that algorithms
 //! (mutual exclusion, snapshots, a client and its server) are written as one type each.
 
+mod algorithm;
 mod client_server;
+mod registry;
 mod scale_model;
 
 use std::fmt;
 
+pub use algorithm::{Algorithm, Make, Parameter, Setup};
 pub use client_server::ClientServer;
+pub use registry::{Choice, Chosen, ParseChoiceError, Workloads};
 pub use scale_model::ScaleModel;
 
 use crate::model::event::{Call, Message, Payload};
 use crate::model::id::VmId;
 use crate::model::seed::Stream;
-use crate::model::text::words;
 use crate::model::time::Nanos;
 
 /// The algorithm that one machine runs.
@@ -60,30 +63,19 @@ pub enum Action {
     Call,
 }
 
-words! {
-    /// The workloads that come with clocklab.
-    pub enum Choice {
-        /// The exercise "Scale models and logical clocks".
-        ScaleModel = "scale-model",
-        /// A server that answers those who call at the right moment with a code.
-        ClientServer = "client-server",
-    }
-}
+/// Any workload, behind a pointer.
+pub type AnyWorkload = Box<dyn Workload + Send>;
 
-impl Choice {
-    /// The most machines that one of its sends or calls goes to, in a run of so many.
-    pub fn most_recipients(self, vms: u32) -> u32 {
-        match self {
-            Self::ScaleModel => ScaleModel::MOST_RECIPIENTS,
-            Self::ClientServer => vms.saturating_sub(1).max(1),
-        }
+impl Workload for AnyWorkload {
+    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+        (**self).choose(tick, stream, to)
     }
 
-    /// The most bytes that one of its messages carries beside the stamp.
-    pub const fn longest_payload(self) -> usize {
-        match self {
-            Self::ScaleModel => 0,
-            Self::ClientServer => ClientServer::LONGEST_PAYLOAD,
-        }
+    fn received(&mut self, message: &Message) {
+        (**self).received(message);
+    }
+
+    fn called(&mut self, call: &Call) {
+        (**self).called(call);
     }
 }

@@ -20,6 +20,7 @@ pub use trace::check_trace;
 use self::rows::Checker;
 use crate::after::history::{HistoryError, Model, Replay};
 use crate::edge::log::{LogFolder, LogPath, SavedManifest};
+use crate::model::registry::Registry;
 use crate::model::text::count;
 
 /// What a check has come to.
@@ -62,13 +63,14 @@ pub struct Counts {
     pub duplicated: u64,
 }
 
-/// Checks the logs of one run, of which the folders are the nodes' where there are several.
+/// Checks the logs of one run, of which the folders are the nodes' where there are several. The registry has the
+/// workload that its manifest names.
 ///
 /// # Errors
 ///
 /// Where the logs cannot be read at all, or are not of one run.
-pub fn check(folders: &[LogFolder]) -> Result<Report, HistoryError> {
-    let model = Model::of(folders);
+pub fn check(folders: &[LogFolder], registry: &Registry) -> Result<Report, HistoryError> {
+    let model = Model::of(folders, registry);
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
     let mut checker = Checker::new(&model, folders, &names);
     let mut replay = Replay::open(&names, model.keeps_order(), &mut checker)?;

@@ -18,6 +18,7 @@ use crate::after::history::{Delivery, HistoryError, Missing, Model, Place, Repla
 use crate::edge::log::{LogFolder, LogPath, ReadError, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
+use crate::model::registry::Registry;
 use crate::model::time::Nanos;
 
 /// The measures of one run.
@@ -119,8 +120,8 @@ impl Context<'_> {
 /// # Errors
 ///
 /// Where the logs cannot be read, or are not of one run. What is malformed in them is left out and warned of.
-pub fn measure(folders: &[LogFolder]) -> Result<Stats, HistoryError> {
-    measure_and_show(folders, &mut |_| {})
+pub fn measure(folders: &[LogFolder], registry: &Registry) -> Result<Stats, HistoryError> {
+    measure_and_show(folders, registry, &mut |_| {})
 }
 
 /// Measures the logs of one run, and shows every row that can be read to somebody else on the way: causes before
@@ -129,8 +130,12 @@ pub fn measure(folders: &[LogFolder]) -> Result<Stats, HistoryError> {
 /// # Errors
 ///
 /// Where the logs cannot be read, or are not of one run.
-pub fn measure_and_show(folders: &[LogFolder], show: &mut dyn FnMut(&Row)) -> Result<Stats, HistoryError> {
-    let model = Model::of(folders);
+pub fn measure_and_show(
+    folders: &[LogFolder],
+    registry: &Registry,
+    show: &mut dyn FnMut(&Row),
+) -> Result<Stats, HistoryError> {
+    let model = Model::of(folders, registry);
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
     let mut shown = Shown { meter: Meter::new(&model), show };
     let mut replay = Replay::open(&names, false, &mut shown)?;

@@ -12,6 +12,7 @@ use super::stats::{Format, Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
 use crate::after::check;
 use crate::after::stats;
+use crate::model::registry::Registry;
 use crate::model::text::Whole;
 
 /// What to do with runs that are over.
@@ -57,23 +58,23 @@ pub(super) struct CheckFlags {
 }
 
 /// Does what is asked for.
-pub(super) fn run(command: Command) -> Result<ExitCode, Fatal> {
+pub(super) fn run(command: Command, registry: &Registry) -> Result<ExitCode, Fatal> {
     // Each machine's log is open until its end. Where the limit cannot be raised, opening them says so.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     match command {
-        Command::Check(flags) => check(&flags),
-        Command::Stats(flags) => stats(&flags),
+        Command::Check(flags) => check(&flags, registry),
+        Command::Stats(flags) => stats(&flags, registry),
         Command::Order(flags) => order::run(&flags),
-        Command::Report(flags) => report::run(&flags),
-        Command::Export(flags) => export::run(&flags),
+        Command::Report(flags) => report::run(&flags, registry),
+        Command::Export(flags) => export::run(&flags, registry),
     }
 }
 
-fn check(flags: &CheckFlags) -> Result<ExitCode, Fatal> {
+fn check(flags: &CheckFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     let mut is_sound = true;
     for (name, logs) in flags.source.runs()? {
         let report = match logs {
-            Logs::Run(folders) => check::check(&folders).map_err(unreadable)?,
+            Logs::Run(folders) => check::check(&folders, registry).map_err(unreadable)?,
             Logs::Trace(trace) => check::check_trace(&trace),
         };
         is_sound &= report.is_sound();
@@ -83,11 +84,11 @@ fn check(flags: &CheckFlags) -> Result<ExitCode, Fatal> {
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn stats(flags: &StatsFlags) -> Result<ExitCode, Fatal> {
+fn stats(flags: &StatsFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     let mut runs = Vec::new();
     for (name, logs) in flags.source.runs()? {
         let stats = match logs {
-            Logs::Run(folders) => stats::measure(&folders).map_err(unreadable)?,
+            Logs::Run(folders) => stats::measure(&folders, registry).map_err(unreadable)?,
             Logs::Trace(trace) if trace.events.is_empty() => {
                 return Err(unreadable(format_args!(
                     "{name} has no event that can be read: there is nothing to measure"

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::report::write_page;
 use super::{FAILED, Fatal, complain, usage};
 use crate::edge::driver::Ending;
+use crate::model::registry::Registry;
 use crate::model::scenario::LogChoice;
 use crate::model::text::words;
 use crate::runs::run::{Finished, Request};
@@ -63,7 +64,13 @@ impl EndReport {
 
     /// Writes the page of the runs in a folder if that is wanted, and tells of it. The run itself is over and kept whatever
     /// happens here; an exit code is given where the run is complete and the page that was asked for is not there.
-    pub(super) fn make(&self, folder: &Path, ending: &Ending, runs: &[&Finished]) -> Option<u8> {
+    pub(super) fn make(
+        &self,
+        folder: &Path,
+        registry: &Registry,
+        ending: &Ending,
+        runs: &[&Finished],
+    ) -> Option<u8> {
         let is_wanted = match self.choice {
             ReportChoice::On => true,
             ReportChoice::Off => false,
@@ -72,7 +79,7 @@ impl EndReport {
         if !is_wanted {
             return None;
         }
-        match write_page(folder) {
+        match write_page(folder, registry) {
             Ok(page) => {
                 self.tell(&page);
                 None

@@ -10,6 +10,7 @@ use clap::Args;
 use super::folders::Folders;
 use super::{FAILED, Fatal, complain, data, failed, unreadable, usage};
 use crate::edge::log;
+use crate::model::registry::Registry;
 use crate::show::export::{Decimal, ExportError, Exported, Format, Separator, Style, Window, export};
 
 const EXPORTED: &str = "\
@@ -59,7 +60,7 @@ pub(super) struct ExportFlags {
     out: PathBuf,
 }
 
-pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
+pub(super) fn run(flags: &ExportFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     let style = flags.style()?;
     let is_stdout = flags.out.as_os_str() == "-";
     if is_stdout && flags.format == Format::Xlsx && io::stdout().is_terminal() {
@@ -67,7 +68,7 @@ pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
     }
     let run = flags.folders.one_run()?;
     let exported = if is_stdout {
-        match export(&run.folders, flags.format, flags.window, style, &mut *data()) {
+        match export(&run.folders, registry, flags.format, flags.window, style, &mut *data()) {
             // Where nobody reads it any more, that is no failure.
             Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(ExitCode::SUCCESS);
@@ -82,7 +83,7 @@ pub(super) fn run(flags: &ExportFlags) -> Result<ExitCode, Fatal> {
         }
         let target = Target::open(&flags.out)?;
         let mut out = BufWriter::new(&target.file);
-        match export(&run.folders, flags.format, flags.window, style, &mut out) {
+        match export(&run.folders, registry, flags.format, flags.window, style, &mut out) {
             Ok(exported) => {
                 drop(out);
                 target.keep()?;

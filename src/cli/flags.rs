@@ -7,8 +7,10 @@ use clap::{Arg, ArgAction, ArgMatches, FromArgMatches, Subcommand, ValueHint};
 
 use super::after::Command;
 use super::invocation::Invocation;
+use crate::model::registry::Registry;
 use crate::model::scenario::Settings;
 use crate::model::setting::{Holder, Setting, Takes};
+use crate::workload::{Choice, Workloads};
 
 /// What the short help ends with.
 const MORE: &str = "\
@@ -64,7 +66,7 @@ pub(super) struct Flags {
 
 impl Flags {
     /// What clap knows of the command line.
-    pub(super) fn command() -> clap::Command {
+    pub(super) fn command(registry: &Registry) -> clap::Command {
         let command = clap::Command::new("clocklab")
             .version(env!("CARGO_PKG_VERSION"))
             .after_help(MORE)
@@ -94,13 +96,15 @@ impl Flags {
             .args(Settings::table().iter().map(argument))
             .args(Invocation::table().iter().map(argument))
             .args([worker, help, version])
+            .mut_arg("workload", |arg| tell_workloads(arg, &registry.workloads))
     }
 
     /// Reads a command line, the program's name first.
     pub(super) fn parse(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        registry: &Registry,
     ) -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches_from(line)?;
+        let matches = Self::command(registry).try_get_matches_from(line)?;
         let command = if matches.subcommand_name().is_some() {
             Some(Command::from_arg_matches(&matches)?)
         } else {
@@ -113,6 +117,14 @@ impl Flags {
             worker: matches.get_flag(WORKER),
         })
     }
+}
+
+/// Tells what workloads there are, and in full what can be set of each.
+fn tell_workloads(arg: Arg, workloads: &Workloads) -> Arg {
+    let short = format!("What a tick does: {} [default: {}]", workloads.names(), Choice::default());
+    let all: Vec<String> = workloads.all().map(|workload| format!("- {workload}")).collect();
+    let in_full = format!("{short}\n\n{}\n\nParameters: NAME:parameter=value,…", all.join("\n"));
+    arg.help(short).long_help(in_full)
 }
 
 /// What clap is told of a setting.
@@ -228,12 +240,12 @@ mod tests {
 
     #[test]
     fn the_flags_are_consistent() {
-        Flags::command().debug_assert();
+        Flags::command(&Registry::default()).debug_assert();
     }
 
     #[test]
     fn help_tells_the_defaults_that_hold() {
-        let help = Flags::command().term_width(0).render_long_help().to_string();
+        let help = Flags::command(&Registry::default()).term_width(0).render_long_help().to_string();
         let scenario = Scenario::new(&Settings::default(), Seed(1)).unwrap().settings();
         for name in
             ["vms", "duration", "rates", "phase", "late", "workload", "draw", "loss", "duplicate", "fifo"]
@@ -249,10 +261,13 @@ mod tests {
 
     #[test]
     fn the_short_help_fits_a_screen_and_the_long_one_has_every_flag() {
-        let (short, long) = (Flags::command().render_help(), Flags::command().render_long_help());
+        let (short, long) = (
+            Flags::command(&Registry::default()).render_help(),
+            Flags::command(&Registry::default()).render_long_help(),
+        );
         let (short, long) = (short.to_string(), long.to_string());
         assert!(short.lines().count() <= 60, "{}", short.lines().count());
-        for flag in Flags::command().get_arguments().filter(|flag| !flag.is_hide_set()) {
+        for flag in Flags::command(&Registry::default()).get_arguments().filter(|flag| !flag.is_hide_set()) {
             let name = format!("--{}", flag.get_long().unwrap());
             let is_in = |help: &str| {
                 help.lines().any(|line| line.split_whitespace().take(2).any(|word| word == name))
@@ -264,10 +279,13 @@ mod tests {
 
     #[test]
     fn the_flags_of_every_day_have_a_letter() {
-        let flags =
-            Flags::parse(["clocklab", "-n", "5", "-d", "90 seconds", "-s", "7", "-o", "here", "-q"]).unwrap();
+        let flags = Flags::parse(
+            ["clocklab", "-n", "5", "-d", "90 seconds", "-s", "7", "-o", "here", "-q"],
+            &Registry::default(),
+        )
+        .unwrap();
         let words = "clocklab --vms 5 --duration 90s --seed 7 --output here --quiet";
-        let others = Flags::parse(words.split(' ')).unwrap();
+        let others = Flags::parse(words.split(' '), &Registry::default()).unwrap();
         assert_eq!(flags.settings, others.settings);
         assert_eq!(flags.start, others.start);
         assert_eq!((flags.start.output, flags.start.quiet), (Some(PathValue("here".into())), Some(true)));
@@ -282,7 +300,7 @@ mod tests {
                         workload = \"scale-model\"\ndraw = 7\nseed = 9\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\n\
                         loss = 0.25\nduplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\", \"3s-4s:0/1\"]\nruns = 5\nthreads = 3\n\
                         processes = 2\nlog = \"none\"\n";
-        let settings = Flags::parse(line.split_whitespace()).unwrap().settings;
+        let settings = Flags::parse(line.split_whitespace(), &Registry::default()).unwrap().settings;
         assert_eq!(toml::to_string(&settings).unwrap(), expected);
         assert_eq!(settings.clone().or(&Settings::default()), settings);
         assert_eq!(Settings::default().or(&settings), settings);

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::model::registry::Registry;
 use crate::model::scenario::Settings;
 use crate::model::time::{Nanos, WithUnit};
-use crate::workload::Choice;
+use crate::workload::Algorithm;
 
 /// What people call a run that is to be made.
 const RUN: &[&str] = &[
@@ -70,14 +71,24 @@ pub(super) fn instead_of(error: &clap::Error, arguments: &[OsString]) -> Option<
 
 /// What is said of flags that change nothing in a run with these settings. A file's settings are no wishes: a
 /// manifest names all of them.
-pub(super) fn without_effect(asked: &Settings, settings: &Settings) -> impl Iterator<Item = &'static str> {
-    let rolls = settings.workload.is_none_or(|workload| workload == Choice::ScaleModel);
-    let draw = (asked.draw.is_some() && !rolls)
-        .then_some("--draw does nothing here: only the workload scale-model rolls a die");
+pub(super) fn without_effect(
+    asked: &Settings,
+    settings: &Settings,
+    registry: &Registry,
+) -> impl Iterator<Item = String> {
+    let choice = settings.workload.clone().unwrap_or_default();
+    let rolls = |workload: &&Algorithm| workload.parameter("draw").is_some();
+    let is_in_vain =
+        asked.draw.is_some() && registry.workloads.get(choice.name()).is_some_and(|own| !rolls(&own));
+    let draw = is_in_vain.then(|| {
+        let rolling: Vec<&str> =
+            registry.workloads.all().filter(rolls).map(|workload| workload.name).collect();
+        format!("--draw does nothing here: only the workload {} rolls a die", rolling.join(", "))
+    });
     let has_hybrid = settings.clocks.is_none_or(|clocks| clocks.hybrid);
-    let skew = (asked.skew.is_some_and(|WithUnit(skew)| skew > Nanos::ZERO) && !has_hybrid).then_some(
-        "--skew does nothing here: a machine's physical clock shows in its hybrid one alone, which --clocks leaves out",
-    );
+    let skew = (asked.skew.is_some_and(|WithUnit(skew)| skew > Nanos::ZERO) && !has_hybrid).then(|| {
+        "--skew does nothing here: a machine's physical clock shows in its hybrid one alone, which --clocks leaves out".to_owned()
+    });
     draw.into_iter().chain(skew)
 }
 
@@ -118,7 +129,9 @@ mod tests {
 
     fn said(line: &[&str]) -> Option<String> {
         let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-        let error = Flags::command().try_get_matches_from(["clocklab"].iter().chain(line)).unwrap_err();
+        let error = Flags::command(&Registry::default())
+            .try_get_matches_from(["clocklab"].iter().chain(line))
+            .unwrap_err();
         instead_of(&error, &arguments)
     }
 
@@ -145,7 +158,7 @@ mod tests {
     /// A word that becomes a command must go from here.
     #[test]
     fn no_word_is_a_command() {
-        let command = Flags::command();
+        let command = Flags::command(&Registry::default());
         let words = RUN.iter().chain(OTHERS.iter().flat_map(|(words, _)| *words));
         for word in words {
             assert!(command.find_subcommand(word).is_none(), "{word}");

@@ -11,6 +11,7 @@ use super::folders::{Folders, Run};
 use super::{Fatal, failed, say, unreadable, usage};
 use crate::edge::input;
 use crate::edge::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
+use crate::model::registry::Registry;
 use crate::model::scenario::Settings;
 use crate::model::time::TimeWindow;
 use crate::show::report::{self, MOST_EVENTS, RunView};
@@ -50,7 +51,7 @@ pub(super) struct ReportFlags {
 }
 
 /// Makes what is asked for, and prints the names of the files.
-pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
+pub(super) fn run(flags: &ReportFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     let runs = flags.folders.runs()?;
     let folder = home(flags.folders.first());
     let page = flags.out.clone().unwrap_or_else(|| folder.join(REPORT));
@@ -65,7 +66,7 @@ pub(super) fn run(flags: &ReportFlags) -> Result<ExitCode, Fatal> {
             notebook.display()
         )));
     }
-    let views = views(&runs, flags.window.unwrap_or(TimeWindow::WHOLE))?;
+    let views = views(&runs, registry, flags.window.unwrap_or(TimeWindow::WHOLE))?;
     refuse_nothing(&views, flags.window)?;
     let mut written = vec![page.clone()];
     write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
@@ -135,11 +136,11 @@ fn write_pictures(
 }
 
 /// Writes the page of the run or the series in a folder beside its logs.
-pub(super) fn write_page(folder: &Path) -> Result<PathBuf, Fatal> {
+pub(super) fn write_page(folder: &Path, registry: &Registry) -> Result<PathBuf, Fatal> {
     let page = folder.join(REPORT);
     refuse_others(&page)?;
     let runs = Folders { folders: vec![folder.to_owned()] }.runs()?;
-    let views = views(&runs, TimeWindow::WHOLE)?;
+    let views = views(&runs, registry, TimeWindow::WHOLE)?;
     write(&page, &report::page(&views, series(folder, &runs).as_ref()))?;
     Ok(page)
 }
@@ -150,9 +151,10 @@ fn series(folder: &Path, runs: &[Run]) -> Option<Settings> {
 }
 
 /// The runs, ready to be drawn; together they show no more events than a page has room for.
-fn views(runs: &[Run], window: TimeWindow) -> Result<Vec<RunView>, Fatal> {
+fn views(runs: &[Run], registry: &Registry, window: TimeWindow) -> Result<Vec<RunView>, Fatal> {
     let most = (MOST_EVENTS / runs.len().max(1)).max(1);
-    let view = |run: &Run| RunView::read(&run.folders, run.name.clone(), window, most).map_err(unreadable);
+    let view =
+        |run: &Run| RunView::read(&run.folders, registry, run.name.clone(), window, most).map_err(unreadable);
     runs.iter().map(view).collect()
 }
 

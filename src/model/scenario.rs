@@ -20,17 +20,19 @@ use crate::clock::{Clocks, Hybrid, HybridStamp, Vector};
 use crate::model::id::VmId;
 use crate::model::network::{Network, Partition, Uplink};
 use crate::model::pace::{Late, Pace};
+use crate::model::registry::Registry;
 use crate::model::seed::{Purpose, Seed};
 use crate::model::setting::{Facts, Holder, Scope};
 use crate::model::tally::{Account, Tally};
 use crate::model::time::{Nanos, Schedule};
 use crate::model::vm::Vm;
-use crate::workload::{Choice, Workload};
+use crate::workload::{Chosen, Workload};
 
 /// A run's model, complete and consistent.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     model: ModelSettings,
+    workload: Chosen,
     seed: Seed,
     network: Arc<Network>,
 }
@@ -48,27 +50,61 @@ pub struct ScenarioError {
 }
 
 impl Scenario {
-    /// Makes the scenario that the settings ask for; what they leave open takes its default, the
-    /// seed `drawn`.
+    /// Makes the scenario that the settings ask for, of what comes with clocklab; what they leave open takes its
+    /// default, the seed `drawn`.
     ///
     /// # Errors
     ///
     /// The first setting that is wrong or does not fit the others.
     pub fn new(settings: &Settings, drawn: Seed) -> Result<Self, ScenarioError> {
+        Self::of(&Registry::default(), settings, drawn)
+    }
+
+    /// The same of what that registry has to choose from.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is wrong or does not fit the others.
+    pub fn of(registry: &Registry, settings: &Settings, drawn: Seed) -> Result<Self, ScenarioError> {
         let model = ModelSettings::of(settings, drawn);
+        let (choice, vms) = (&model.workload, model.vms.get());
+        let wrong = |allowed| ScenarioError { setting: "workload", value: choice.to_string(), allowed };
+        let workload = registry.workloads.choose(choice, vms, &own_settings(settings)).map_err(wrong)?;
+        Self::with(workload, model).check()
+    }
+
+    /// The scenario of a run that is over, by its manifest: its workload may be one of another program, of which
+    /// nothing is known.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is wrong or does not fit the others.
+    pub fn of_logs(registry: &Registry, settings: &Settings) -> Result<Self, ScenarioError> {
+        // A manifest has its seed: no other one is drawn.
+        let model = ModelSettings::of(settings, Seed(0));
+        let workload =
+            registry.workloads.recognize(&model.workload, model.vms.get(), &own_settings(settings));
+        Self::with(workload, model).check()
+    }
+
+    fn with(workload: Chosen, mut model: ModelSettings) -> Self {
+        let own_sides = workload.setting("draw").and_then(|sides| Draw::new(u32::try_from(sides).ok()?));
+        model.draw = own_sides.unwrap_or(model.draw);
+        model.workload = workload.choice();
         let network = Network::new(model.latency)
             .losing(model.loss)
             .duplicating(model.duplicate)
             .fifo(model.fifo == Switch::On)
             .partitioned(model.partition.clone());
-        Self { seed: Seed(model.seed.0), model, network: Arc::new(network) }.check()
+        Self { seed: Seed(model.seed.0), workload, model, network: Arc::new(network) }
     }
 
     /// The same scenario with another seed.
     #[must_use]
     pub fn with_seed(&self, seed: Seed) -> Self {
         let model = ModelSettings { seed: SeedNumber(seed.0), ..self.model.clone() };
-        Self { model, seed, network: Arc::clone(&self.network) }
+        let (workload, network) = (self.workload.clone(), Arc::clone(&self.network));
+        Self { model, workload, seed, network }
     }
 
     fn check(self) -> Result<Self, ScenarioError> {
@@ -166,11 +202,11 @@ impl Scenario {
     }
 
     /// What the machines do at their ticks.
-    pub const fn workload(&self) -> Choice {
-        self.model.workload
+    pub const fn workload(&self) -> &Chosen {
+        &self.workload
     }
 
-    /// The sides of the die that the workload rolls.
+    /// The sides of the scale model's die.
     pub const fn sides(&self) -> u32 {
         self.model.draw.get()
     }
@@ -259,6 +295,11 @@ impl Scenario {
         let vms = u64::from(self.vms());
         if self.model.clocks.vector { 8 * vms * vms } else { 0 }
     }
+}
+
+/// The settings that are parameters of workloads as well.
+fn own_settings(settings: &Settings) -> Vec<(&'static str, u64)> {
+    settings.draw.map(|sides| ("draw", u64::from(sides.get()))).into_iter().collect()
 }
 
 #[cfg(test)]

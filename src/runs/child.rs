@@ -17,6 +17,7 @@ use crate::edge::driver::{Ending, Outcome, Plan};
 use crate::edge::link::bounds::Bounds;
 use crate::edge::link::greeting::Identity;
 use crate::edge::log::{Layout, bridge_log_name};
+use crate::model::registry::Registry;
 use crate::model::scenario::{Scenario, ScenarioError};
 use crate::model::seed::Seed;
 use crate::runs::join::{Invitation, draw_incarnation, lines};
@@ -47,6 +48,7 @@ enum ChildError {
 pub fn work(
     mut commands: impl BufRead + Send + 'static,
     reports: &mut dyn Write,
+    registry: &Registry,
     stopper: Stopper,
     stop: Stop,
 ) -> io::Result<()> {
@@ -65,7 +67,7 @@ pub fn work(
         let address = listener.local_addr().map_err(ChildError::Address)?.to_string();
         teller.say(&ChildReport::Listening(address));
         let Some(addresses) = wait_for(&meeting, &stop) else { return Ok(None) };
-        let scenario = Scenario::new(&work.settings, Seed(0))?;
+        let scenario = Scenario::of(registry, &work.settings, Seed(0))?;
         let identity = identity(&work, &scenario)?;
         let membership = Membership {
             identity,

@@ -16,6 +16,7 @@ use crate::edge::link::greeting::{Identity, scenario_lines, scenario_value};
 use crate::edge::link::seal::{Key, KeyError};
 use crate::edge::log::{self, bridge_log_name};
 use crate::edge::nodes::NodeList;
+use crate::model::registry::Registry;
 use crate::model::scenario::{Scenario, ScenarioError, SeedNumber, Settings};
 use crate::model::seed::Seed;
 use crate::model::setting::{Holder, Scope};
@@ -143,6 +144,7 @@ impl NodeError {
 /// Where one of these cannot be had.
 pub fn join(
     invitation: &Invitation,
+    registry: &Registry,
     mut settings: Settings,
     drawn: Seed,
     request: &mut Request,
@@ -166,7 +168,7 @@ pub fn join(
         settings = settings.or(&unfinished.settings);
     }
     // What is wrong by itself is told before anybody is asked.
-    let mut scenario = Scenario::new(&settings, drawn)?;
+    let mut scenario = Scenario::of(registry, &settings, drawn)?;
     run::check_distributed(&scenario, nodes.len(), "nodes", &nodes.to_string())?;
     let addresses: Vec<String> = nodes.iter().map(ToString::to_string).collect();
     let place = invitation.listen.as_ref().unwrap_or(&addresses[*node as usize]);

@@ -22,7 +22,7 @@ use crate::model::tally::Account;
 use crate::model::time::Nanos;
 use crate::runs::preflight::{self, DoesNotFit};
 use crate::runs::supervisor::{self, Supervised, SupervisorError};
-use crate::workload::{Choice, ClientServer, ScaleModel, Workload};
+use crate::workload::{Make, Workload};
 
 /// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
 const MOST_WITH_VECTORS: u32 = 65_536;
@@ -280,7 +280,8 @@ impl Prepared {
     }
 }
 
-/// Hands the run to its driver with the workload that it asks for: each is a run of its own type.
+/// Hands the run to its driver with the workload that it asks for. It is asked for once a run, so that no tick
+/// pays for the choice.
 pub(crate) fn choose_workload(
     scenario: &Scenario,
     plan: &Plan,
@@ -288,13 +289,11 @@ pub(crate) fn choose_workload(
     stop: Stop,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, LiveError> {
-    let (vms, sides) = (scenario.vms(), scenario.sides());
-    match scenario.workload() {
-        Choice::ScaleModel => {
-            let workload = move |vm| ScaleModel::new(vm, vms, sides);
-            drive(scenario, plan, membership, workload, stop, observer)
-        }
-        Choice::ClientServer => drive(scenario, plan, membership, ClientServer::new, stop, observer),
+    let workload = scenario.workload();
+    let setup = workload.setup().clone();
+    match workload.algorithm().make {
+        Make::Boxed(make) => drive(scenario, plan, membership, move |vm| make(vm, &setup), stop, observer),
+        Make::Dice(make) => drive(scenario, plan, membership, move |vm| make(vm, &setup), stop, observer),
     }
 }
 

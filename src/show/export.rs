@@ -27,6 +27,7 @@ use crate::after::stats::measure;
 use crate::edge::log::{EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
+use crate::model::registry::Registry;
 use crate::model::text::words;
 use crate::model::time::Nanos;
 
@@ -111,6 +112,7 @@ fn nothing(window: Option<&Window>, events: u64, end: Nanos) -> String {
 /// writer takes no more.
 pub fn export(
     folders: &[LogFolder],
+    registry: &Registry,
     format: Format,
     window: Option<Window>,
     style: Style,
@@ -123,7 +125,7 @@ pub fn export(
         Format::Csv => write(folders, csv::Csv::new(style), window, out),
         Format::Jsonl => write(folders, jsonl::Jsonl::new(), window, out),
         Format::Xlsx => {
-            let workbook = xlsx::Xlsx::new(measure(folders)?, window.is_some());
+            let workbook = xlsx::Xlsx::new(measure(folders, registry)?, window.is_some());
             write(folders, workbook, window, out)
         }
     }

@@ -24,6 +24,7 @@ use crate::after::check::{self, Report};
 use crate::after::history::{HistoryError, Model};
 use crate::after::stats::{self, Stats};
 use crate::edge::log::{LogFolder, SavedManifest};
+use crate::model::registry::Registry;
 use crate::model::time::{Nanos, TimeWindow};
 
 /// The most events whose rows a page has, over all of its runs.
@@ -50,16 +51,17 @@ impl RunView {
     /// Where the logs cannot be read, or are not of one run.
     pub fn read(
         folders: &[LogFolder],
+        registry: &Registry,
         name: String,
         window: TimeWindow,
         most: usize,
     ) -> Result<Self, HistoryError> {
-        let model = Model::of(folders);
+        let model = Model::of(folders, registry);
         let logs = folders.iter().map(|folder| folder.logs.len()).sum();
         let mut gathering = Gathering::new(&model, logs, window, most);
-        let stats = stats::measure_and_show(folders, &mut |row| gathering.add(row))?;
+        let stats = stats::measure_and_show(folders, registry, &mut |row| gathering.add(row))?;
         let gathered = gathering.finish();
-        let verdict = check::check(folders)?;
+        let verdict = check::check(folders, registry)?;
         let manifest = folders.iter().find_map(|folder| folder.manifest.clone());
         Ok(Self { name, manifest, model, verdict, stats, gathered })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Action, Tick, Workload};
+use super::{Action, Algorithm, Make, Tick, Workload};
 use crate::model::event::{Call, Payload};
 use crate::model::id::VmId;
 use crate::model::seed::Stream;
@@ -35,10 +35,19 @@ const SERVER: VmId = VmId(0);
 /// The codes: all numbers of six digits. None begins with a zero, which spreadsheets would drop.
 const CODES: Range<u64> = 100_000..1_000_000;
 
-impl ClientServer {
-    /// The bytes of a code.
-    pub const LONGEST_PAYLOAD: usize = 6;
+pub(super) static ALGORITHM: Algorithm = Algorithm {
+    name: "client-server",
+    title: "a server that answers those who call at the right moment with a code",
+    make: Make::Boxed(|vm, _| Box::new(ClientServer::new(vm))),
+    // The server answers all who have called; a client calls the server alone.
+    most_recipients: |vms| vms.saturating_sub(1),
+    longest_payload: 6,
+    // Codes go to the clients, and nobody sends the server a message: calls are none.
+    is_sent_nothing: |vm| vm.0 == SERVER.0,
+    ..Algorithm::PLAIN
+};
 
+impl ClientServer {
     /// The workload of one machine.
     pub fn new(vm: VmId) -> Self {
         Self(if vm == SERVER { Role::Server(Box::default()) } else { Role::Client })

@@ -1,6 +1,6 @@
 //! The exercise "Scale models and logical clocks": machines that roll a die.
 
-use super::{Action, Tick, Workload};
+use super::{Action, Algorithm, Make, Parameter, Setup, Tick, Workload};
 use crate::model::id::VmId;
 use crate::model::seed::Stream;
 
@@ -16,10 +16,46 @@ pub struct ScaleModel {
     sides: u32,
 }
 
-impl ScaleModel {
-    /// The machines that one send goes to, at most: two others.
-    pub const MOST_RECIPIENTS: u32 = 2;
+pub(super) static ALGORITHM: Algorithm = Algorithm {
+    name: "scale-model",
+    title: "the exercise \"Scale models and logical clocks\": machines that roll a die",
+    make: Make::Dice(|vm, setup| ScaleModel::new(vm, setup.vms(), sides(setup))),
+    parameters: &[Parameter {
+        name: SIDES,
+        meaning: "sides of the die: 1, 2 and 3 send, the rest are internal events",
+        default: 10,
+        range: (1, u32::MAX as u64),
+        is_setting: true,
+    }],
+    most_recipients: |_| 2,
+    longest_payload: 0,
+    receives_first: true,
+    sends_to_each: Some(sends_to_each),
+    ..Algorithm::PLAIN
+};
 
+/// What the die's sides are called among the parameters.
+const SIDES: &str = "draw";
+
+fn sides(setup: &Setup) -> u32 {
+    u32::try_from(setup.parameter(SIDES)).unwrap_or(u32::MAX)
+}
+
+/// The messages that a roll sends to each of the others on the mean.
+fn sends_to_each(setup: &Setup) -> Option<f64> {
+    let (vms, sides) = (setup.vms(), sides(setup));
+    let (others, k) = (f64::from(vms) - 1.0, f64::from(sides));
+    match vms {
+        0 | 1 => Some(0.0),
+        2 => Some(3.0_f64.min(k) / k),
+        // With one side, each machine sends to the next one alone.
+        3 if sides == 1 => None,
+        _ if sides < 3 => Some(1.0 / others),
+        _ => Some(4.0 / k / others),
+    }
+}
+
+impl ScaleModel {
     /// The workload of one machine of `vms`, with a die of that many sides.
     pub const fn new(vm: VmId, vms: u32, sides: u32) -> Self {
         Self { vm, vms, sides }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use clocklab::after::history::Model;
 use clocklab::edge::control::{Observer, Progress, Stopper};
 use clocklab::edge::log::{Found, LogFolder, find};
+use clocklab::model::registry::Registry;
 use clocklab::model::time::Nanos;
 use serde::Deserialize;
 
@@ -443,7 +444,7 @@ pub fn resumes(outputs: &[PathBuf]) -> Vec<usize> {
             found => panic!("one run: {found:?}"),
         })
         .collect();
-    let model = Model::of(&folders);
+    let model = Model::of(&folders, &Registry::default());
     let logs = folders.iter().flat_map(|folder| &folder.logs);
     let machines = logs.map(|log| *log.machines.as_ref().unwrap().start());
     machines.enumerate().map(|(log, vm)| model.resumes(log, vm).len()).collect()

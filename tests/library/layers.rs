@@ -16,8 +16,8 @@ const LAYERS: [(&str, &[&str]); 8] = [
     (
         "the core",
         &[
-            "scenario", "setting", "vm", "tally", "pace", "workload", "network", "event", "clock", "seed",
-            "id", "time", "text",
+            "scenario", "registry", "setting", "vm", "tally", "pace", "workload", "network", "event",
+            "clock", "seed", "id", "time", "text",
         ],
     ),
     ("the map", &["lib"]),

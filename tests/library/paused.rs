@@ -14,7 +14,7 @@ use clocklab::model::scenario::{Scenario, Settings};
 use clocklab::model::seed::{Seed, Stream};
 use clocklab::model::tally::Account;
 use clocklab::model::time::Nanos;
-use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
+use clocklab::workload::{Action, ScaleModel, Tick, Workload, Workloads};
 
 use crate::common::{self, Run, StopAt};
 
@@ -62,10 +62,7 @@ fn run(settings: &str, layout: Layout) -> (Outcome, Run) {
     let scenario = scenario(settings);
     let folder = tempfile::tempdir().unwrap();
     let (_stopper, stop) = Stop::new();
-    let outcome = match scenario.workload() {
-        Choice::ScaleModel => run_paused(&scenario, layout, folder.path(), scale_model(&scenario), stop),
-        Choice::ClientServer => run_paused(&scenario, layout, folder.path(), ClientServer::new, stop),
-    };
+    let outcome = run_paused(&scenario, layout, folder.path(), scenario.workload().machines(), stop);
     assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
     write_summary(folder.path().join(SUMMARY), &outcome.accounts, outcome.lamport).unwrap();
     let manifest = Manifest {
@@ -153,8 +150,8 @@ fn every_setting_of_the_network_and_the_clocks_leaves_a_sound_log() {
         } else {
             format!("{settings}\nduration = \"15s\"")
         };
-        for workload in [Choice::ScaleModel, Choice::ClientServer] {
-            run(&format!("workload = \"{workload}\"\n{settings}"), Layout::PerVm);
+        for workload in Workloads::default().all() {
+            run(&format!("workload = \"{}\"\n{settings}", workload.name), Layout::PerVm);
         }
     }
 }

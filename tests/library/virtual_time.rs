@@ -16,7 +16,7 @@ use clocklab::model::id::VmId;
 use clocklab::model::scenario::{Scenario, Settings};
 use clocklab::model::seed::{Seed, Stream};
 use clocklab::model::time::Nanos;
-use clocklab::workload::{Action, Choice, ClientServer, ScaleModel, Tick, Workload};
+use clocklab::workload::{Action, Choice, ScaleModel, Tick, Workload, Workloads};
 use proptest::prelude::*;
 
 use crate::common::{self, Run, StopAt};
@@ -39,10 +39,7 @@ fn plan(threads: usize, layout: Layout, folder: &Path) -> Plan {
 fn run(scenario: &Scenario, threads: usize, layout: Layout, folder: &Path) -> Outcome {
     let (_stopper, stop) = Stop::new();
     let plan = plan(threads, layout, folder);
-    let outcome = match scenario.workload() {
-        Choice::ScaleModel => sim::run(scenario, &plan, scale_model(scenario), &stop, &mut Unwatched),
-        Choice::ClientServer => sim::run(scenario, &plan, ClientServer::new, &stop, &mut Unwatched),
-    };
+    let outcome = sim::run(scenario, &plan, scenario.workload().machines(), &stop, &mut Unwatched);
     assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
     finish(scenario, &outcome, folder);
     outcome
@@ -67,14 +64,8 @@ fn run_live(scenario: &Scenario, folder: &Path) -> Outcome {
     let outcome = System::with_tokio_rt(runtime).block_on(async {
         let (_stopper, stop) = Stop::new();
         let (plan, here) = (plan(1, Layout::PerVm, folder), vec![Arbiter::current()]);
-        match scenario.workload() {
-            Choice::ScaleModel => {
-                live::conduct(here, scenario, &plan, None, scale_model(scenario), stop, &mut Unwatched).await
-            }
-            Choice::ClientServer => {
-                live::conduct(here, scenario, &plan, None, ClientServer::new, stop, &mut Unwatched).await
-            }
-        }
+        let workload = scenario.workload().machines();
+        live::conduct(here, scenario, &plan, None, workload, stop, &mut Unwatched).await
     });
     finish(scenario, &outcome, folder);
     outcome
@@ -87,7 +78,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn workload() -> impl Strategy<Value = Choice> {
-    prop_oneof![Just(Choice::ScaleModel), Just(Choice::ClientServer)]
+    let names: Vec<&str> = Workloads::default().all().map(|workload| workload.name).collect();
+    proptest::sample::select(names).prop_map(Choice::named)
 }
 
 /// Settings of all kinds, as a scenario file: workloads, machines, clocks, latencies and faults.

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use clocklab::after::check::{Fault, FaultKind, Report, check};
 use clocklab::edge::log::{Found, LogFolder, find};
+use clocklab::model::registry::Registry;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -32,7 +33,7 @@ fn folder_at(path: &Path) -> LogFolder {
 }
 
 fn check_at(path: &Path) -> Report {
-    check(&[folder_at(path)]).unwrap()
+    check(&[folder_at(path)], &Registry::default()).unwrap()
 }
 
 fn assert_sound(path: &Path) {
@@ -741,10 +742,10 @@ fn the_folders_of_several_nodes_are_one_run() {
     let torn = logs_in(&nodes[1])[1].clone();
     let text = fs::read_to_string(&torn).unwrap();
     fs::write(&torn, text + "3,61,inter").unwrap();
-    let report = check(&nodes.clone().map(|path| folder_at(&path))).unwrap();
+    let report = check(&nodes.clone().map(|path| folder_at(&path)), &Registry::default()).unwrap();
     assert!(report.is_sound() && report.torn.len() == 1, "{}", report.with_most(10));
     assert_eq!(report.counts.machines, 4);
-    let alone = check(&[folder_at(&nodes[0])]).unwrap();
+    let alone = check(&[folder_at(&nodes[0])], &Registry::default()).unwrap();
     assert!(alone.is_sound() && !alone.missing.is_empty(), "{}", alone.with_most(10));
     let told = clocklab(folder.path(), "check a b");
     let text = String::from_utf8(told.stdout).unwrap();
@@ -763,7 +764,7 @@ fn no_live_event_comes_before_its_tick_or_beyond_the_last() {
     let text = fs::read_to_string(log).unwrap();
     let cell = text.lines().nth(3).unwrap().split(',').nth(3).unwrap();
     fs::write(log, text.replace(cell, "0.299999999")).unwrap();
-    let faults = check(&[folder_at(&output)]).unwrap().faults;
+    let faults = check(&[folder_at(&output)], &Registry::default()).unwrap().faults;
     let fault = faults.first().next().unwrap();
     assert_eq!((fault.kind, fault.line), (FaultKind::Time, Some(4)));
     assert_eq!(fault.expected, "0.300000000 or later, when the tick of that number is due");
@@ -772,7 +773,7 @@ fn no_live_event_comes_before_its_tick_or_beyond_the_last() {
     let manifest = fs::read_to_string(output.join("run.toml")).unwrap();
     fs::write(output.join("run.toml"), manifest.replace("duration = \"1s\"", "duration = \"900ms\""))
         .unwrap();
-    let report = check(&[folder_at(&output)]).unwrap();
+    let report = check(&[folder_at(&output)], &Registry::default()).unwrap();
     // The last ticks of both machines are due at once, and either may have come first.
     let fault = report.faults.first().find(|fault| fault.found == "10").unwrap();
     assert_eq!(fault.kind, FaultKind::Number);

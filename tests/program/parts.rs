@@ -11,6 +11,8 @@ use clocklab::after::order::{Cut, Events, Relation};
 use clocklab::edge::log::{Found, LogFolder, find};
 use clocklab::model::event::MessageId;
 use clocklab::model::id::VmId;
+use clocklab::model::registry::Registry;
+
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -110,7 +112,7 @@ proptest! {
             fs::write(&log, text.lines().take(kept).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
         }
         let found = folder_at(&path);
-        let report = check(std::slice::from_ref(&found)).unwrap();
+        let report = check(std::slice::from_ref(&found), &Registry::default()).unwrap();
         prop_assert!(report.is_sound() || report.is_empty(), "{}", report.with_most(5));
         prop_assert!(!has_manifest || !report.missing.is_empty());
         let is_read = |event: Event| Events::read(std::slice::from_ref(&found), &[id(event)]).is_ok();

@@ -10,6 +10,7 @@ use clocklab::edge::log::{Found, find};
 use clocklab::edge::trace;
 use clocklab::model::event::MessageId;
 use clocklab::model::id::VmId;
+use clocklab::model::registry::Registry;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -52,7 +53,7 @@ proptest! {
         let folder = exported(&format!("--seed {seed} --vms {vms} --duration 5 --rates 2-9 --draw 6"));
         let Found::Run(run) = find(&folder.path().join("output")).unwrap() else { panic!("one run") };
         let trace = trace::read(&[folder.path().join("run.log")]).unwrap().remove(0);
-        let (whole, vectors) = (measure(std::slice::from_ref(&run)).unwrap(), measure_trace(&trace));
+        let (whole, vectors) = (measure(std::slice::from_ref(&run), &Registry::default()).unwrap(), measure_trace(&trace));
         for name in ["events", "events_receive", "clock", "jump_mean", "jump_p50", "jump_max", "gap_mean"] {
             let column = MEASURES.iter().position(|measure| measure.name == name).unwrap();
             for (vm, values) in &whole.machines {

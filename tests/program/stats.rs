@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use clocklab::after::stats::{MEASURES, Stats, TOTALS, measure};
 use clocklab::edge::log::{Found, find};
+use clocklab::model::registry::Registry;
 
 use crate::common::{Run, list};
 
@@ -20,7 +21,7 @@ fn clocklab(folder: &Path, line: &str) -> Output {
 fn make(folder: &Path, line: &str) -> Stats {
     assert!(clocklab(folder, &format!("--quiet {line}")).status.success(), "{line}");
     let Found::Run(found) = find(&folder.join("output")).unwrap() else { panic!("one run") };
-    measure(&[*found]).unwrap()
+    measure(&[*found], &Registry::default()).unwrap()
 }
 
 fn value(stats: &Stats, vm: usize, name: &str) -> Option<f64> {
@@ -163,7 +164,7 @@ fn what_goes_wrong_in_a_run_is_warned_of() {
     let text = fs::read_to_string(&late).unwrap().replace(",0.", ",7.");
     fs::write(&late, text).unwrap();
     let Found::Run(found) = find(&folder.path().join("output")).unwrap() else { panic!("one run") };
-    let stats = measure(&[*found]).unwrap();
+    let stats = measure(&[*found], &Registry::default()).unwrap();
     assert!(warns(&stats, "machine 0 did not keep its rate of 5 a second"), "{:?}", stats.warnings);
 }
 

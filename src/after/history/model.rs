@@ -4,13 +4,12 @@ use crate::edge::log::{Bridge, LogFolder};
 use crate::edge::nodes::node_of;
 use crate::model::id::VmId;
 use crate::model::pace::Pace;
+use crate::model::registry::Registry;
 use crate::model::scenario::{Scenario, Switch};
-use crate::model::seed::Seed;
 use crate::model::time::{Nanos, Schedule};
-use crate::workload::Choice;
 
 /// The rules of a run, as far as they are known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Model {
     scenario: Option<Scenario>,
     /// Whether all machines' times are of one clock.
@@ -20,11 +19,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// What the manifests of a run's folders say.
-    pub fn of(folders: &[LogFolder]) -> Self {
+    /// What the manifests of a run's folders say, to a program that has this registry.
+    pub fn of(folders: &[LogFolder], registry: &Registry) -> Self {
         let manifest = folders.iter().find_map(|folder| folder.manifest.as_ref());
-        // A manifest has its seed: no other one is drawn.
-        let scenario = manifest.and_then(|manifest| Scenario::new(&manifest.settings, Seed(0)).ok());
+        let scenario = manifest.and_then(|manifest| Scenario::of_logs(registry, &manifest.settings).ok());
         let is_virtual = scenario.as_ref().is_some_and(Scenario::is_virtual);
         let is_shared = manifest.is_some_and(|manifest| {
             manifest.place.is_some()
@@ -93,7 +91,7 @@ impl Model {
 
     /// Whether a machine receives before it does anything else.
     pub fn receives_first(&self) -> bool {
-        self.scenario.as_ref().is_some_and(|scenario| scenario.workload() == Choice::ScaleModel)
+        self.scenario.as_ref().is_some_and(|scenario| scenario.workload().algorithm().receives_first)
     }
 
     /// When a machine's ticks are due.

@@ -7,7 +7,7 @@
 
 use crate::after::history::Model;
 use crate::model::id::VmId;
-use crate::workload::Choice;
+use crate::model::scenario::Scenario;
 
 /// The flow of messages, a second and machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,27 +31,21 @@ three machines one";
 
     /// The flow of a run, where the theory holds for it.
     pub(crate) fn of(model: &Model) -> Option<Self> {
-        let scenario = model.scenario()?;
+        Self::of_scenario(model.scenario()?)
+    }
+
+    fn of_scenario(scenario: &Scenario) -> Option<Self> {
         let settings = scenario.settings();
-        if scenario.workload() != Choice::ScaleModel || !settings.partition.is_empty() {
-            return None;
-        }
+        let workload = scenario.workload();
+        let sends_to_each = workload.algorithm().sends_to_each.filter(|_| settings.partition.is_empty())?;
         let arrives = (1.0 - settings.loss.unwrap_or_default().get())
             * (1.0 + settings.duplicate.unwrap_or_default().get());
         let rates = scenario.ids().map(|vm| scenario.schedule(vm).rate().as_f64()).collect();
-        Self::new(rates, scenario.sides(), arrives)
+        Self::new(rates, sends_to_each(workload.setup())? * arrives)
     }
 
-    fn new(rates: Vec<f64>, sides: u32, arrives: f64) -> Option<Self> {
-        let k = f64::from(sides);
-        let each = match rates.len() {
-            0 | 1 => 0.0,
-            2 => 3.0_f64.min(k) / k,
-            // With one side, each machine sends to the next one alone.
-            3 if sides == 1 => return None,
-            n if sides < 3 => 1.0 / (as_f64(n) - 1.0),
-            n => 4.0 / k / (as_f64(n) - 1.0),
-        } * arrives;
+    /// The flow where a tick that receives nothing makes so many messages arrive at each other machine.
+    fn new(rates: Vec<f64>, each: f64) -> Option<Self> {
         if each >= 1.0 {
             return None;
         }
@@ -91,23 +85,27 @@ three machines one";
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a number of machines")]
-const fn as_f64(number: usize) -> f64 {
-    number as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::seed::Seed;
 
     fn near(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-6
     }
 
+    /// The flow in a run of machines of these rates.
+    fn flow_of(rates: &[f64], settings: &str) -> Option<Flow> {
+        let each: Vec<String> = rates.iter().map(ToString::to_string).collect();
+        let text = format!("vms = {}\nrates = \"{},\"\n{settings}", rates.len(), each.join(","));
+        let settings = toml::from_str(&text).unwrap();
+        Flow::of_scenario(&Scenario::new(&settings, Seed(1)).unwrap())
+    }
+
     #[test]
     fn three_machines_flow_as_the_exercise_says() {
         let rates = vec![6.0, 3.0, 1.0];
-        let flow = Flow::new(rates.clone(), 10, 1.0).unwrap();
+        let flow = flow_of(&rates, "draw = 10").unwrap();
         let sum: f64 = flow.active.iter().sum();
         for (vm, rate) in rates.iter().enumerate() {
             let arrivals = 0.2 * (sum - flow.active[vm]);
@@ -118,16 +116,19 @@ mod tests {
 
     #[test]
     fn equal_machines_share_equally() {
-        let flow = Flow::new(vec![4.0; 50], 10, 0.5).unwrap();
+        let flow = flow_of(&[4.0; 50], "draw = 10\nloss = 0.5").unwrap();
         // a = 4 − 0.2 a
         assert!(flow.active.iter().all(|a| near(*a, 4.0 / 1.2)));
-        let alone = Flow::new(vec![4.0], 10, 1.0).unwrap();
+        let alone = flow_of(&[4.0], "draw = 10").unwrap();
         assert!(near(alone.active[0], 4.0) && near(alone.arrivals[0], 0.0));
     }
 
     #[test]
     fn where_nothing_settles_there_is_no_flow() {
-        assert_eq!(Flow::new(vec![4.0, 2.0], 3, 1.0), None);
-        assert_eq!(Flow::new(vec![4.0, 2.0, 1.0], 1, 1.0), None);
+        assert_eq!(flow_of(&[4.0, 2.0], "draw = 3"), None);
+        assert_eq!(flow_of(&[4.0, 2.0, 1.0], "draw = 1"), None);
+        assert_eq!(flow_of(&[4.0, 2.0, 1.0], "partition = [\"0s-1s:0/1\"]"), None);
+        assert_eq!(flow_of(&[4.0, 2.0, 1.0], "workload = \"client-server\""), None);
+        assert!(flow_of(&[4.0, 2.0, 1.0], "draw = 2").is_some());
     }
 }

@@ -20,7 +20,7 @@ const TIMES: [&str; 3] = ["latency", "seconds", "rate"];
 
 /// Measures a run of another program.
 pub fn measure_trace(trace: &Trace) -> Stats {
-    let model = Model::of(&[]);
+    let model = Model::default();
     let mut meter = Meter::new(&model);
     let has_times = Events::new(trace).show(&mut meter);
     let mut stats = super::sum_up(meter, &model, &trace.hosts, &Missing::default());

@@ -2,10 +2,8 @@
 
 use super::Context;
 use super::meter::Machine;
-use crate::model::id::VmId;
 use crate::model::pace::{self, Late};
 use crate::model::scenario::Scenario;
-use crate::workload::Choice;
 
 /// The most machines that are named of one sort of warning.
 const MOST: usize = 5;
@@ -66,9 +64,9 @@ fn add(warnings: &mut Vec<String>, machines: &[Machine], warn: impl Fn(&Machine)
 }
 
 fn never_received(machine: &Machine, machines: usize, context: &Context<'_>) -> Option<String> {
-    let is_server = machine.vm == VmId(0)
-        && context.model.scenario().is_some_and(|scenario| scenario.workload() == Choice::ClientServer);
-    let warns = machine.tally.receives == 0 && machines > 1 && !is_server;
+    let is_sent_nothing = |scenario: &Scenario| (scenario.workload().algorithm().is_sent_nothing)(machine.vm);
+    let is_expected = context.model.scenario().is_some_and(is_sent_nothing);
+    let warns = machine.tally.receives == 0 && machines > 1 && !is_expected;
     warns.then(|| {
         format!("{} never received anything in {} events", context.name(machine.vm), machine.tally.events)
     })

@@ -33,13 +33,13 @@ impl Bounds {
     pub fn of(scenario: &Scenario) -> Self {
         let events = scenario.ids().map(|vm| scenario.schedule(vm).ticks_until(scenario.duration()));
         let duplicates = scenario.settings().duplicate.unwrap_or_default() != Probability::default();
-        let recipients = scenario.workload().most_recipients(scenario.vms());
+        let workload = scenario.workload();
         Self {
             events: events.collect(),
             total: scenario.events(),
             clocks: Some(scenario.clocks()),
-            payload: scenario.workload().longest_payload().min(LONGEST_PAYLOAD),
-            copies: recipients.saturating_mul(1 + u32::from(duplicates)),
+            payload: workload.algorithm().longest_payload.min(LONGEST_PAYLOAD),
+            copies: workload.most_recipients().saturating_mul(1 + u32::from(duplicates)),
         }
     }
 

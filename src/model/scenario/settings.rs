@@ -79,7 +79,7 @@ settings! {
         }
         /// What the machines do at their ticks.
         "workload" workload: Option<Choice> {
-            default: |_, _| Choice::ScaleModel,
+            default: |_, _| Choice::default(),
             takes: Value("W"),
             words: Choice::words,
             meaning: "What a tick does",

@@ -10,7 +10,6 @@ use super::gather::as_f64;
 use crate::after::stats::{MEASURES, TOTALS};
 use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
-use crate::workload::Choice;
 
 /// The most machines that have a row each.
 const MOST_ROWS: usize = 100;
@@ -141,7 +140,9 @@ impl RunView {
     fn why_no_theory(&self) -> &'static str {
         match self.model.scenario() {
             None => "there is no manifest, so the machines' rates are unknown",
-            Some(scenario) if scenario.workload() != Choice::ScaleModel => "it is for the scale model alone",
+            Some(scenario) if scenario.workload().algorithm().sends_to_each.is_none() => {
+                "it is for the scale model alone, where sends go to all others alike"
+            }
             Some(scenario) if !scenario.settings().partition.is_empty() => {
                 "it is not for a network that was partitioned"
             }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::RunView;
 use super::escape::Html;
 use super::{figures, head, page};
+use crate::model::registry::Registry;
 use crate::model::scenario::{Scenario, Settings};
-use crate::model::seed::Seed;
 
 /// The most warnings that are told.
 const MOST_NOTES: usize = 10;
@@ -24,7 +24,7 @@ pub(super) fn push_series(html: &mut String, runs: &[RunView], settings: Option<
 
 fn push_head(html: &mut String, runs: &[RunView], settings: Option<&Settings>) {
     let first = runs.first();
-    let scenario = settings.and_then(|settings| Scenario::new(settings, Seed(0)).ok());
+    let scenario = settings.and_then(|settings| Scenario::of_logs(&Registry::default(), settings).ok());
     let machines = head::machines(first.map_or(0, |run| run.gathered.machines.len() as u64));
     let seed = settings.and_then(|settings| settings.seed).map(|seed| format!(", seed {seed}"));
     let _ = write!(

@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn messages_are_arrows_and_lost_ones_end_in_a_cross() {
-        let model = Model::of(&[]);
+        let model = Model::default();
         let mut gathering = Gathering::new(&model, 2, TimeWindow::WHOLE, 100);
         let send = Row { lost: vec![VmId(1)], ..row(0, 1, EventKind::Send, 100) };
         let message = Some(MessageId { sender: VmId(0), event: 2 });

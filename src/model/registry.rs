@@ -1,0 +1,13 @@
+//! What a program has to choose from: clocklab's own, and what is made with it.
+//!
+//! It is a value and no closed enumeration: a program that has a workload of its own adds it, and whoever meets a name
+//! on the command line, in a manifest or in a scenario file asks here what it stands for.
+
+use crate::workload::Workloads;
+
+/// What a program has to choose from, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// Its workloads.
+    pub workloads: Workloads,
+}
