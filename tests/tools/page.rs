@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::print_stderr, reason = "a measurement is told")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +15,7 @@ use crate::wants::{self, CHROMIUM};
 
 wants::wanting!(CHROMIUM:
     a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order,
+    the_page_and_the_vectors_agree_on_every_pair_of_random_runs,
     the_slider_moves_a_consistent_cut,
     all_of_it_goes_by_keyboard_and_by_the_address,
     text_from_logs_is_text_in_the_browser_too,
@@ -123,6 +124,59 @@ fn a_click_colours_the_causal_past_and_a_second_one_asks_for_the_order() {
         assert_eq!(browser.text("location.hash"), "#order=vm0-17,vm2-19");
     }
     assert_eq!(browser.complaints, [""; 0]);
+}
+
+/// The page finds out for itself what happened before what, by going along messages: it has to come to what the vectors
+/// say, which no script of the page looks at for that.
+fn the_page_and_the_vectors_agree_on_every_pair_of_random_runs() {
+    let mut browser = Browser::start();
+    let folder = tempfile::tempdir().unwrap();
+    for seed in 1..=4 {
+        let line =
+            format!("--seed {seed} --vms {} --draw 4 --duration 8 --loss 0.1 --duplicate 0.1", seed + 1);
+        browser.open(&page(folder.path(), &line), "");
+        let told = browser.eval(&format!(
+            "(() => {{ const d = {DIAGRAM}, all = [...Array(d.h.count).keys()];
+            return all.map((i) => {{ d.chosen = [i]; d.tell(); return [d.h.name(i), all.map((k) => d.side(k)[0]).join('')]; }}); }})()"
+        ));
+        let told = told.as_array().unwrap();
+        let vectors = vectors(&folder.path().join("output"));
+        let name = |index: usize| told[index][0].as_str().unwrap();
+        assert_eq!(told.len(), vectors.len());
+        for (a, row) in told.iter().enumerate() {
+            let sides = row[1].as_str().unwrap();
+            assert_eq!(sides.len(), told.len());
+            for (b, side) in sides.chars().enumerate() {
+                let is_before = |a: &str, b: &str| {
+                    let (vm, event) = a[2..].split_once('-').unwrap();
+                    vectors[b][vm.parse::<usize>().unwrap()] >= event.parse().unwrap()
+                };
+                let expected = match (is_before(name(b), name(a)), is_before(name(a), name(b))) {
+                    (true, true) => 'c',
+                    (true, false) => 'p',
+                    (false, true) => 'f',
+                    (false, false) => 'a',
+                };
+                assert_eq!(side, expected, "seed {seed}: {} as seen from {}", name(b), name(a));
+            }
+        }
+    }
+    assert_eq!(browser.complaints, [""; 0]);
+}
+
+/// The vector of each event of a run, by the event's name.
+fn vectors(folder: &Path) -> BTreeMap<String, Vec<u64>> {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let logs = files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("vm_"));
+    let mut vectors = BTreeMap::new();
+    for log in logs {
+        let mut reader = csv::Reader::from_path(log).unwrap();
+        for row in reader.deserialize::<BTreeMap<String, String>>().map(Result::unwrap) {
+            let vector = serde_json::from_str(&row["vector"]).unwrap();
+            vectors.insert(format!("vm{}-{}", row["vm"], row["event"]), vector);
+        }
+    }
+    vectors
 }
 
 fn the_slider_moves_a_consistent_cut() {
