@@ -146,12 +146,6 @@ impl Cluster {
         rows
     }
 
-    /// How many links of a node have come to their end.
-    pub fn bridge_ends(&self, node: usize) -> usize {
-        let rows = bridge_rows(&self.output(node), u32::try_from(node).unwrap());
-        rows.iter().filter(|row| row.what == "end").count()
-    }
-
     /// Waits until a node's bridge has logged something about another one, and gives the latest reason.
     #[track_caller]
     pub fn wait_for_bridge(&self, node: usize, what: &str, peer: Option<usize>) -> String {

@@ -786,6 +786,12 @@ fn until_enough(what: &str, enough: usize, mut run: impl FnMut() -> usize) {
     panic!("{sum} {what} in {MOST_RUNS} runs, and not {enough}");
 }
 
+/// Whether a run comes to its end, which all its ticks have. What cuts the very last acknowledgement makes one process
+/// count as lost what the other one, gone by then, has received: nobody can tell it.
+fn is_ending(cluster: &Cluster, events: usize) -> bool {
+    cluster.events(0).max(cluster.events(1)) * 10 > events * 9
+}
+
 fn resent(run: &Run) -> usize {
     run.bridges.iter().flatten().filter(|row| row.what == "resent").count()
 }
@@ -797,11 +803,13 @@ fn cuts_at_many_moments_lose_nothing() {
         let mut nodes = cluster.start_all();
         let before = cuts;
         // Later cuts come after more has passed.
-        while nodes.iter_mut().all(Node::is_running) && cluster.bridge_ends(0) == 0 {
+        while nodes.iter_mut().all(Node::is_running) {
             let (before, more) = (passed(&proxies), 13 * cuts % 2000);
-            wait_until("bytes, or the end", || {
-                passed(&proxies) > before + more || cluster.bridge_ends(0) > 0
-            });
+            let is_over = || is_ending(&cluster, 1800);
+            wait_until("bytes, or the end", || passed(&proxies) > before + more || is_over());
+            if is_over() {
+                break;
+            }
             let how = hows.next().unwrap();
             cuts += proxies.iter().map(|proxy| proxy.cut(how) as u64).sum::<u64>();
         }
@@ -826,12 +834,14 @@ fn cuts_after_any_number_of_bytes_lose_nothing() {
                 proxy.cut_after(direction, bytes, if bytes % 2 == 0 { Cut::Fin } else { Cut::Rst });
             }
             let before = passed(&proxies);
-            wait_until("bytes, or the end", || {
-                passed(&proxies) > before + 500 || cluster.bridge_ends(0) > 0 || !nodes[0].is_running()
-            });
-            if cluster.bridge_ends(0) > 0 || !nodes[0].is_running() {
+            let mut is_over = || is_ending(&cluster, 1600) || !nodes[0].is_running();
+            wait_until("bytes, or the end", || passed(&proxies) > before + 500 || is_over());
+            if is_over() {
                 break;
             }
+        }
+        for (proxy, direction) in proxies.iter().zip([Direction::There, Direction::Back]) {
+            proxy.cut_after(direction, u64::MAX, Cut::Fin);
         }
         nodes.into_iter().for_each(|node| drop(node.end(0)));
         let run = cluster.assert_whole();
@@ -895,7 +905,7 @@ fn replay_in_a_run(more: &str, replays: &mut usize) -> usize {
     cluster.list = proxies.iter().map(|proxy| proxy.address().to_string()).collect();
     let nodes = cluster.start_all_and_run();
     let lost = || cluster.bridge(0, "lost", Some(1)).len() + cluster.bridge(1, "lost", Some(0)).len();
-    let is_over = || cluster.bridge_ends(0) + cluster.bridge_ends(1) > 0;
+    let is_over = || is_ending(&cluster, 1000);
     let most = *replays + 40;
     while *replays < most && !is_over() {
         let recorded: Vec<Vec<u8>> = taps.iter().flat_map(|(_, tape)| tape.lock().unwrap().clone()).collect();
@@ -943,7 +953,7 @@ fn break_with<'a>(pieces: &mut Peekable<impl Iterator<Item = (usize, &'a [u8])>>
     fs::write(cluster.folder.path().join("key"), "0123456789abcdef").unwrap();
     let nodes = cluster.start_all_and_run();
     let lost = || cluster.bridge(0, "lost", Some(1)).len() + cluster.bridge(1, "lost", Some(0)).len();
-    let is_over = || cluster.bridge_ends(0) + cluster.bridge_ends(1) > 0;
+    let is_over = || is_ending(&cluster, 600);
     while let Some((count, bytes)) = pieces.peek() {
         let direction = if count % 2 == 0 { Direction::There } else { Direction::Back };
         wait_until("an open link, or the end", || open(&proxies) > 0 || is_over());
@@ -1066,7 +1076,8 @@ fn assert_undisturbed(cluster: &Cluster, nodes: Vec<Node>) {
     nodes.into_iter().for_each(|node| drop(node.end(130)));
     let run = cluster.run();
     run.assert_sound();
-    run.assert_summary();
+    // Who leaves early does not know the others' last clocks.
+    assert_eq!(run.unaccounted(), 0);
     assert!(!run.bridges.iter().flatten().any(|row| row.what == "lost"), "no link was disturbed");
 }
 
