@@ -12,6 +12,7 @@ mod order;
 mod progress;
 mod report;
 mod screen;
+mod shells;
 mod signals;
 mod source;
 mod stats;

@@ -1,4 +1,4 @@
-//! What is done with runs that are over: `check`, and what else reads logs.
+//! The commands: `check` and what else reads the logs of runs that are over, and what tells of the program itself.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::export::{self, ExportFlags};
 use super::order::{self, OrderFlags};
 use super::report::{self, ReportFlags};
+use super::shells::{self, CompletionsFlags, ManFlags};
 use super::source::{Logs, Source};
 use super::stats::{Format, Printed, StatsFlags};
 use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
@@ -15,7 +16,7 @@ use crate::after::stats;
 use crate::model::registry::Registry;
 use crate::model::text::Whole;
 
-/// What to do with runs that are over.
+/// What to do instead of a run.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Is the log right? Exit code 1 and the first faults where it is not
@@ -28,6 +29,10 @@ pub(super) enum Command {
     Report(ReportFlags),
     /// A run in another tool's format, such as ShiViz, Graphviz or Perfetto
     Export(ExportFlags),
+    /// A script that completes command lines, for bash, zsh, fish, powershell or elvish
+    Completions(CompletionsFlags),
+    /// The manual page, as roff, of a run or of a command
+    Man(ManFlags),
 }
 
 const CHECKED: &str = "\
@@ -67,6 +72,8 @@ pub(super) fn run(command: Command, registry: &Registry) -> Result<ExitCode, Fat
         Command::Order(flags) => order::run(&flags),
         Command::Report(flags) => report::run(&flags, registry),
         Command::Export(flags) => export::run(&flags, registry),
+        Command::Completions(flags) => shells::completions(&flags, registry),
+        Command::Man(flags) => shells::man(&flags, registry),
     }
 }
 

@@ -20,7 +20,7 @@ Examples:
   clocklab --tui                          watch the machines while they run
   clocklab check                          is the log in output/ right?
 
-clocklab --help has all flags, with more words and examples, and clocklab help COMMAND those of a command.";
+clocklab --help has all flags, in more words, and clocklab help COMMAND those of a command.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,8 +75,7 @@ impl Flags {
             .styles(Styles::plain())
             .disable_help_flag(true)
             .disable_version_flag(true)
-            .args_conflicts_with_subcommands(true)
-            .subcommand_help_heading("After a run");
+            .args_conflicts_with_subcommands(true);
         let help = Arg::new("help")
             .short('h')
             .long("help")

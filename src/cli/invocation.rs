@@ -35,7 +35,7 @@ settings! {
     }
     /// Whether the run is watched.
     "tui" tui: Option<bool> {
-        meaning: "Watch the machines, their clocks, queues and messages on the terminal while they run",
+        meaning: "Watch machines, clocks, queues and messages on the terminal while they run",
         conflicts: Some("quiet"),
         ..EVERYDAY
     }
