@@ -15,6 +15,7 @@ mod screen;
 mod shells;
 mod signals;
 mod source;
+mod spelling;
 mod stats;
 mod table;
 mod tamer;
@@ -32,6 +33,7 @@ use self::invocation::Invocation;
 use self::progress::Bar;
 use self::screen::Screen;
 use self::signals::Signals;
+use self::spelling::with_flags;
 use self::tamer::Tamer;
 use self::tui::Viewer;
 use crate::drivers::live::bridge::Membership;
@@ -165,6 +167,7 @@ fn run(flags: Flags, registry: Registry) -> Result<ExitCode, Fatal> {
         output: output(&start, invitation.as_ref()),
         settings: settings.only(|facts| facts.scope >= reach && facts.scope != Scope::Model),
         restarts: start.resume == Some(true),
+        worker: flags::WORKER_FLAG,
     };
     if request.restarts && start.nodes.is_none() && request.settings.processes.is_none() {
         return Err(usage("--resume goes with --nodes and --node, or with --processes"));
@@ -429,7 +432,8 @@ fn print_data(result: &dyn Display) -> io::Result<()> {
     }
 }
 
-/// Prints a message to the person at the terminal, as tame as what [`say`] prints.
+/// Prints a message to the person at the terminal, as tame as what [`say`] prints, with flags for what it says of settings.
 fn complain(message: &dyn Display) {
-    let _ = writeln!(io::stderr().lock(), "{}", Tame(message));
+    let message = message.to_string();
+    let _ = writeln!(io::stderr().lock(), "{}", Tame(&with_flags(&message)));
 }

@@ -50,6 +50,8 @@ const ABOUT: &str = "A laboratory for logical clocks: virtual machines tick at d
 
 /// What a process of a run in several is started with.
 const WORKER: &str = "worker";
+/// The same as it is typed.
+pub(super) const WORKER_FLAG: &str = "--worker";
 
 /// What the command line says.
 #[derive(Debug)]
@@ -303,5 +305,44 @@ mod tests {
         assert_eq!(toml::to_string(&settings).unwrap(), expected);
         assert_eq!(settings.clone().or(&Settings::default()), settings);
         assert_eq!(Settings::default().or(&settings), settings);
+    }
+
+    /// The table of options in the reference is what the tables of settings say, row by row.
+    #[test]
+    fn the_reference_has_the_tables_of_settings() {
+        let rows = Settings::table().iter().map(row).chain(Invocation::table().iter().map(row));
+        let expected: Vec<String> = rows.collect();
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/.readme/options.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let found: Vec<&str> = page
+            .lines()
+            .skip_while(|line| !line.starts_with("|---"))
+            .skip(1)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        assert!(found == expected, ".readme/options.md should have:\n{}", expected.join("\n"));
+    }
+
+    fn row<H: Holder>(setting: &Setting<H>) -> String {
+        let facts = &setting.facts;
+        let value = match facts.takes {
+            Takes::Nothing => String::new(),
+            Takes::Value(name)
+            | Takes::Item(name)
+            | Takes::File(name)
+            | Takes::Folder(name)
+            | Takes::Address(name) => {
+                format!(" {name}")
+            }
+        };
+        let letter = facts.letter.map(|letter| format!(", `-{letter}`")).unwrap_or_default();
+        let again = if matches!(facts.takes, Takes::Item(_)) { " (repeatable)" } else { "" };
+        let more = if facts.more.is_empty() { String::new() } else { format!(". {}", facts.more) };
+        let cells = [
+            format!("`--{}{value}`{letter}", facts.name),
+            format!("{}{again}{more}", facts.sentence()),
+            setting.default().unwrap_or_default(),
+        ];
+        format!("| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")).replace("|  |", "| |")
     }
 }

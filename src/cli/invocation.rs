@@ -31,6 +31,7 @@ settings! {
     "scenario" scenario: Option<PathValue> {
         takes: File("FILE"),
         meaning: "Settings from a TOML file, such as an earlier run's `run.toml`; flags win",
+        more: "It may come through a pipe, such as `<(command)`.",
         ..EVERYDAY
     }
     /// Whether the run is watched.
@@ -46,6 +47,7 @@ settings! {
         usual: "auto",
         meaning: "Whether `report.html`, a page that shows the run, is made at its end: `on`, `off`; `auto`: up to 25,000 \
                   events and 20 MB of logs, a matter of milliseconds",
+        more: "A node of a distributed run makes none.",
         ..RARE
     }
     /// Whether nothing is shown of it.
@@ -87,6 +89,7 @@ settings! {
     "cluster-key-file" cluster_key_file: Option<PathValue> {
         takes: File("F"),
         meaning: "File with a key that all of them share: the links are then authenticated and encrypted",
+        more: "Where only this machine can reach them, none is needed.",
         conflicts: Some("no-cluster-key"),
         ..NODE
     }

@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::spelling::with_flags;
 use crate::edge::control::{Observer, Progress};
 use crate::model::text::{Tame, grouped};
 use crate::model::time::Nanos;
@@ -40,7 +41,7 @@ impl Observer for Bar {
     }
 
     fn notice(&mut self, text: &str) {
-        self.bar.println(Tame(&text).to_string());
+        self.bar.println(Tame(&with_flags(text)).to_string());
     }
 }
 

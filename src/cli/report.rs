@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::folders::{Folders, Run};
+use super::spelling::with_flags;
 use super::{Fatal, failed, say, unreadable, usage};
 use crate::edge::input;
 use crate::edge::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
@@ -153,8 +154,9 @@ fn series(folder: &Path, runs: &[Run]) -> Option<Settings> {
 /// The runs, ready to be drawn; together they show no more events than a page has room for.
 fn views(runs: &[Run], registry: &Registry, window: TimeWindow) -> Result<Vec<RunView>, Fatal> {
     let most = (MOST_EVENTS / runs.len().max(1)).max(1);
-    let view =
-        |run: &Run| RunView::read(&run.folders, registry, run.name.clone(), window, most).map_err(unreadable);
+    let view = |run: &Run| {
+        RunView::read(&run.folders, registry, run.name.clone(), window, most, with_flags).map_err(unreadable)
+    };
     runs.iter().map(view).collect()
 }
 

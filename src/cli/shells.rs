@@ -85,7 +85,12 @@ mod tests {
         let facts: Vec<&Facts> = Settings::table().iter().map(|setting| &setting.facts).collect();
         for shell in [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh] {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Flags::command(&Registry::default()), "clocklab", &mut script);
+            clap_complete::generate(
+                shell,
+                &mut Flags::command(&Registry::default()),
+                "clocklab",
+                &mut script,
+            );
             let script = String::from_utf8(script).unwrap();
             for facts in &facts {
                 assert!(script.contains(facts.name), "{shell} {}", facts.name);

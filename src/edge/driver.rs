@@ -130,7 +130,9 @@ pub enum Failure {
     )]
     NoLookahead,
     /// A thread could not be started.
-    #[error("cannot start worker thread {thread} of {threads}: {source}; ask for fewer with --threads")]
+    #[error(
+        "cannot start worker thread {thread} of {threads}: {source}; ask for fewer with setting `threads`"
+    )]
     Thread {
         /// Which of the threads the system refused, counted from 1.
         thread: usize,

@@ -39,7 +39,7 @@ pub struct Scenario {
 
 /// A setting that is wrong by itself, or does not fit another one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid value '{value}' for '--{setting}': {allowed}")]
+#[error("invalid value '{value}' for setting `{setting}`: {allowed}")]
 pub struct ScenarioError {
     /// The setting, by the name of its flag.
     pub setting: &'static str,
@@ -331,21 +331,21 @@ mod tests {
     fn settings_that_do_not_fit_each_other_are_refused_with_the_flag() {
         refuses(
             &Settings { rates: Some("6,2".parse().unwrap()), ..Settings::default() },
-            "invalid value '6,2' for '--rates': must name one rate for each of the 3 machines, or a range such as 1-6; it names 2",
+            "invalid value '6,2' for setting `rates`: must name one rate for each of the 3 machines, or a range such as 1-6; it names 2",
         );
         refuses(
             &Settings { duration: Some(Nanos::ZERO), ..Settings::default() },
-            "invalid value '0s' for '--duration': must be longer than zero",
+            "invalid value '0s' for setting `duration`: must be longer than zero",
         );
         refuses(
             &Settings { skew: Some(WithUnit(Nanos::new(u64::MAX))), ..Settings::default() },
-            "invalid value '18446744073709551615ns' for '--skew': must be at most ten years",
+            "invalid value '18446744073709551615ns' for setting `skew`: must be at most ten years",
         );
         let latency = Some(Latency::Exponential { mean: Nanos::LONGEST.plus(Nanos::new(1)) });
         assert_eq!(scenario(&Settings { latency, ..Settings::default() }).unwrap_err().setting, "latency");
         refuses(
             &Settings { partition: vec!["0s-1s:0/3".parse().unwrap()], ..Settings::default() },
-            "invalid value '0s-1s:0/3' for '--partition': must name machines from 0 to 2",
+            "invalid value '0s-1s:0/3' for setting `partition`: must name machines from 0 to 2",
         );
     }
 

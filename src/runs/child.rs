@@ -55,7 +55,7 @@ pub fn work(
     let Some(ChildCommand::Work(work)) = hear(&mut commands) else {
         return say(
             reports,
-            &ChildReport::Failed("a worker is started by clocklab itself, for --processes".into()),
+            &ChildReport::Failed("a worker is started by clocklab itself, for setting `processes`".into()),
         );
     };
     let (meet, meeting) = mpsc::channel();

@@ -58,8 +58,8 @@ pub enum NodeError {
     Scenario(#[from] ScenarioError),
     /// Others could read and forge what passes between the nodes.
     #[error(
-        "invalid value '{value}' for '--{flag}': others than this machine could reach the links, so they need a key that all \
-         nodes share: give --cluster-key-file FILE (openssl rand -hex 32 makes one), or say with --no-cluster-key that \
+        "invalid value '{value}' for setting `{flag}`: others than this machine could reach the links, so they need a key that all \
+         nodes share: give setting `cluster-key-file = FILE` (openssl rand -hex 32 makes one), or say with setting `no-cluster-key` that \
          whoever reaches these ports may read and forge messages"
     )]
     NoKey {
@@ -69,7 +69,7 @@ pub enum NodeError {
         value: String,
     },
     /// The key's file cannot be read.
-    #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
+    #[error("invalid value '{}' for setting `cluster-key-file`: {source}", path.display())]
     KeyFile {
         /// Where the key was to be read from.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub enum NodeError {
         source: io::Error,
     },
     /// The key's file holds no key.
-    #[error("invalid value '{}' for '--cluster-key-file': {source}", path.display())]
+    #[error("invalid value '{}' for setting `cluster-key-file`: {source}", path.display())]
     Key {
         /// The file that has something else than a key.
         path: PathBuf,
@@ -104,7 +104,7 @@ pub enum NodeError {
         nodes: u32,
     },
     /// A run goes on with the settings that it has.
-    #[error("invalid value for '--{key}': the run in {} has {found}, and --resume goes on with that", folder.display())]
+    #[error("invalid value for setting `{key}`: the run in {} has {found}, and setting `resume` goes on with that", folder.display())]
     ResumeSetting {
         /// The setting that was given anew.
         key: &'static str,
@@ -180,7 +180,7 @@ pub fn join(
         let port = address.port();
         observer.notice(&format!(
             "warning: {place} is {} on this machine, where no other host reaches it (Debian's /etc/hosts says so of a host's own \
-             name): give this node --listen 0.0.0.0:{port}, or put its address into --nodes",
+             name): give this node setting `listen = 0.0.0.0:{port}`, or put its address into setting `nodes`",
             address.ip()
         ));
     }

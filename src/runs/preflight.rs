@@ -17,7 +17,7 @@ const VIRTUAL_MACHINE_BYTES: u64 = 1024;
 pub enum DoesNotFit {
     /// The machines with their clocks would take more memory than is free.
     #[error(
-        "invalid value '{vms}' for '--vms': so many machines need about {needed} of memory{why}, and {available} are \
+        "invalid value '{vms}' for setting `vms`: so many machines need about {needed} of memory{why}, and {available} are \
          available; {help}",
         needed = Bytes(*needed), available = Bytes(*available)
     )]
@@ -101,10 +101,10 @@ fn check_memory(scenario: &Scenario, here: u32, runs: u32, available: u64) -> Re
     let (why, help) = if vectors > needed / 4 {
         (
             " (dense vector clocks: 8 bytes for each pair, and as much in messages)",
-            "leave vector clocks out with --clocks lamport,hlc",
+            "leave vector clocks out with setting `clocks = lamport,hlc`",
         )
     } else if runs > 1 && machines <= available {
-        (" for so many runs", "ask for fewer of them with --runs")
+        (" for so many runs", "ask for fewer of them with setting `runs`")
     } else {
         ("", "ask for fewer")
     };
@@ -127,9 +127,9 @@ fn check_disk(
         return Ok(());
     }
     let help = if scenario.clocks().vector && scenario.vms() > 10 {
-        "leave vector clocks out with --clocks lamport,hlc, or the logs with --log none"
+        "leave vector clocks out with setting `clocks = lamport,hlc`, or the logs with setting `log = none`"
     } else {
-        "ask for less with --duration, choose another folder with --output, or leave the logs out with --log none"
+        "ask for less with setting `duration`, choose another folder with setting `output`, or leave the logs out with setting `log = none`"
     };
     Err(DoesNotFit::Disk { folder: folder.to_owned(), events, needed, available, help })
 }
@@ -196,8 +196,8 @@ mod tests {
         let check = |clocks| check_memory(&scenario(1_000_000, clocks), 1_000_000, 1, 64_000_000_000);
         assert_eq!(
             check("vector").unwrap_err().to_string(),
-            "invalid value '1000000' for '--vms': so many machines need about 16003.1 GB of memory (dense vector clocks: \
-             8 bytes for each pair, and as much in messages), and 64.0 GB are available; leave vector clocks out with --clocks lamport,hlc"
+            "invalid value '1000000' for setting `vms`: so many machines need about 16003.1 GB of memory (dense vector clocks: \
+             8 bytes for each pair, and as much in messages), and 64.0 GB are available; leave vector clocks out with setting `clocks = lamport,hlc`"
         );
         assert_eq!(check("lamport"), Ok(()));
     }
@@ -218,7 +218,8 @@ mod tests {
         assert_eq!(check_memory(&exercise, 3, 1, 100_000), Ok(()));
         let error = check_memory(&exercise, 3, 100_000, 10_000_000).unwrap_err().to_string();
         assert!(
-            error.contains("for so many runs") && error.ends_with("ask for fewer of them with --runs"),
+            error.contains("for so many runs")
+                && error.ends_with("ask for fewer of them with setting `runs`"),
             "{error}"
         );
         assert_eq!(check_disk(&exercise, 3, Path::new("."), 1, 100_000), Ok(()));

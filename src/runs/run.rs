@@ -37,6 +37,9 @@ pub struct Request {
     pub settings: Settings,
     /// Whether a process that dies is started again.
     pub restarts: bool,
+    /// The argument with which this program is started as one of the run's processes, and then does its
+    /// [`work`](crate::runs::child::work).
+    pub worker: &'static str,
 }
 
 /// A run that is over.
@@ -167,6 +170,7 @@ impl Prepared {
             settings: request.settings.passed_to(Scope::Process),
             processes: processes.get(),
             restarts: request.restarts,
+            worker: request.worker,
         });
         Ok(Self { scenario, membership, fleet, layout, threads, folder, manifest, room })
     }
@@ -373,7 +377,7 @@ pub(crate) fn check_distributed(
     let wrong = |setting, value: String, allowed: String| Err(ScenarioError { setting, value, allowed });
     let vms = scenario.vms();
     if scenario.is_virtual() {
-        let allowed = "cannot go with --virtual-time, which has its machines in one process; --threads shares them there";
+        let allowed = "cannot go with setting `virtual-time`, which has its machines in one process; setting `threads` shares them there";
         return wrong(setting, value.to_owned(), allowed.into());
     }
     if processes > vms {
@@ -382,7 +386,7 @@ pub(crate) fn check_distributed(
     }
     if scenario.clocks().vector && vms > MOST_WITH_VECTORS {
         let allowed = format!(
-            "must be at most {MOST_WITH_VECTORS} with vector clocks in several processes; leave them out with --clocks lamport,hlc"
+            "must be at most {MOST_WITH_VECTORS} with vector clocks in several processes; leave them out with setting `clocks = lamport,hlc`"
         );
         return wrong("vms", vms.to_string(), allowed);
     }

@@ -36,6 +36,8 @@ pub struct Supervised {
     pub processes: u32,
     /// Whether a process that dies is started again.
     pub restarts: bool,
+    /// The argument with which this program is started as one of the processes.
+    pub worker: &'static str,
 }
 
 /// Why a run in several processes could not start.
@@ -103,7 +105,11 @@ impl Supervisor<'_> {
     fn start_all(&mut self) -> Result<(), SupervisorError> {
         let processes = self.fleet.processes;
         for node in 0..processes {
-            let started = Process::start(self.work(node, "127.0.0.1:0".into(), false), self.sender.clone());
+            let started = Process::start(
+                self.fleet.worker,
+                self.work(node, "127.0.0.1:0".into(), false),
+                self.sender.clone(),
+            );
             // Those that were started before end when their input does.
             self.children.push(started.map_err(|source| SupervisorError::Start {
                 node,

@@ -19,6 +19,8 @@ mod space_time;
 pub use notebook::notebook;
 pub use page::page;
 
+use std::borrow::Cow;
+
 use self::gather::{Gathered, Gathering};
 use crate::after::check::{self, Report};
 use crate::after::history::{HistoryError, Model};
@@ -40,7 +42,11 @@ pub struct RunView {
     verdict: Report,
     stats: Stats,
     gathered: Gathered,
+    spelled: Spelling,
 }
+
+/// How a text that names settings is spelled where people type them: errors and pages alike say "setting `loss`".
+pub type Spelling = fn(&str) -> Cow<'_, str>;
 
 impl RunView {
     /// Reads the logs of one run, of which the folders are the nodes' where there are several. Of its events,
@@ -55,6 +61,7 @@ impl RunView {
         name: String,
         window: TimeWindow,
         most: usize,
+        spelled: Spelling,
     ) -> Result<Self, HistoryError> {
         let model = Model::of(folders, registry);
         let logs = folders.iter().map(|folder| folder.logs.len()).sum();
@@ -63,7 +70,7 @@ impl RunView {
         let gathered = gathering.finish();
         let verdict = check::check(folders, registry)?;
         let manifest = folders.iter().find_map(|folder| folder.manifest.clone());
-        Ok(Self { name, manifest, model, verdict, stats, gathered })
+        Ok(Self { name, manifest, model, verdict, stats, gathered, spelled })
     }
 
     /// Whether there is nothing to draw: no event is here, and nothing tells that there was none.

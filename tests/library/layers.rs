@@ -152,6 +152,20 @@ fn only_the_shell_prints_and_exits() {
     forbid(&words, |module| module != "cli");
 }
 
+/// What is said of a setting passes through files and other processes; how it is typed only the shell knows, which
+/// makes flags of "setting `loss`".
+#[test]
+fn only_the_shell_names_flags() {
+    for source in sources().iter().filter(|source| source.module != "cli") {
+        // The pictures' colours have such names as well.
+        let code = source.code.replace("var(--", "");
+        let is_flag = |at: usize| code[at + 2..].starts_with(|c: char| c.is_ascii_lowercase());
+        let flag = code.match_indices("--").find(|(at, _)| is_flag(*at));
+        let flag = flag.map(|(at, _)| code[at..].chars().take(30).collect::<String>());
+        assert_eq!(flag, None, "{}", source.path.display());
+    }
+}
+
 #[test]
 fn only_the_live_driver_opens_sockets_and_reads_the_clock() {
     forbid(&["TcpListener", "TcpStream", "UdpSocket", "Instant::now"], |module| module != "live");

@@ -36,7 +36,9 @@ pub type Abroad = (ArbiterHandle, Membership);
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
     /// A worker thread could not be started.
-    #[error("cannot start worker thread {thread} of {threads}: {source}; ask for fewer with --threads")]
+    #[error(
+        "cannot start worker thread {thread} of {threads}: {source}; ask for fewer with setting `threads`"
+    )]
     Thread {
         /// The thread that the system refused, counted from 1.
         thread: usize,

@@ -128,7 +128,7 @@ pub enum GreetingError {
     },
     /// It is not the node that should be there, or has been given this process's own number.
     #[error(
-        "node {theirs} wanted to speak to node {to}, and met node {ours}: all nodes need the same --nodes in the same order, and each its own --node"
+        "node {theirs} wanted to speak to node {to}, and met node {ours}: all nodes need the same setting `nodes` in the same order, and each its own setting `node`"
     )]
     Node {
         /// The number that the other end gives itself.
@@ -139,7 +139,7 @@ pub enum GreetingError {
         ours: u32,
     },
     /// Both have the same number.
-    #[error("both processes are started as node {node}: each needs a number of its own with --node")]
+    #[error("both processes are started as node {node}: each needs a number of its own with setting `node`")]
     SameNode {
         /// The number that both were given.
         node: u32,
@@ -148,7 +148,9 @@ pub enum GreetingError {
     #[error("the run has ended")]
     Ended,
     /// It asks for the run's name, as only a process does that has no part in it yet.
-    #[error("the run is under way: a node that was stopped goes on with --resume and its output folder")]
+    #[error(
+        "the run is under way: a node that was stopped goes on with setting `resume` and its output folder"
+    )]
     UnderWay,
     /// Another process has been started in its place.
     #[error("another process was started as node {node} after it")]
@@ -377,15 +379,15 @@ mod tests {
         );
         check(
             &|h| h.to = 2,
-            "node 1 wanted to speak to node 2, and met node 0: all nodes need the same --nodes in the same order, and each its own --node",
+            "node 1 wanted to speak to node 2, and met node 0: all nodes need the same setting `nodes` in the same order, and each its own setting `node`",
         );
         check(
             &|h| (h.from.node, h.from.run) = (0, "x".into()),
-            "both processes are started as node 0: each needs a number of its own with --node",
+            "both processes are started as node 0: each needs a number of its own with setting `node`",
         );
         check(
             &|h| h.from.node = 3,
-            "node 3 wanted to speak to node 0, and met node 0: all nodes need the same --nodes in the same order, and each its own --node",
+            "node 3 wanted to speak to node 0, and met node 0: all nodes need the same setting `nodes` in the same order, and each its own setting `node`",
         );
     }
 

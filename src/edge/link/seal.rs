@@ -102,16 +102,16 @@ impl fmt::Debug for Key {
 pub enum SealError {
     /// What came is no handshake: the other end has no key, or is another program.
     #[error(
-        "it does not speak with a cluster key, and this process does: all nodes need the same --cluster-key-file"
+        "it does not speak with a cluster key, and this process does: all nodes need the same setting `cluster-key-file`"
     )]
     Unsealed,
     /// A handshake came to an end that has no key.
     #[error(
-        "it speaks with a cluster key, and this process has none: all nodes need the same --cluster-key-file"
+        "it speaks with a cluster key, and this process has none: all nodes need the same setting `cluster-key-file`"
     )]
     Sealed,
     /// The other end has another key.
-    #[error("its cluster key is not this process's: all nodes need the same --cluster-key-file")]
+    #[error("its cluster key is not this process's: all nodes need the same setting `cluster-key-file`")]
     Key,
     /// A record is not the next one that the other end sealed.
     #[error("something was changed, repeated or left out on the way")]

@@ -29,7 +29,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// Another run writes to it.
-    #[error("another run is writing to {}; choose another folder with --output", path.display())]
+    #[error("another run is writing to {}; choose another folder with setting `output`", path.display())]
     InUse {
         /// The folder that the other run has locked.
         path: PathBuf,

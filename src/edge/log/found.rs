@@ -131,7 +131,7 @@ pub enum FindError {
         second_run: String,
     },
     /// Its run was not logged.
-    #[error("the run in {} has no logs, since it was made with --log none: there are no events to read", path.display())]
+    #[error("the run in {} has no logs, since it was made with setting `log = none`: there are no events to read", path.display())]
     NotLogged {
         /// The folder with the manifest that says so.
         path: PathBuf,
@@ -390,7 +390,7 @@ mod tests {
         assert!(error(earlier.path()).contains("; earlier runs are in "), "{}", error(earlier.path()));
         let unlogged = folder(&[]);
         fs::write(unlogged.path().join(MANIFEST), "status = \"complete\"\nlog = \"none\"\n").unwrap();
-        assert!(error(unlogged.path()).contains("--log none"));
+        assert!(error(unlogged.path()).contains("setting `log = none`"));
         fs::write(unlogged.path().join(MANIFEST), "status = \"running\"\nlog = \"per-vm\"\n").unwrap();
         assert!(
             error(unlogged.path()).ends_with("none of its logs: its status is running, and it names none")

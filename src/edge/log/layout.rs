@@ -32,8 +32,8 @@ impl OpenFiles {
 /// Why a file for each machine cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "invalid value 'per-vm' for '--log': {vms} machines need as many open files, and this process may open {limit} and \
-     needs about {others} of them for other things; use --log combined, or allow more with ulimit -n",
+    "invalid value 'per-vm' for setting `log`: {vms} machines need as many open files, and this process may open {limit} and \
+     needs about {others} of them for other things; use setting `log = combined`, or allow more with ulimit -n",
     limit = files.limit, others = files.others
 )]
 pub struct LayoutError {

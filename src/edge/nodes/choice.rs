@@ -52,7 +52,7 @@ pub enum NodeError {
     /// There is no such node.
     #[error("{of} is {node}: the nodes of the run are numbered from 0 to {}", nodes - 1)]
     Beyond {
-        /// The variable that says so, or `--node`.
+        /// The variable that says so, or the setting.
         of: &'static str,
         /// The number that was asked for.
         node: u64,
@@ -103,7 +103,7 @@ impl NodeChoice {
     ) -> Result<u32, NodeError> {
         match self {
             Self::Auto => from_launcher(var, hostname, nodes),
-            Self::Number(node) => one_of("--node", node.into(), nodes),
+            Self::Number(node) => one_of("setting `node`", node.into(), nodes),
         }
     }
 }
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(choose("2", 3), Ok(2));
         assert_eq!(
             choose("3", 3).unwrap_err().to_string(),
-            "--node is 3: the nodes of the run are numbered from 0 to 2"
+            "setting `node` is 3: the nodes of the run are numbered from 0 to 2"
         );
         assert!(choose(" auto ", 1).is_err(), "the environment is asked");
         for text in ["", "-1", "x", "1.5", "AUTO", "4294967296"] {

@@ -33,7 +33,7 @@ pub enum TraceError {
     },
     /// It is a pipe, a device or the like.
     #[error(
-        "{} is no regular file, and was not opened; - is standard input: … | clocklab check --from shiviz -",
+        "{} is no regular file, and was not opened; - is standard input: … | clocklab check setting `from = shiviz` -",
         path.display()
     )]
     NoFile {

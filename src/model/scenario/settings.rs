@@ -52,7 +52,7 @@ settings! {
             default: |_, _| Rates::default(),
             takes: Value("R"),
             meaning: "Ticks a second: `1-6` draws each machine's, `6,2,1` gives one each",
-            more: "Fractions too: `0.5` is a tick in two seconds, `0.5,2,3` gives one each, and of `3-3.5` a machine draws \
+            more: "`5` gives all the same. Fractions too: `0.5` is a tick in two seconds, `0.5,2,3` gives one each, and of `3-3.5` a machine draws \
                    tenths, as many digits after the point as the range has, up to three.",
             heading: Heading::Machines,
             ..Facts::EVERYDAY
@@ -101,6 +101,7 @@ settings! {
             takes: Value("S"),
             usual: "drawn, printed and recorded",
             meaning: "Seed of all random draws",
+            more: "It is a whole number of up to 64 bits.",
             heading: Heading::Machines,
             ..Facts::EVERYDAY
         }

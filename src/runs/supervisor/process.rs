@@ -22,6 +22,8 @@ pub(super) struct Heard {
 pub(super) struct Process {
     child: Option<Child>,
     commands: Option<ChildStdin>,
+    /// The argument that makes this program one.
+    worker: &'static str,
     /// How many processes this node has had before it.
     pub(super) generation: u32,
     pub(super) address: Option<String>,
@@ -36,14 +38,19 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a process for that work. It ends when its standard input does, so none outlives this one.
-    pub(super) fn start(work: Work, tell: Sender<Heard>) -> io::Result<Self> {
-        Self::start_generation(work, 0, tell)
+    pub(super) fn start(worker: &'static str, work: Work, tell: Sender<Heard>) -> io::Result<Self> {
+        Self::start_generation(worker, work, 0, tell)
     }
 
-    fn start_generation(work: Work, generation: u32, tell: Sender<Heard>) -> io::Result<Self> {
+    fn start_generation(
+        worker: &'static str,
+        work: Work,
+        generation: u32,
+        tell: Sender<Heard>,
+    ) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         // Its own group, so that a signal from the terminal reaches this process alone, which tells the others.
-        command.arg("--worker").stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command.arg(worker).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let node = work.node;
@@ -57,6 +64,7 @@ impl Process {
         let mut process = Self {
             child: Some(child),
             commands: stdin,
+            worker,
             generation,
             address: None,
             has_started: false,
@@ -72,7 +80,7 @@ impl Process {
 
     /// Starts another process in the place of this one, which has died.
     pub(super) fn start_again(&mut self, work: Work, tell: Sender<Heard>) -> io::Result<()> {
-        let mut next = Self::start_generation(work, self.generation + 1, tell)?;
+        let mut next = Self::start_generation(self.worker, work, self.generation + 1, tell)?;
         next.progress = self.progress;
         *self = next;
         Ok(())

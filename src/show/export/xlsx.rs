@@ -149,15 +149,15 @@ impl Form for Xlsx {
             Failure::Xlsx(error) => error.to_string(),
             Failure::Rows(vm) => format!(
                 "machine {vm} has more than {MOST_ROWS} events, which is what a sheet has room for: take a part with \
-                 --window, or --format csv or jsonl, which have no end"
+                 setting `window`, or setting `format = csv` or jsonl, which have no end"
             ),
             Failure::Sheets => format!(
-                "the run has more than {MOST_SHEETS} machines, each of which would have a sheet: --format csv and jsonl \
+                "the run has more than {MOST_SHEETS} machines, each of which would have a sheet: setting `format = csv` and jsonl \
                  have one table for all"
             ),
             Failure::Temporary => format!(
                 "its temporary files in {} take no more, perhaps since the disk is full: let TMPDIR name another folder, or \
-                 take --format csv or jsonl",
+                 take setting `format = csv` or jsonl",
                 std::env::temp_dir().display()
             ),
         };

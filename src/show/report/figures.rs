@@ -214,9 +214,11 @@ fn push_table(html: &mut String, runs: &[&RunView], columns: &[Column]) {
     if rows.len() < all {
         let _ = write!(
             html,
-            "<p class=\"sub\">The first {} of {} machines; clocklab stats --format csv has all.</p>",
+            "<p class=\"sub\">The first {} of {} machines; {} has all.</p>",
             rows.len(),
-            number(as_f64(all as u64))
+            number(as_f64(all as u64)),
+            runs.first()
+                .map_or_else(Default::default, |run| (run.spelled)("clocklab stats setting `format = csv`"))
         );
     }
 }

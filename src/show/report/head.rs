@@ -2,16 +2,19 @@
 
 use std::fmt::Write;
 
-use super::RunView;
 use super::drawing::number;
 use super::escape::Html;
 use super::excerpt::MOST_LINES;
 use super::gather::as_f64;
+use super::{RunView, Spelling};
 use crate::model::scenario::{Scenario, SeedNumber, Settings};
-use crate::model::setting::{Holder, Setting, Takes};
+use crate::model::setting::{Facts, Holder, Scope, Setting, Takes};
 
 /// The most faults that are told.
 const MOST_FAULTS: usize = 10;
+
+/// The setting that one run of a series has not in common with it.
+const SEED: &str = "seed";
 
 /// A command that is longer is not one to read.
 const LONGEST_COMMAND: usize = 300;
@@ -40,7 +43,7 @@ impl RunView {
     /// The command that makes the run again.
     pub(super) fn command(&self) -> Option<String> {
         let settings = &self.manifest.as_ref()?.settings;
-        Some(command(self.model.scenario()?, settings, &self.name))
+        Some(command(self.model.scenario()?, settings, &self.name, self.spelled))
     }
 
     /// Everything above the pictures.
@@ -130,10 +133,11 @@ impl RunView {
         if kept.is_cut {
             words.push(format!(
                 "It shows the first {} of {} events, up to {:.3} s: more would make the page slow. For another part use \
-                 clocklab report --window 10s-20s; the other pictures and the table are of all events.",
+                 {}; the other pictures and the table are of all events.",
                 number(as_f64(shown)),
                 number(as_f64(run.events())),
-                kept.to.as_secs_f64()
+                kept.to.as_secs_f64(),
+                (self.spelled)("clocklab report setting `window = 10s-20s`")
             ));
         } else if shown < run.events() {
             words.push(format!(
@@ -164,26 +168,29 @@ fn sentence(warning: &str) -> String {
 }
 
 /// The command that makes a run or a series again, which is in that folder.
-pub(super) fn command(scenario: &Scenario, settings: &Settings, folder: &str) -> String {
-    let mut command = "clocklab".to_owned();
-    let chosen = scenario.chosen();
-    for (facts, value) in &chosen {
-        let name = facts.name;
-        let _ = match facts.takes {
-            Takes::Nothing => write!(command, " --{name}"),
-            _ => write!(command, " --{name} {value}"),
-        };
+pub(super) fn command(scenario: &Scenario, settings: &Settings, folder: &str, spelled: Spelling) -> String {
+    let mut chosen = scenario.chosen();
+    // A run of a series has a seed of its own: what makes the series again is the series' seed.
+    let is_there = chosen.iter().any(|(facts, _)| facts.name == SEED);
+    let is_open = |facts: &Facts| match facts.scope {
+        Scope::Model => facts.name == SEED && !is_there,
+        Scope::Run | Scope::Series => true,
+        Scope::Process | Scope::Start => false,
+    };
+    for setting in Settings::table().iter().filter(|setting| is_open(&setting.facts)) {
+        chosen.extend(setting.texts(settings).into_iter().map(|text| (&setting.facts, text)));
     }
-    if let Some(seed) = settings.seed.filter(|_| !command.contains(" --seed ")) {
-        let _ = write!(command, " --seed {seed}");
+    let words = chosen.iter().map(|(facts, value)| match facts.takes {
+        Takes::Nothing => format!("setting `{}`", facts.name),
+        _ => format!("setting `{} = {value}`", facts.name),
+    });
+    let command = format!("clocklab {}", words.collect::<Vec<_>>().join(" "));
+    let command = spelled(&command);
+    if command.len() <= LONGEST_COMMAND {
+        command.into_owned()
+    } else {
+        spelled(&format!("clocklab setting `scenario = {folder}/run.toml`")).into_owned()
     }
-    if let Some(processes) = settings.processes {
-        let _ = write!(command, " --processes {processes}");
-    }
-    if let Some(runs) = settings.runs {
-        let _ = write!(command, " --runs {runs}");
-    }
-    if command.len() <= LONGEST_COMMAND { command } else { format!("clocklab --scenario {folder}/run.toml") }
 }
 
 /// A command to be copied.

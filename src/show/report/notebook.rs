@@ -58,14 +58,17 @@ fn write_notebook(out: &mut String, runs: &[RunView], link: Link<'_>) -> fmt::Re
         }
         writeln!(out, "*Your words:*\n")?;
     }
-    for (question, flag) in [
-        ("What changes with a smaller variation of the rates?", "--rates 3-4"),
-        ("What changes with a smaller probability of internal events?", "--draw 5"),
+    for (question, setting) in [
+        ("What changes with a smaller variation of the rates?", "setting `rates = 3-4`"),
+        ("What changes with a smaller probability of internal events?", "setting `draw = 5`"),
     ] {
         writeln!(out, "\n## {question}\n")?;
         writeln!(
             out,
-            "Run it, for example with `clocklab {flag} --runs 5`, and compare the tables above.\n"
+            "Run it, for example with `{}`, and compare the tables above.\n",
+            runs.first().map_or_else(Default::default, |run| {
+                (run.spelled)(&format!("clocklab {setting} setting `runs = 5`")).into_owned()
+            })
         )?;
         writeln!(out, "*Your words:*\n")?;
     }

@@ -43,9 +43,9 @@ fn push_head(html: &mut String, runs: &[RunView], settings: Option<&Settings>) {
         notes.push(format!("… and {} more, each with its run below.", count - MOST_NOTES));
     }
     head::push_notes(html, &notes);
-    if let (Some(scenario), Some(settings)) = (scenario, settings) {
-        let folder = first.and_then(|run| run.name.rsplit_once('/')).map_or(".", |(folder, _)| folder);
-        head::push_command(html, &head::command(&scenario, settings, folder));
+    if let (Some(scenario), Some(settings), Some(first)) = (scenario, settings, first) {
+        let folder = first.name.rsplit_once('/').map_or(".", |(folder, _)| folder);
+        head::push_command(html, &head::command(&scenario, settings, folder, first.spelled));
     }
 }
 

@@ -95,7 +95,7 @@ pub enum JoinError {
     },
     /// The process's own name is not known.
     #[error(
-        "cannot listen at {address}: {source}; is it spelled right? With --listen 0.0.0.0:PORT it need not be known here"
+        "cannot listen at {address}: {source}; is it spelled right? With setting `listen = 0.0.0.0:PORT` it need not be known here"
     )]
     Unknown {
         /// The name that was to be looked up.
@@ -117,11 +117,11 @@ pub enum JoinError {
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
-            "; another program has that port, or a process that was started with the same --node"
+            "; another program has that port, or a process that was started with the same setting `node`"
         }
         io::ErrorKind::AddrNotAvailable => {
-            "; that is no address of this machine: is --node right? In a container or behind a translated address say \
-             with --listen 0.0.0.0:PORT where to listen"
+            "; that is no address of this machine: is setting `node` right? In a container or behind a translated address say \
+             with setting `listen = 0.0.0.0:PORT` where to listen"
         }
         _ => "",
     }

@@ -57,7 +57,7 @@ impl Told {
         if self.cut > 0 {
             let texts = count(self.cut, "texts");
             notes.push(format!(
-                "{texts} were cut to the {MOST_CHARACTERS} characters that a cell holds; --format csv has them whole"
+                "{texts} were cut to the {MOST_CHARACTERS} characters that a cell holds; setting `format = csv` has them whole"
             ));
         }
         notes
