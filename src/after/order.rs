@@ -169,6 +169,8 @@ impl Events {
         let by_vectors = self.by_vectors(first, second);
         let relation = match by_vectors {
             _ if first == second => Some(Relation::Same),
+            // That vectors order the two and no chain is here is right where a part of the chain is not here, and a
+            // contradiction in the logs otherwise.
             Some(Ordering::Less) => {
                 let before = graph.chain(first, second).map(Relation::Before);
                 before.or_else(|| self.may_precede(first, second).then_some(Relation::BeforeUnseen))
@@ -209,6 +211,8 @@ impl Events {
         let graph = &self.read.graph;
         let lamport = |event| self.read.standing.get(&event).and_then(|standing| standing.lamport);
         let (own, others) = (lamport(first), lamport(second));
+        // The clock condition (Lamport 1978): what happened before has the smaller value. The converse does not hold, so
+        // a smaller one says nothing.
         if !graph.missing().has_gaps() || own.zip(others).is_some_and(|(own, others)| own >= others) {
             return false;
         }
@@ -223,6 +227,9 @@ impl Events {
     }
 
     /// `V(a)[a] ≤ V(b)[a]` where a happened before b. Equal stands for concurrent.
+    ///
+    /// One entry of each is enough where it is known whose event it is (Mattern 1989): the own entry of an event is its
+    /// number, and others have it from that event or a later one of its machine.
     fn by_vectors(&self, first: MessageId, second: MessageId) -> Option<Ordering> {
         match (self.knows(second, first), self.knows(first, second)) {
             (Some(true), _) => Some(Ordering::Less),

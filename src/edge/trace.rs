@@ -137,6 +137,10 @@ impl Trace {
         }
         for own in &mut by_host {
             own.sort_by_key(|index| events[*index].id.event);
+            debug_assert!(
+                own.windows(2).all(|pair| events[pair[0]].id.event < events[pair[1]].id.event),
+                "events of one number were sorted out"
+            );
         }
         let mut trace = Self {
             label,
@@ -331,7 +335,8 @@ impl Trace {
         let news = news.filter(|(host, _)| *host != event.id.sender);
         let mut news: Vec<usize> =
             news.filter_map(|(sender, event)| self.find(MessageId { sender, event })).collect();
-        // Whoever knows of another has the larger sum.
+        // Whoever knows of another has the larger sum. So an event is looked at after all that could know of it, and one
+        // pass finds those of which none does: the direct causes are the transitive reduction of what the vectors say.
         news.sort_by_cached_key(|cause| Reverse(self.events[*cause].clock.sum()));
         let mut causes = Causes::new();
         for cause in news {
@@ -349,6 +354,7 @@ impl Trace {
     pub fn causal_order(&self) -> CausalOrder {
         let has_times = self.events.iter().all(|event| event.time.is_some());
         let key = |index: usize| Reverse((self.events[index].time.filter(|_| has_times), index));
+        // Kahn's topological sort (1962), which takes of those that are ready the one that comes first in the files.
         let effects = self.effects();
         let (before, after) = self.neighbours();
         let mut missing: Vec<usize> = self.causes.iter().map(SmallVec::len).collect();
@@ -376,8 +382,11 @@ impl Trace {
             }
             unsure += is_done[unsure..].iter().take_while(|is_done| **is_done).count();
             if unsure == is_done.len() {
+                debug_assert_eq!(order.events.len(), self.events.len(), "each event comes once");
                 return order;
             }
+            // What is left is in circles or behind one. One event of a circle goes on as if it had no cause, so that what
+            // follows can be judged as well.
             let circle = self.circle(unsure, &before, &is_done);
             ready.push(key(circle[0]));
             order.circles.push(circle);
@@ -410,6 +419,10 @@ impl Trace {
             }
         }
         let mut circle = path.split_off(place[&at]);
+        debug_assert!(
+            circle.iter().all(|event| !is_done[*event]),
+            "an event in a circle was put into the order"
+        );
         let first = (0..circle.len()).min_by_key(|at| circle[*at]).unwrap_or(0);
         circle.rotate_left(first);
         circle

@@ -1,5 +1,9 @@
 //! The happened-before relation of a run: its machines' events, and the messages that were received.
 //!
+//! It is the smallest relation that has the order of events within a machine and each send before its receives, and is
+//! transitive (Lamport 1978). It is an order, since nothing happened before itself; where logs show a circle, they are
+//! wrong.
+//!
 //! Of an event only its number is kept, and only of a receive that: what happened before what follows from the
 //! order within machines and from messages. So ten million events take some hundred megabytes.
 
@@ -139,6 +143,8 @@ impl Graph {
         for message in all {
             self.machines.entry(message.send.sender).or_default().sent.push(message);
         }
+        // Sorted, the messages between two events of a machine are a slice, which is all that the ways through the graph
+        // ask for.
         for machine in self.machines.values_mut() {
             machine.received.sort_unstable_by_key(|message| message.receive.event);
             machine.sent.sort_unstable_by_key(|message| message.send.event);
@@ -228,6 +234,8 @@ impl Graph {
 
     /// The last event of each machine in the causal past of an event, which is part of it.
     pub fn past(&self, event: MessageId) -> Front {
+        // The numbers that are found are the entries of the event's vector clock (Fidge 1988, Mattern 1989), without any
+        // clock's code or cell. A machine is gone through once, downwards: what is below a number is known with it.
         let mut front = Front::new();
         let mut to_do = vec![event];
         while let Some(event) = to_do.pop() {
@@ -236,6 +244,7 @@ impl Graph {
                 continue;
             }
             let before = std::mem::replace(known, event.event);
+            debug_assert!(before < event.event, "the front of machine {} goes back", event.sender);
             let received = self.received(event.sender, before + 1, event.event);
             to_do.extend(received.iter().map(|message| message.send));
         }
@@ -262,6 +271,7 @@ impl Graph {
                 continue;
             }
             let before = std::mem::replace(known, event.event);
+            debug_assert!(event.event < before, "the front of machine {} goes on", event.sender);
             to_do.extend(
                 self.sent(event.sender, event.event, before - 1).iter().map(|message| message.receive),
             );
@@ -272,6 +282,8 @@ impl Graph {
     /// A chain of the fewest messages from one event to another: the first is sent at the one or after it, and
     /// each following one at or after the receive of the one before. Empty where both are of one machine.
     pub fn chain(&self, from: MessageId, to: MessageId) -> Option<Vec<Received>> {
+        // A search in breadth: round k finds the machines that k messages reach, and the earliest event of each. Whoever
+        // is reached later in a machine than before finds nothing new there, so each event is gone through once.
         let mut front = Front::from([(from.sender, from.event)]);
         // The messages that reached further than any before, each with the one that led to it.
         let mut found: Vec<(Received, Option<usize>)> = Vec::new();
@@ -306,7 +318,8 @@ impl Graph {
     }
 
     /// A message that crosses a cut backwards: received within it and sent after it. The cut has each machine's
-    /// events up to its number, and none of a machine that it does not name. None where it is consistent.
+    /// events up to its number, and none of a machine that it does not name. None where it is consistent (Chandy and
+    /// Lamport 1985): no effect is in it without its cause.
     pub fn crossing(&self, cut: &Front) -> Option<Received> {
         cut.iter().find_map(|(vm, last)| {
             let is_sent_after = |message: &&Received| {
@@ -330,6 +343,11 @@ impl Graph {
 }
 
 fn between(messages: &[Received], from: u64, to: u64, event: impl Fn(&Received) -> u64) -> &[Received] {
+    // A search by halves asks few of them: that all are in order is seen where they are sorted.
+    debug_assert!(
+        messages.first().zip(messages.last()).is_none_or(|(first, last)| event(first) <= event(last)),
+        "messages are sorted before they are looked up"
+    );
     let first = messages.partition_point(|message| event(message) < from);
     let after = messages.partition_point(|message| event(message) <= to);
     &messages[first..after.max(first)]

@@ -1,4 +1,7 @@
 //! Machines that wait for a message, and their rows that were put aside meanwhile.
+//!
+//! What is held back here are rows that were made long ago, but the rule is that of causal broadcast (Birman, Schiper and
+//! Stephenson 1991): nothing is delivered before what happened before it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -43,6 +46,7 @@ impl HoldBackQueue {
 
     /// A machine waits for a message from now on.
     pub(super) fn wait(&mut self, machine: usize, message: MessageId) {
+        debug_assert!(self.waits_for(machine).is_none(), "machine {machine} waits for two messages at once");
         self.waiting.entry(machine).or_default().message = Some(message);
         self.by_sender.entry(message.sender).or_default().push(Reverse((message.event, machine)));
     }
@@ -57,12 +61,14 @@ impl HoldBackQueue {
 
     fn wake_those(&mut self, vm: VmId, event: u64, position: u64) {
         let Some(heap) = self.by_sender.get_mut(&vm) else { return };
+        // The earliest first: the rows of a sender come one after the other, so who waits for a later one still waits.
         while let Some(&Reverse((wanted, machine))) = heap.peek()
             && (wanted <= position || wanted == event)
         {
             heap.pop();
             self.woken.push_back(machine);
         }
+        // Without it, the look-up at every row would go on for a sender for which nobody waits.
         if heap.is_empty() {
             self.by_sender.remove(&vm);
         }

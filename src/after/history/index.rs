@@ -28,11 +28,13 @@ impl Index {
 
     /// A new machine has that id and that number.
     pub(super) fn insert(&mut self, vm: VmId, number: usize) {
+        debug_assert!(self.get(vm).is_none(), "machine {vm} has a number already");
         let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
         if vm.0 >= DENSE {
             self.sparse.insert(vm, number);
             return;
         }
+        // A faulty log may name any id: the table is bounded, and what is beyond it takes as much as there is of it.
         if self.dense.len() <= vm.index() {
             self.dense.resize(vm.index() + 1, 0);
         }

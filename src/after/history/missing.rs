@@ -89,6 +89,10 @@ impl Witness {
         if machine == self.machines.len() {
             self.machines.push((event.sender, log, Numbers::default()));
         }
+        debug_assert!(
+            self.machines.get(machine).is_some_and(|(vm, ..)| *vm == event.sender),
+            "machines are numbered in the order in which they are first shown"
+        );
         if !self.machines[machine].2.add(event.event) {
             self.twice.get_or_insert((0, event)).0 += 1;
         }
@@ -218,6 +222,8 @@ impl Missing {
             let last = numbers.last();
             let known =
                 heard.map_or(0, |heard| heard.messages.iter().copied().max().unwrap_or(0).max(heard.last));
+            // Numbers within a log are missing for certain; behind its end only where somebody has heard of them, and
+            // where nothing says that the log is whole. Otherwise whoever has heard of them is at fault.
             let mut events: Vec<(u64, u64)> = numbers.holes().collect();
             if known > last && self.is_open(*log) {
                 events.push((last + 1, u64::MAX));
@@ -387,6 +393,7 @@ fn without_log(folders: &[LogFolder]) -> Vec<Range<u32>> {
         if range.start().0 > next {
             gaps.push(next..range.start().0.min(end));
         }
+        // Ranges may overlap, as where a folder is named twice: what was passed stays passed.
         next = next.max(range.end().0.saturating_add(1));
     }
     gaps.push(next..end);

@@ -23,6 +23,7 @@ impl Numbers {
 
     /// The same for one that does not follow the last.
     fn insert(&mut self, number: u64) -> bool {
+        // The last run that begins at or before the number is the only one that can have it or be continued by it.
         let after = self.0.partition_point(|(first, _)| *first <= number);
         let joins_next = self.0.get(after).is_some_and(|(first, _)| number.checked_add(1) == Some(*first));
         match after.checked_sub(1).and_then(|at| self.0.get_mut(at)) {
@@ -37,6 +38,10 @@ impl Numbers {
             _ if joins_next => self.0[after].0 = number,
             _ => self.0.insert(after, (number, number)),
         }
+        debug_assert!(
+            self.0.windows(2).all(|pair| pair[0].1.checked_add(1).is_some_and(|next| next < pair[1].0)),
+            "runs are apart, in order, and joined where they meet"
+        );
         true
     }
 

@@ -36,6 +36,8 @@ impl Outside {
                 match (row.kind, row.message) {
                     (EventKind::Send, _) => {
                         let is_left = |peer: &VmId| {
+                            // A copy that was sent, not lost, and received by nobody here may have been received by an
+                            // event that is not here.
                             let copies = if row.duplicated.contains(peer) { 2 } else { 1 };
                             let arrives = !row.lost.contains(peer);
                             arrives && graph.receives(event, *peer) < copies

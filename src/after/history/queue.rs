@@ -72,6 +72,7 @@ impl Queue {
         self.received += u64::from(is_receive);
         let total = self.received + seen.queue;
         let decided = self.doubt.take().map(|doubt| doubt.decide(Some(total)));
+        // Of two rows that contradict each other nobody can say by themselves which is wrong: the next row decides.
         if total < self.arrived {
             if let Some((high, before)) = self.latest.filter(|_| !may_restart) {
                 let most = high.queue.saturating_sub(self.arrived - total);
@@ -84,9 +85,11 @@ impl Queue {
         }
         let before = self.arrived;
         if total > self.arrived {
+            debug_assert!(self.arrivals.back().is_none_or(|last| last.total < total), "arrivals only grow");
             self.arrivals.push_back(Arrival { total, seen });
             self.arrived = total;
         }
+        debug_assert!(self.received <= self.arrived, "a message was received that had not arrived");
         self.latest = Some((seen, before));
         decided
     }
@@ -97,7 +100,9 @@ impl Queue {
         while let Some(arrival) = self.arrivals.pop_back_if(|arrival| arrival.total > total) {
             first_above = Some(arrival.seen);
         }
+        // What is left of an arrival that reached beyond has still arrived by the row that showed it.
         let kept = self.arrivals.back().map_or(0, |arrival| arrival.total);
+        debug_assert!(kept <= total, "{kept} arrivals are kept of {total}");
         if let Some(seen) = first_above.filter(|_| kept < total) {
             self.arrivals.push_back(Arrival { total, seen });
         }
@@ -105,6 +110,7 @@ impl Queue {
 
     /// By which row the message that was received last had arrived.
     pub(crate) fn arrival(&mut self) -> Option<Arrival> {
+        // First in, first out (the inbox's order): the n-th message that is received is the n-th that arrived.
         while let Some(arrival) = self.arrivals.front().copied() {
             if arrival.total > self.received {
                 return Some(arrival);

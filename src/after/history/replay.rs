@@ -138,6 +138,9 @@ impl<S> Replay<S> {
     }
 
     /// Shows rows of a log until it is stalled, at its end, or no longer the one that is behind.
+    ///
+    /// Times only choose which log goes on, since clocks of several hosts may contradict causality: whether a row may be
+    /// shown follows from messages alone.
     fn advance<V: Visitor<Stamp = S>>(&mut self, log: usize, visitor: &mut V) -> Result<(), HistoryError> {
         loop {
             let Self { logs, state, .. } = self;
@@ -164,6 +167,7 @@ impl<S> Replay<S> {
                 return Ok(());
             }
             let Some(next) = self.next_row(log, visitor)? else { return Ok(()) };
+            // Into the heap only where another log is behind: a log alone, or one that is, goes on without it.
             if self.ready.peek().is_some_and(|Reverse(other)| *other < (next, log)) {
                 self.ready.push(Reverse((next, log)));
                 return Ok(());
@@ -276,7 +280,10 @@ impl<S> Replay<S> {
     fn resolve<V: Visitor<Stamp = S>>(&mut self, visitor: &mut V) -> Result<bool, HistoryError> {
         let waiting = self.state.waits.waiting();
         let Some(&machine) = waiting.first() else { return Ok(false) };
+        // Rows in a circle each wait for a row that is behind another one: none of them can have happened first, so the
+        // logs are wrong (Lamport 1978: happened-before is irreflexive). It is told, and one of them goes on in vain.
         if let Some(circle) = waiting.iter().find_map(|machine| self.circle(*machine)) {
+            debug_assert!(!circle.is_empty(), "a circle has a machine");
             let rows: Vec<_> = circle.iter().filter_map(|machine| self.first_waiting(*machine)).collect();
             visitor.cycle(&rows);
             self.give_up(circle[0], visitor)?;
@@ -318,8 +325,10 @@ impl<S> Replay<S> {
 
     /// The machines of a circle that this machine's waiting leads into, the one with the earliest row first.
     fn circle(&self, machine: usize) -> Option<Vec<usize>> {
+        // Who waits, waits for one sender: the way is without branches, and comes to an end or to itself.
         let mut path = vec![machine];
         loop {
+            debug_assert!(path.len() <= self.state.machines.len(), "a machine is twice on the way");
             let sender = self.state.waits.waits_for(*path.last()?)?.sender;
             let next = self.state.index.get(sender)?;
             if let Some(at) = path.iter().position(|other| *other == next) {

@@ -69,6 +69,8 @@ impl Events {
             }
         }
         let here = front.iter().map(|(vm, last)| graph.count(*vm, 1, *last)).sum();
+        // An entry is the number of a machine's last event in the past, and all before it are in the past too: so the
+        // entries add up to the number of events.
         let all: u64 = front.values().sum();
         let elsewhere = all.saturating_sub(here);
         let depends = (elsewhere > 0 && vector.is_empty()).then(|| self.depends());

@@ -1,4 +1,8 @@
 //! The calendar: which machines tick in which window.
+//!
+//! It is a timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987) with a list beside it for
+//! what is further ahead: a tick is put in and taken out in constant time, where a heap would take a logarithm of the
+//! number of machines.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +39,7 @@ impl Calendar {
     /// Notes a machine's next tick, in a window not earlier than any that was taken.
     #[inline]
     pub(super) fn put(&mut self, machine: u32, window: u64) {
-        debug_assert!(window >= self.from);
+        debug_assert!(window >= self.from, "a tick in window {window}, and {} is next", self.from);
         if window - self.from >= self.slots.len() as u64 {
             self.far.entry(window).or_default().push(machine);
             return;
@@ -55,6 +59,7 @@ impl Calendar {
         let start = self.slot(self.from);
         let slot = self.filled_from(start).or_else(|| self.filled_from(0))?;
         let ahead = if slot >= start { slot - start } else { slot + self.slots.len() - start };
+        debug_assert!(!self.slots[slot].is_empty(), "a bit stands for a slot with machines");
         let near = self.from + ahead as u64;
         Some(far.map_or(near, |far| far.min(near)))
     }
@@ -62,6 +67,8 @@ impl Calendar {
     /// Takes the machines of a window, not later than the next one, out; `into` gives its memory in
     /// exchange.
     pub(super) fn take(&mut self, window: u64, into: &mut Vec<u32>) {
+        debug_assert!(window >= self.from, "window {window} was taken, or one after it");
+        debug_assert!(self.next().is_none_or(|next| next >= window), "a window with machines is passed over");
         into.clear();
         let slot = self.slot(window);
         std::mem::swap(&mut self.slots[slot], into);

@@ -84,6 +84,7 @@ impl Exchange {
         wants_to_stop: bool,
         outgoing: &mut [Vec<Message>],
     ) {
+        // Relaxed, as all accesses here but the barrier's: what was written before it is seen behind it.
         let side = self.side(round);
         side.next[shard].store(next.unwrap_or(NONE), Ordering::Relaxed);
         if wants_to_stop {
@@ -93,7 +94,9 @@ impl Exchange {
             side.stop.store(true, Ordering::Relaxed);
         }
         for (to, messages) in outgoing.iter_mut().enumerate().filter(|(_, messages)| !messages.is_empty()) {
+            // Two memories for each pair of shards, one full and one being filled: nothing is copied or allocated.
             std::mem::swap(&mut *lock(&side.mail[shard * self.shards + to]), messages);
+            debug_assert!(messages.is_empty(), "the messages of two rounds ago were not taken");
         }
     }
 
@@ -149,6 +152,7 @@ impl Exchange {
 
     /// The run has come to the end of a window.
     pub(super) fn reach(&self, end: Nanos) {
+        debug_assert!(self.reached.load(Ordering::Relaxed) <= end.get(), "the run goes back");
         self.reached.store(end.get(), Ordering::Relaxed);
     }
 
@@ -207,6 +211,8 @@ impl Barrier {
 
     fn wait(&self) {
         let generation = self.generation.load(Ordering::Acquire);
+        // Each who arrives releases what it has written, the last one acquires all of it, and hands it on with the new
+        // generation. The count is set back before: whoever has seen the generation may arrive at the next barrier.
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.parties {
             self.arrived.store(0, Ordering::Relaxed);
             self.generation.store(generation.wrapping_add(1), Ordering::Release);

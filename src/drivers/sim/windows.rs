@@ -29,7 +29,9 @@ impl Windows {
         // The reciprocal is too large by less than 1, and so is the quotient.
         let quotient = (time.get() as u128 * self.reciprocal as u128) >> 64;
         let quotient = quotient as u64;
-        if quotient.saturating_mul(self.length) > time.get() { quotient - 1 } else { quotient }
+        let window = if quotient.saturating_mul(self.length) > time.get() { quotient - 1 } else { quotient };
+        debug_assert!(window == time.get() / self.length, "the window that a division finds");
+        window
     }
 
     /// When a window starts.

@@ -127,8 +127,13 @@ impl LogFile {
 
     /// Holds a row that `write` appends.
     pub(super) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.held.len();
         write(&mut self.held);
         self.held_rows += 1;
+        debug_assert!(
+            self.held.len() > start && self.held.ends_with(b"\n"),
+            "a row without its newline is a torn one to every reader"
+        );
     }
 
     /// The bytes that it holds.
@@ -142,6 +147,7 @@ impl LogFile {
     ///
     /// Where they cannot be written whole; then the file ends with its last whole row of before.
     pub fn flush(&mut self) -> Result<(), LogError> {
+        // One write for all rows that are held: a process that is killed leaves all of them or, at worst, a torn last one.
         let written = self.file.write_all(&self.held);
         if let Err(source) = written {
             // Part of a row may be there. Where even this fails, the torn row is left to the readers.
@@ -155,6 +161,7 @@ impl LogFile {
         self.rows += self.held_rows;
         self.held.clear();
         self.held_rows = 0;
+        debug_assert!(self.bytes > self.rows, "every row has a byte, and so has the header");
         Ok(())
     }
 
@@ -169,6 +176,7 @@ impl LogFile {
             Ok(metadata) => metadata,
             Err(source) => return Err(LogError::Write { path: self.path, rows: self.rows, source }),
         };
+        // The open file is written to under whatever name it has, or none: only the path tells whether it is still there.
         if !is_same_file(&self.path, &ours) {
             return Err(LogError::Replaced { path: self.path });
         }
@@ -209,7 +217,9 @@ impl NewFile {
 
 impl Write for NewFile {
     fn write(&mut self, content: &[u8]) -> io::Result<usize> {
+        // A write may take a part: the checksum is of what the file has.
         let written = self.file.write(content)?;
+        debug_assert!(written <= content.len(), "more was written than there was");
         self.checksum = crc32c::crc32c_append(self.checksum, &content[..written]);
         self.bytes += written as u64;
         Ok(written)

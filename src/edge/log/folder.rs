@@ -87,6 +87,7 @@ impl RunFolder {
 
     fn lock(path: &Path) -> Result<Self, FolderError> {
         fs::create_dir_all(path).map_err(unusable(path))?;
+        // The folder itself is locked, not a file in it: no file has to be made for that, or is left where a process dies.
         let lock = File::open(path).map_err(unusable(path))?;
         match lock.try_lock() {
             // A file system without locks is no reason not to run.
@@ -144,8 +145,10 @@ fn run_files(folder: &Path) -> io::Result<Vec<String>> {
 fn move_aside(folder: &Path, names: &[String]) -> Result<PathBuf, FolderError> {
     let target = free_target(&folder.join(PREVIOUS), manifest::read_run_id(&folder.join(MANIFEST)), names);
     fs::create_dir_all(&target).map_err(|source| FolderError::Unusable { path: target.clone(), source })?;
+    // By renaming: each file is in one place or the other, whole, at every moment, and a disk that is full is no obstacle.
     for name in names {
         let (from, to) = (folder.join(name), target.join(name));
+        debug_assert!(fs::symlink_metadata(&to).is_err(), "{} would be overwritten", to.display());
         fs::rename(&from, &to).map_err(|source| FolderError::Move { from, to, source })?;
     }
     Ok(target)

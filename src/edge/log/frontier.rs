@@ -22,6 +22,8 @@ pub(super) const FRONTIER: &str = ".frontier";
 pub struct Frontier {
     path: PathBuf,
     file: File,
+    /// What the file says now.
+    at: Nanos,
 }
 
 impl Frontier {
@@ -34,7 +36,7 @@ impl Frontier {
         let path = folder.join(FRONTIER);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => {
-                let mut frontier = Self { path, file };
+                let mut frontier = Self { path, file, at: Nanos::ZERO };
                 frontier.advance(Nanos::ZERO)?;
                 Ok(frontier)
             }
@@ -48,6 +50,13 @@ impl Frontier {
     ///
     /// Where it cannot be written.
     pub fn advance(&mut self, to: Nanos) -> Result<(), LogError> {
+        debug_assert!(
+            to >= self.at,
+            "rows that readers have seen would be taken back: {} after {}",
+            to,
+            self.at
+        );
+        self.at = to;
         // Always as long, so that a later time covers the one before it.
         let (seconds, nanos) = to.split();
         let text = format!("{seconds:011}.{nanos:09}\n");

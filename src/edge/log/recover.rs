@@ -192,6 +192,10 @@ impl Recovered {
             }
             EventKind::Receive => self.tally.receives += 1,
         }
+        debug_assert!(
+            self.tally.sends + self.tally.receives <= self.tally.events,
+            "a row counts as one event of one kind"
+        );
         self.lost += row.lost.len() as u64;
         self.duplicated += row.duplicated.len() as u64;
         self.elapsed = row.elapsed;
@@ -244,6 +248,7 @@ fn move_torn(log: &mut File, whole: u64, to: &Path) -> io::Result<()> {
     log.seek(SeekFrom::Start(whole))?;
     let mut aside = OpenOptions::new().append(true).create(true).open(to)?;
     io::copy(log, &mut aside)?;
+    // On the disk before it is cut off here: at a loss of power in between it is in both rather than in neither.
     aside.sync_all()?;
     log.set_len(whole)
 }

@@ -71,6 +71,7 @@ enum Fate {
 
 impl Sorted {
     fn file(&mut self, events: Vec<TraceEvent>, known: &mut HashMap<MessageId, usize>) {
+        // By host: events of one that begins again stand apart from those of others that go on between them.
         let mut hosts: BTreeMap<VmId, Vec<usize>> = BTreeMap::new();
         for (at, event) in events.iter().enumerate() {
             hosts.entry(event.id.sender).or_default().push(at);
@@ -83,6 +84,7 @@ impl Sorted {
         for (event, fate) in events.into_iter().zip(fates) {
             match fate {
                 Fate::Taken => {
+                    debug_assert!(!known.contains_key(&event.id), "an event is taken twice");
                     known.insert(event.id, self.events.len());
                     self.events.push(event);
                 }

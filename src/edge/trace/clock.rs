@@ -28,7 +28,9 @@ impl Clock {
 impl FromIterator<(VmId, u64)> for Clock {
     fn from_iter<I: IntoIterator<Item = (VmId, u64)>>(entries: I) -> Self {
         let mut entries: Vec<_> = entries.into_iter().filter(|(_, entry)| *entry > 0).collect();
+        // Sorted by host, so that an entry is found by halves and equal clocks are equal lists.
         entries.sort_unstable();
+        debug_assert!(entries.windows(2).all(|pair| pair[0].0 < pair[1].0), "a host has one entry");
         Self(entries)
     }
 }

@@ -106,6 +106,8 @@ fn limited(source: &mut dyn Read, path: &Path, room: &mut u64) -> Result<Vec<u8>
         for end in memchr::memchr_iter(b'\n', chunk) {
             (line, begun) = (line + 1, before + end + 1);
         }
+        debug_assert!(begun <= bytes.len(), "a line begins behind the bytes that came");
+        // Judged at each piece: a device without newlines would otherwise fill the memory first.
         if bytes.len() - begun > LONGEST_LINE {
             return Err(TraceError::LongLine { path: path.to_owned(), line });
         }
@@ -114,6 +116,7 @@ fn limited(source: &mut dyn Read, path: &Path, room: &mut u64) -> Result<Vec<u8>
 
 /// The text of a file, without a byte order mark, and with `\n` at the ends of its lines.
 fn text(bytes: Vec<u8>) -> String {
+    // Bytes that are no UTF-8 spoil a word in an event, and are no reason to read nothing.
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text }

@@ -28,6 +28,7 @@ impl Patience {
 
     /// Whether so many bytes should have taken less time.
     pub(super) fn is_over(&mut self, bytes: usize) -> bool {
+        // A look at the clock is a call of the system, and would take longer than most searches.
         self.looked += 1;
         self.looked.is_multiple_of(APART) && is_too_long(spent().saturating_sub(self.begun), bytes as u64)
     }

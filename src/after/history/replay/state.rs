@@ -20,6 +20,7 @@ pub(super) struct State<S> {
     /// How many machines were shown.
     pub(super) shown: usize,
     pub(super) index: Index,
+    /// What was sent and not received by all: it is what the memory of a replay grows with. Nothing depends on its order.
     pub(super) flights: FxHashMap<MessageId, Flight<S>>,
     /// Of pairs of machines with messages on their way, where the order between them is to be kept.
     pairs: Option<FxHashMap<(VmId, VmId), Pair>>,
@@ -86,6 +87,8 @@ impl<S> State<S> {
         let message = row.message.filter(|_| row.kind == EventKind::Receive)?;
         let sender = self.index.get(message.sender);
         let was_replayed = sender.is_some_and(|sender| self.machines[sender].position >= message.event);
+        // A machine that receives its own message in another row than its send's cannot wait for itself: if the send were
+        // still to come, it would stand behind this row.
         if was_replayed || message.sender == row.vm || self.flights.contains_key(&message) {
             return None;
         }
@@ -110,6 +113,10 @@ impl<S> State<S> {
     #[inline]
     pub(super) fn show<V: Visitor<Stamp = S>>(&mut self, mut step: Step<'_>, visitor: &mut V) {
         let row = step.row;
+        debug_assert!(
+            self.waits.waits_for(step.machine).is_none(),
+            "a row is shown that waits for a message"
+        );
         let machine = &mut self.machines[step.machine];
         if machine.position == 0 {
             machine.shown = self.shown;
@@ -159,6 +166,7 @@ impl<S> State<S> {
             let Pair { in_flight, latest } = pair.get_mut();
             let overtaken_by = (*latest > message.event).then_some(*latest);
             *latest = message.event.max(*latest);
+            debug_assert!(*in_flight > 0, "a pair without messages on their way is forgotten");
             *in_flight -= 1;
             if *in_flight == 0 {
                 pair.remove();
@@ -166,6 +174,7 @@ impl<S> State<S> {
             overtaken_by
         });
         visitor.row(step, Delivery::Delivered { stamp, overtaken_by });
+        debug_assert!(to[at].1 > 0, "who has received all copies is taken off the list");
         to[at].1 -= 1;
         if to[at].1 == 0 {
             to.swap_remove(at);
