@@ -46,7 +46,6 @@ impl HoldBackQueue {
 
     /// A machine waits for a message from now on.
     pub(super) fn wait(&mut self, machine: usize, message: MessageId) {
-        debug_assert!(self.waits_for(machine).is_none(), "machine {machine} waits for two messages at once");
         self.waiting.entry(machine).or_default().message = Some(message);
         self.by_sender.entry(message.sender).or_default().push(Reverse((message.event, machine)));
     }

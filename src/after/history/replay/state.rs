@@ -113,10 +113,6 @@ impl<S> State<S> {
     #[inline]
     pub(super) fn show<V: Visitor<Stamp = S>>(&mut self, mut step: Step<'_>, visitor: &mut V) {
         let row = step.row;
-        debug_assert!(
-            self.waits.waits_for(step.machine).is_none(),
-            "a row is shown that waits for a message"
-        );
         let machine = &mut self.machines[step.machine];
         if machine.position == 0 {
             machine.shown = self.shown;
