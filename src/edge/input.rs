@@ -67,6 +67,7 @@ fn read_all(source: impl Read, longest: u64) -> io::Result<Vec<u8>> {
             break;
         }
     }
+    // One byte more than it may have was asked for, which tells what is too long from what has just that length.
     if content.len() as u64 > longest { Err(too_long(longest)) } else { Ok(content) }
 }
 

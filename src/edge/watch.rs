@@ -248,6 +248,11 @@ impl Scene {
             }
         }
         let waited = gauges.queue.load(Relaxed);
+        // The sum has the machine's queue as it was before: the difference is added, in an order that stays positive.
+        debug_assert!(
+            sums.waiting.load(Relaxed) >= u64::from(waited),
+            "a machine's queue is part of what waits on its site"
+        );
         let waiting = sums.waiting.load(Relaxed) + u64::from(record.queue) - u64::from(waited);
         sums.waiting.store(waiting, Relaxed);
         gauges.queue.store(record.queue, Relaxed);
@@ -268,6 +273,8 @@ impl Scene {
 
     /// Looks at these machines: reads their values, and from now on has their events shown.
     pub fn look(&self, at: Range<u32>) -> Snapshot {
+        // Both ends in one number, so that no thread sees the first of one range and the end of another.
+        debug_assert!(at.start <= at.end, "{at:?} is no range of machines");
         self.focus.store(u64::from(at.start) << 32 | u64::from(at.end), Relaxed);
         self.snapshot(at)
     }

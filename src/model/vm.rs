@@ -82,7 +82,17 @@ impl<W: Workload> Vm<W> {
                 (waiting, Kind::Internal)
             }
         };
-        self.tally.add(self.clocks.lamport() - before, queue);
+        let after = self.clocks.lamport();
+        // A log may tell any value to go on from, and a clock at its end stays there.
+        debug_assert!(
+            after > before || after == u64::MAX,
+            "IR1: a clock grows between two events, {before} to {after}"
+        );
+        self.tally.add(after - before, queue);
+        debug_assert!(
+            self.tally.sends + self.tally.receives <= self.tally.events,
+            "rule 2: a tick makes one event"
+        );
         Event { elapsed: now, queue, kind }
     }
 
@@ -207,6 +217,10 @@ impl<W: Workload> Vm<W> {
 /// Writes a copy of a message into a place that has nothing in it.
 #[inline(always)]
 fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: &Payload, place: &mut Message) {
+    debug_assert!(
+        place.payload.is_none() && place.stamp.others.is_none(),
+        "what an earlier message carried would leave with this one"
+    );
     (place.id, place.to, place.is_call, place.arrives) = (id, to, false, arrives);
     place.stamp.lamport = stamp.lamport;
     if !stamp.others.is_none() {

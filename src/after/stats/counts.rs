@@ -18,6 +18,10 @@ impl Counts {
             Ok(at) => self.0[at].1 += times,
             Err(at) => self.0.insert(at, (value, times)),
         }
+        debug_assert!(
+            self.0.is_sorted_by(|one, other| one.0 < other.0),
+            "each value is there once, in order"
+        );
     }
 
     pub(super) fn merge(&mut self, others: &Self) {
@@ -53,6 +57,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn add(&mut self, x: f64, y: f64) {
         self.count += 1.0;
+        // Welford's update (1962): sums of squares of large times would leave nothing of their small differences.
         let before = x - self.mean_x;
         self.mean_x += before / self.count;
         self.mean_y += (y - self.mean_y) / self.count;
@@ -136,6 +141,7 @@ impl Ties {
             }
             None => self.below.entry(clock).or_default(),
         };
+        // The n-th event of a value makes a pair with each of the n - 1 before it.
         self.pairs += u128::from(*count);
         *count += 1;
     }

@@ -232,6 +232,8 @@ impl Whole {
         if row.vector.is_empty() {
             self.has_vectors = false;
         } else {
+            // The entries of a vector add up to the events of the causal past, the event itself among them (Mattern
+            // 1989): each of the others makes an ordered pair with it, and no pair is counted at both of its events.
             let known: u128 = row.vector.iter().map(|entry| u128::from(*entry)).sum();
             self.ordered_pairs += known.saturating_sub(1);
         }

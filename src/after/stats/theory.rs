@@ -53,11 +53,13 @@ three machines one";
         // as A grows, so one A alone fits.
         let active = |sum: f64| rates.iter().map(move |rate| ((rate - each * sum) / (1.0 - each)).max(0.0));
         let (mut low, mut high) = (0.0, rates.iter().sum::<f64>());
+        // By halves: 200 of them leave less than a double can tell apart.
         for _ in 0..200 {
             let middle = f64::midpoint(low, high);
             if active(middle).sum::<f64>() > middle { low = middle } else { high = middle }
         }
         let active: Vec<f64> = active(low).collect();
+        debug_assert!(active.iter().all(|a| *a >= 0.0), "nobody rolls less than never");
         let sum: f64 = active.iter().sum();
         let arrivals = active.iter().map(|a| each * (sum - a)).collect();
         Some(Self { rates, active, arrivals })

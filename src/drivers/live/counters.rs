@@ -17,6 +17,7 @@ pub(super) struct Counters {
 impl Counters {
     /// Adds an event. Only the shard's own thread does: a load and a store suffice.
     pub(super) fn add(&self, record: &Record<'_>) {
+        // Relaxed: nobody concludes from one counter what another one must be.
         self.events.store(self.events.load(Relaxed) + 1, Relaxed);
         if let Kind::Send(sent) = record.kind {
             self.messages.store(self.messages.load(Relaxed) + sent.to.len() as u64, Relaxed);

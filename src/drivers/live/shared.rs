@@ -202,6 +202,7 @@ impl Shared {
     }
 
     pub(super) fn one_is_quiet(&self) {
+        debug_assert!(self.ticking.get() > 0, "a machine becomes quiet once");
         self.ticking.set(self.ticking.get() - 1);
         if self.ticking.get() == 0 {
             self.report(Report::Quiet);
@@ -230,6 +231,7 @@ impl Shared {
     }
 
     fn one_owes_less(&self) {
+        debug_assert!(self.owing.get() > 0, "a machine hands in one account");
         self.owing.set(self.owing.get() - 1);
         self.close_when_none_owes();
     }

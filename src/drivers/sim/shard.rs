@@ -176,6 +176,7 @@ impl<W: Workload> Shard<W> {
         for together in messages.chunks_mut(DELIVERY) {
             self.touch_inboxes(together);
             for message in together {
+                debug_assert!(message.arrives >= self.reached, "a message arrives in a window that was run");
                 let index = (message.to.0 - self.first) as usize;
                 self.desk.current = message.to;
                 self.machines[index].vm.deliver(message, &mut self.desk.store);
@@ -246,6 +247,12 @@ impl<W: Workload> Shard<W> {
     fn post(&mut self) {
         self.touch_inboxes(self.desk.outbox.messages());
         for message in self.desk.outbox.messages_mut() {
+            // The bounded lag of Lubachevsky (1989): a window is no longer than the least latency, so that whatever is
+            // sent in it arrives after its end, and the order in which its machines were run is not seen.
+            debug_assert!(
+                message.arrives >= self.reached,
+                "a message arrives within the window in which it is sent"
+            );
             let index = message.to.0.wrapping_sub(self.first) as usize;
             if let Some(machine) = self.machines.get_mut(index) {
                 self.desk.current = message.to;

@@ -200,6 +200,7 @@ impl Decoder {
             into.truncate(before);
             self.take_back(parcel);
         }
+        debug_assert!(into.len() >= before, "messages of earlier parcels stay");
         taken
     }
 
@@ -215,6 +216,7 @@ impl Decoder {
 
     /// Leaves everything as it was before the parcel.
     fn take_back(&mut self, parcel: &[u8]) {
+        // Backwards: of two changes of one machine the first has what was there before the parcel.
         for change in self.changes.drain(..).rev() {
             self.progress[change.sender] = change.before;
             if let Some(start) = change.differences {
@@ -310,6 +312,7 @@ fn put_differences(latest: &mut [u64], entries: &[u64], out: &mut Vec<u8>) {
             equal += 1;
             continue;
         }
+        // Modulo 2^64: an entry does not fall from send to send, and one that did would arrive as it is all the same.
         put_number(equal, out);
         put_number(entry.wrapping_sub(*latest), out);
         (*latest, equal) = (*entry, 0);

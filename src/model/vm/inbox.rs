@@ -50,6 +50,7 @@ impl Inbox {
         if self.arrived < self.length {
             self.look_for_arrived(now, store);
         }
+        debug_assert!(self.arrived <= self.length, "{} of {} have arrived", self.arrived, self.length);
         self.arrived
     }
 
@@ -87,6 +88,10 @@ impl Inbox {
 
     #[inline(always)]
     fn append(&mut self, message: &mut Message, store: &mut Store) {
+        debug_assert!(
+            self.length == 0 || store.order(self.last) <= order(message),
+            "the list is in the inbox's order: arrival, sender, the sender's event"
+        );
         self.latest = message.arrives;
         let place = store.put(message);
         if self.length == 0 {
@@ -148,6 +153,7 @@ impl Inbox {
     }
 
     fn put_between(&mut self, before: Place, message: &mut Message, next: Place, store: &mut Store) {
+        debug_assert!(order(message) < store.order(next), "a message is put behind one that comes after it");
         let place = store.put(message);
         store.link(place, next);
         if before == Place::NONE {

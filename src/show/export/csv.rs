@@ -86,6 +86,7 @@ impl Csv {
             if has_decimals {
                 out.extend(cell.iter().map(|byte| if *byte == b'.' { b',' } else { *byte }));
             } else if cell.iter().any(needs_quotes) {
+                // RFC 4180, section 2, rules 6 and 7: such a cell stands in quotes, and its own are doubled.
                 out.push(b'"');
                 for byte in cell {
                     out.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));

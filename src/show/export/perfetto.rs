@@ -106,6 +106,7 @@ impl Form for Perfetto {
     fn event(&mut self, event: &Event<'_>, cause: Cause<'_, Flows>, out: &mut Vec<u8>) {
         let row = event.row;
         let tracks = Tracks::new(event.machine);
+        debug_assert!(event.machine <= self.machines, "machines are numbered as they are first shown");
         if event.machine == self.machines {
             self.machines += 1;
             describe_machine(row, tracks, out);
@@ -113,6 +114,7 @@ impl Form for Perfetto {
         if row.kind == EventKind::Send {
             self.latest = self.flows(row);
         }
+        // A flow ends at the receive that takes it: the second copy of a message has the second flow.
         let received = match cause {
             Cause::Sent(flows) => flows.iter().find(|(vm, flow)| *vm == row.vm && flow.get() > 0),
             Cause::None | Cause::Unknown => None,

@@ -38,13 +38,16 @@ impl Message<'_> {
         let start = self.0.len();
         write(&mut Message(self.0));
         let end = self.0.len();
-        // The length stands before it and is known now.
+        // The length stands before it and is known now. To turn the few bytes of a packet costs less than to write it
+        // twice, or to count it first.
+        debug_assert!(end >= start, "a message is only appended to");
         self.varint((end - start) as u64);
         let length = self.0.len() - end;
         self.0[start..].rotate_right(length);
     }
 
     fn key(&mut self, field: u32, wire_type: WireType) {
+        debug_assert!((1..1 << 29).contains(&field), "field {field} has no key");
         self.varint(u64::from(field) << 3 | wire_type as u64);
     }
 

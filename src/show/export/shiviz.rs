@@ -35,6 +35,8 @@ impl Shiviz {
         if let Cause::Sent(stamp) = cause {
             merge(clock, stamp);
         }
+        // The own entry is counted, not added to (rules of Fidge 1988 and Mattern 1989 give the same): a window's first
+        // event is number 1 of its host, as ShiViz demands.
         let own = event.row.vm;
         match clock.binary_search_by_key(&own, |(vm, _)| *vm) {
             Ok(at) => clock[at].1 = event.number,
@@ -54,6 +56,10 @@ fn merge(clock: &mut Clock, stamp: &Clock) {
             _ => clock.insert(at, (vm, entry)),
         }
     }
+    debug_assert!(
+        clock.windows(2).all(|pair| pair[0].0 < pair[1].0),
+        "entries are in the order of their machines"
+    );
 }
 
 impl Form for Shiviz {

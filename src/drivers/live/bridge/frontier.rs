@@ -48,6 +48,7 @@ impl Frontier {
 
     /// A machine of this process has come to that event.
     pub(super) fn sent(&mut self, MessageId { sender, event }: MessageId) {
+        // By the largest, since messages of several threads' machines come in any order.
         if let Some(own) = self.own_mut(sender) {
             *own = event.max(*own);
         }

@@ -49,6 +49,7 @@ impl Inbound {
         let Some(waiting) = self.waiting.get(node as usize) else { return count };
         // Only the bridge adds, so there is at least as much room as this by the time that it has.
         let stay = count.min(self.most.saturating_sub(waiting.load(Ordering::Relaxed)));
+        debug_assert!(stay <= count, "more stay than have come");
         waiting.fetch_add(stay, Ordering::Relaxed);
         stay
     }
@@ -57,7 +58,8 @@ impl Inbound {
     pub fn received(&self, sender: VmId) {
         let node = nodes::node_of(sender.0, u32::try_from(self.waiting.len()).unwrap_or(u32::MAX), self.vms);
         if let Some(waiting) = self.waiting.get(node as usize) {
-            waiting.fetch_sub(1, Ordering::Relaxed);
+            let before = waiting.fetch_sub(1, Ordering::Relaxed);
+            debug_assert!(before > 0, "a message of node {node} is received that had not arrived");
         }
     }
 }

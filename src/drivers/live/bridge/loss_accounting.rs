@@ -58,7 +58,9 @@ impl LossAccounting {
     /// is what links have counted by now.
     pub(super) fn reckon(&mut self, raw: u64) -> Option<u64> {
         let ((logged, _), (sent, ..), known) = (self.logged?, self.passed?, self.known.take()?);
+        // The other end may know of more, as where this process's logs lost their last rows: then nothing is lost.
         let lost = (logged + sent).saturating_sub(known);
+        debug_assert!(lost <= logged + sent, "more is lost than was sent");
         self.counted = Some((lost, raw));
         Some(lost)
     }

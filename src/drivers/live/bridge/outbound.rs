@@ -43,6 +43,7 @@ impl Outbound {
             return;
         }
         waiting.messages.push(message);
+        // Woken outside the lock, and once for all that come until it looks.
         if !std::mem::replace(&mut waiting.is_told, true) {
             drop(waiting);
             self.wake();
@@ -75,6 +76,7 @@ impl Outbound {
     /// Swaps the messages that wait for an empty batch, and tells how many were dropped.
     pub(super) fn take(&self, batch: &mut Vec<Message>) -> u64 {
         let mut waiting = self.lock();
+        debug_assert!(batch.is_empty(), "messages of an earlier batch would wait for their turn again");
         std::mem::swap(&mut waiting.messages, batch);
         waiting.is_told = false;
         std::mem::take(&mut waiting.dropped)

@@ -102,7 +102,9 @@ impl StartBarrier {
         if self.ready.len() < others.count || !others.have_told {
             return None;
         }
+        // The latest of all: no machine is to make a tick again that its log has already.
         let elapsed = self.ready.values().copied().fold(own, Nanos::max);
+        debug_assert!(self.signal.is_none(), "the signal is given once");
         self.signal(elapsed, now);
         self.has_started = true;
         Some(Step::Signal(elapsed))

@@ -27,6 +27,7 @@ impl Throttle {
             self.left_out += 1;
             return None;
         }
+        debug_assert!(self.written < MOST, "a log that others fill has an end");
         (self.written, self.latest) = (self.written + 1, now);
         Some(std::mem::take(&mut self.left_out))
     }
