@@ -36,7 +36,7 @@ const BURST: u64 = 32;
 struct Broadcast(VmId);
 
 impl Workload for Broadcast {
-    fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         match self.0 {
             VmId(0) => {
                 to.extend((1..=RECEIVERS).map(VmId));

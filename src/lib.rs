@@ -61,7 +61,7 @@
 //! }
 //!
 //! impl Workload for Ring {
-//!     fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+//!     fn choose(&mut self, tick: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
 //!         if tick.waiting > 0 {
 //!             return Action::Receive;
 //!         }

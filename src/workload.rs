@@ -2,20 +2,26 @@
 //!
 //! A workload decides; the machine performs. At each tick it picks exactly one action, and it learns of
 //! every message that a tick received, and of every call. It keeps state of its own, so that algorithms
-//! (mutual exclusion, snapshots, a client and its server) are written as one type each.
+//! (mutual exclusion, snapshots, a client and its server) are written as one type each. Its description, an
+//! [`Algorithm`], tells all that others need to know of it; a [`Judge`] holds runs to what it promises.
 
 mod algorithm;
 mod client_server;
+mod judge;
+mod protocol;
 mod registry;
 mod scale_model;
 
 use std::fmt;
 
-pub use algorithm::{Algorithm, Make, Parameter, Setup};
+pub use algorithm::{Algorithm, Make, MakeJudge, Parameter, Setup};
 pub use client_server::ClientServer;
+pub use judge::{Deed, Exclusion, Judge, Past, Violation, Witnessed};
+pub use protocol::{Heard, Protocol, Speaking, Turn, UnknownMessage};
 pub use registry::{Choice, Chosen, ParseChoiceError, Workloads};
 pub use scale_model::ScaleModel;
 
+use crate::clock::Reading;
 use crate::model::event::{Call, Message, Payload};
 use crate::model::id::VmId;
 use crate::model::seed::Stream;
@@ -25,25 +31,44 @@ use crate::model::time::Nanos;
 pub trait Workload: fmt::Debug + Unpin + 'static {
     /// Picks what the tick does. Random choices are drawn from the machine's own `stream`; the
     /// recipients of a send, or the machines to call, are added to `to`, which is empty.
-    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action;
+    fn choose(&mut self, tick: &Tick<'_>, stream: &mut Stream, to: &mut Vec<VmId>) -> Action;
 
-    /// Learns of a message that the machine has just received, at the tick that chose to.
-    fn received(&mut self, _message: &Message) {}
+    /// Learns of a message that the machine has just received, at the tick that chose to. The clocks and what waits are
+    /// those after the event.
+    fn received(&mut self, _message: &Message, _after: &Tick<'_>, _stream: &mut Stream) {}
 
     /// Learns of a call to the machine, in any order and at any time before the first tick by which it
     /// has arrived: what has not arrived at a tick is not to be known to it.
     fn called(&mut self, _call: &Call) {}
+
+    /// What it says of the tick's event, once that was made: a word such as `enter` for the column `mark`. Nothing
+    /// where it has nothing to say.
+    #[inline]
+    fn mark(&self) -> &str {
+        ""
+    }
+
+    /// What it keeps on purpose where its machine goes down, as on a disk; everything else is forgotten.
+    fn keeps(&self) -> Option<String> {
+        None
+    }
+
+    /// Starts again after its machine was down, as a workload that was made anew: before its first tick, with what it
+    /// [kept](Self::keeps). That is nothing where its process was killed.
+    fn resume(&mut self, _kept: Option<&str>) {}
 }
 
 /// What a workload sees when its machine ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tick {
+pub struct Tick<'a> {
     /// The time of the tick, counted from the run's start.
     pub now: Nanos,
     /// The number that the tick's event will have in its machine.
     pub event: u64,
     /// Arrived messages that wait in the inbox.
     pub waiting: usize,
+    /// The machine's clocks before the event.
+    pub clocks: Reading<'a>,
 }
 
 /// What a tick does: exactly one event.
@@ -67,12 +92,24 @@ pub enum Action {
 pub type AnyWorkload = Box<dyn Workload + Send>;
 
 impl Workload for AnyWorkload {
-    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
         (**self).choose(tick, stream, to)
     }
 
-    fn received(&mut self, message: &Message) {
-        (**self).received(message);
+    fn received(&mut self, message: &Message, after: &Tick<'_>, stream: &mut Stream) {
+        (**self).received(message, after, stream);
+    }
+
+    fn mark(&self) -> &str {
+        (**self).mark()
+    }
+
+    fn keeps(&self) -> Option<String> {
+        (**self).keeps()
+    }
+
+    fn resume(&mut self, kept: Option<&str>) {
+        (**self).resume(kept);
     }
 
     fn called(&mut self, call: &Call) {

@@ -8,6 +8,7 @@ mod diagnose;
 mod fault;
 mod files;
 mod form;
+mod judging;
 mod rows;
 mod trace;
 
@@ -17,10 +18,12 @@ use std::path::PathBuf;
 pub use fault::{Fault, FaultKind, Faults};
 pub use trace::check_trace;
 
-use self::rows::Checker;
+use self::rows::{Checker, Stamp};
 use crate::after::history::{HistoryError, Model, Replay};
 use crate::edge::log::{LogFolder, LogPath, SavedManifest};
+use crate::model::network::Probability;
 use crate::model::registry::Registry;
+use crate::model::scenario::{Scenario, Switch};
 use crate::model::text::count;
 
 /// What a check has come to.
@@ -93,6 +96,10 @@ pub fn check(folders: &[LogFolder], registry: &Registry) -> Result<Report, Histo
                 .to_owned(),
         );
     }
+    if let Some(workload) = model.scenario().map(Scenario::workload).filter(|workload| workload.is_foreign())
+    {
+        unchecked.push(format!("what the workload {workload} promises: this program does not have it"));
+    }
     if model.is_one_clock() && folders.iter().any(start_is_unknown) {
         unchecked.push(
             "the run's start: its manifest does not tell yet, so times of day were held against each other"
@@ -109,8 +116,17 @@ pub fn check(folders: &[LogFolder], registry: &Registry) -> Result<Report, Histo
         is_whole,
         torn,
         unchecked,
-        notes: Vec::new(),
+        notes: model.scenario().and_then(lacks).into_iter().collect(),
     })
+}
+
+/// What the workload needs of the network to keep what it promises, where the run's did not have that.
+fn lacks(scenario: &Scenario) -> Option<String> {
+    let (algorithm, network) = (scenario.workload().algorithm(), scenario.model());
+    let is_sure = [network.loss, network.duplicate].iter().all(|share| *share == Probability::default());
+    let delivers = is_sure && network.partition.is_empty();
+    let needs = algorithm.judge.and_then(|_| algorithm.lacks(network.fifo == Switch::On, delivers))?;
+    Some(format!("{} promises nothing without {needs}, which the run's network did not have", algorithm.name))
 }
 
 /// Whether the start of a live run is not known.

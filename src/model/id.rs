@@ -1,6 +1,7 @@
 //! The numbers of machines.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,19 @@ impl VmId {
     /// The number as an index into a table of machines.
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// Why a text is no machine's number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a machine is a whole number from 0 to {}", u32::MAX)]
+pub struct ParseVmIdError;
+
+impl FromStr for VmId {
+    type Err = ParseVmIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseVmIdError> {
+        text.parse().map(Self).map_err(|_parse_int_error| ParseVmIdError)
     }
 }
 

@@ -3,11 +3,24 @@
 //! It is a value and no closed enumeration: a program that has a workload of its own adds it, and whoever meets a name
 //! on the command line, in a manifest or in a scenario file asks here what it stands for.
 
-use crate::workload::Workloads;
+use crate::workload::{Algorithm, Workloads};
 
 /// What a program has to choose from, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     /// Its workloads.
     pub workloads: Workloads,
+}
+
+impl Registry {
+    /// The same with one more workload, in place of one that has its name.
+    ///
+    /// # Panics
+    ///
+    /// Where its description is wrong, as [`Workloads::with`] says.
+    #[must_use]
+    pub fn with_workload(mut self, algorithm: &'static Algorithm) -> Self {
+        self.workloads = self.workloads.with(algorithm);
+        self
+    }
 }

@@ -272,9 +272,10 @@ impl Scenario {
         }
     }
 
-    /// A machine that goes on where its account ends. What waited in its inbox is lost, and what it draws from
-    /// now on is not what it would have drawn: its streams died with its process.
-    pub fn machine_after<W: Workload>(&self, past: &Account, workload: W) -> Vm<W> {
+    /// A machine that goes on where its account ends. What waited in its inbox is lost, what it draws from now on is
+    /// not what it would have drawn, and its workload starts again from nothing: all of that died with its process.
+    pub fn machine_after<W: Workload>(&self, past: &Account, mut workload: W) -> Vm<W> {
+        workload.resume(None);
         let Account { vm, tally, lost, duplicated, lamport, .. } = past;
         let vector = self.model.clocks.vector.then(|| Vector::at(*vm, self.vms(), &past.vector));
         let hybrid =

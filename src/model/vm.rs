@@ -61,10 +61,11 @@ impl<W: Workload> Vm<W> {
         outbox.sent.clear();
         let before = self.clocks.lamport();
         let waiting = self.inbox.waiting(now, store);
-        let tick = Tick { now, event: self.tally.events + 1, waiting: waiting as usize };
+        let (event, clocks) = (self.tally.events + 1, self.clocks.reading());
+        let tick = Tick { now, event, waiting: waiting as usize, clocks };
         let (queue, kind) = match self.workload.choose(&tick, &mut self.draws, &mut outbox.sent.to) {
             Action::Receive if let Some(message) = self.inbox.take(self.id, store) => {
-                self.receive(now, message, &mut outbox.received);
+                self.receive(now, waiting - 1, message, &mut outbox.received);
                 (waiting - 1, Kind::Receive(&outbox.received))
             }
             Action::Send { payload } if !outbox.sent.to.is_empty() => {
@@ -99,7 +100,7 @@ impl<W: Workload> Vm<W> {
     /// What there is to log of its latest event.
     pub fn record<'a>(&'a self, Event { elapsed, queue, kind }: Event<'a>) -> Record<'a> {
         let (vm, event, clocks) = (self.id, self.tally.events, self.clocks.reading());
-        Record { vm, event, elapsed, clocks, queue, kind, mark: "" }
+        Record { vm, event, elapsed, clocks, queue, kind, mark: self.workload.mark() }
     }
 
     /// Puts an arrived message, or one that will have arrived at its time, into the inbox; a call goes to
@@ -173,9 +174,12 @@ impl<W: Workload> Vm<W> {
         }
     }
 
-    fn receive(&mut self, now: Nanos, message: Message, received: &mut Received) {
+    /// `waiting` are the messages that still wait.
+    fn receive(&mut self, now: Nanos, waiting: u32, message: Message, received: &mut Received) {
         self.clocks.receive(&message.stamp, now);
-        self.workload.received(&message);
+        let (event, clocks) = (self.tally.events + 1, self.clocks.reading());
+        let after = Tick { now, event, waiting: waiting as usize, clocks };
+        self.workload.received(&message, &after, &mut self.draws);
         self.tally.receives += 1;
         let Message { id, stamp, payload, .. } = message;
         *received = Received { message: id, lamport: stamp.lamport(), payload };

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{AnyWorkload, ScaleModel};
+use super::{AnyWorkload, Judge, ScaleModel};
 use crate::model::id::VmId;
 
 /// The description of a workload.
@@ -22,6 +22,8 @@ pub struct Algorithm {
     pub paper: &'static str,
     /// Makes the workload of one machine.
     pub make: Make,
+    /// Makes who holds a run to what the workload promises; none where it promises nothing.
+    pub judge: Option<MakeJudge>,
     /// What can be set of it, by `--workload NAME:parameter=value,…`.
     pub parameters: &'static [Parameter],
     /// The fewest machines that it does something with.
@@ -42,6 +44,9 @@ pub struct Algorithm {
     /// others, on the mean. None of a run in which they do not.
     pub sends_to_each: Option<fn(&Setup) -> Option<f64>>,
 }
+
+/// Makes a judge for a run.
+pub type MakeJudge = fn(&Setup) -> Box<dyn Judge>;
 
 /// A whole number that can be set of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +89,7 @@ impl Algorithm {
         title: "",
         paper: "",
         make: Make::Dice(|vm, setup| ScaleModel::new(vm, setup.vms, 1)),
+        judge: None,
         parameters: &[],
         least_vms: 1,
         most_recipients: |vms| vms.saturating_sub(1),

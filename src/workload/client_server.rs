@@ -55,7 +55,7 @@ impl ClientServer {
 }
 
 impl Workload for ClientServer {
-    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
         match &mut self.0 {
             Role::Server(server) => server.choose(tick, stream, to),
             Role::Client => choose_as_client(tick, stream, to),
@@ -69,7 +69,7 @@ impl Workload for ClientServer {
     }
 }
 
-fn choose_as_client(tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+fn choose_as_client(tick: &Tick<'_>, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
     if tick.waiting > 0 {
         return Action::Receive;
     }
@@ -88,7 +88,7 @@ struct Server {
 }
 
 impl Server {
-    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
         let emits = tick.waiting == 0 && is_heads(stream);
         self.take_callers(tick.now, emits, to);
         if tick.waiting > 0 {
@@ -130,6 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clock::Reading;
     use crate::model::seed::{Purpose, Seed};
 
     const TOSSES: u32 = 10_000;
@@ -138,15 +139,16 @@ mod tests {
         Seed(seed).stream(VmId(0), Purpose::Workload)
     }
 
-    fn tick(now: u64, waiting: usize) -> Tick {
-        Tick { now: Nanos::new(now), event: 1, waiting }
+    fn tick(now: u64, waiting: usize) -> Tick<'static> {
+        let clocks = Reading { lamport: 0, vector: &[], hybrid: None };
+        Tick { now: Nanos::new(now), event: 1, waiting, clocks }
     }
 
     fn call(arrives: u64, caller: u32, event: u64) -> Call {
         Call { arrives: Nanos::new(arrives), caller: VmId(caller), event }
     }
 
-    fn choose(workload: &mut ClientServer, tick: &Tick, stream: &mut Stream) -> (Action, Vec<u32>) {
+    fn choose(workload: &mut ClientServer, tick: &Tick<'_>, stream: &mut Stream) -> (Action, Vec<u32>) {
         let mut to = Vec::new();
         let action = workload.choose(tick, stream, &mut to);
         (action, to.into_iter().map(|vm| vm.0).collect())

@@ -95,7 +95,7 @@ impl ScaleModel {
 
 impl Workload for ScaleModel {
     #[inline(always)]
-    fn choose(&mut self, tick: &Tick, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
         if tick.waiting > 0 {
             return Action::Receive;
         }
@@ -112,10 +112,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clock::Reading;
     use crate::model::seed::{Purpose, Seed};
     use crate::model::time::Nanos;
 
-    const IDLE: Tick = Tick { now: Nanos::ZERO, event: 1, waiting: 0 };
+    const IDLE: Tick<'_> = Tick {
+        now: Nanos::ZERO,
+        event: 1,
+        waiting: 0,
+        clocks: Reading { lamport: 0, vector: &[], hybrid: None },
+    };
 
     fn stream(seed: u64) -> Stream {
         Seed(seed).stream(VmId(0), Purpose::Workload)

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod judged;
 mod layers;
 mod paused;
 mod threads;

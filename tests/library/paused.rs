@@ -199,13 +199,13 @@ struct Fragile {
 }
 
 impl Workload for Fragile {
-    fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         assert_ne!(Some(tick.event), self.breaks_at, "broken on purpose");
         to.push(self.next);
         if tick.waiting > 0 { Action::Receive } else { Action::Send { payload: None } }
     }
 
-    fn received(&mut self, message: &Message) {
+    fn received(&mut self, message: &Message, _: &Tick<'_>, _: &mut Stream) {
         assert_eq!(message.to, VmId((self.next.0 + 2) % 3), "a message for somebody else");
     }
 }

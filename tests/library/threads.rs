@@ -18,12 +18,12 @@ struct Brittle {
 }
 
 impl Workload for Brittle {
-    fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         to.push(self.other);
         if tick.waiting > 0 { Action::Receive } else { Action::Send { payload: None } }
     }
 
-    fn received(&mut self, _: &Message) {
+    fn received(&mut self, _: &Message, _: &Tick<'_>, _: &mut Stream) {
         self.left -= 1;
         assert!(self.left > 0, "one message too many");
     }

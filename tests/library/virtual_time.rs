@@ -311,7 +311,7 @@ fn virtual_time_starts_in_1970_and_ends_when_it_is_over() {
 struct Shy(VmId, VmId);
 
 impl Workload for Shy {
-    fn choose(&mut self, _: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, _: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         if self.0 == VmId(3) {
             to.push(self.1);
         }
@@ -348,7 +348,7 @@ struct Fragile {
 }
 
 impl Workload for Fragile {
-    fn choose(&mut self, tick: &Tick, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, tick: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
         assert_ne!(tick.event, self.breaks_at, "broken on purpose");
         to.push(VmId(self.to));
         Action::Send { payload: None }

@@ -53,6 +53,8 @@ words! {
         Hybrid = "hybrid clock",
         /// A queue that cannot be so long or so short.
         Queue = "queue",
+        /// Something that the workload promises not to let happen.
+        Promise = "what the workload promises",
         /// A file that is not what the manifest says.
         File = "file unlike its manifest",
     }

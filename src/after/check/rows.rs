@@ -6,6 +6,7 @@ mod times;
 
 use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ use super::Counts;
 use super::clocks::{Shown, ShownVector};
 use super::fault::{Fault, FaultKind, Faults};
 use super::form::wrong_cells;
+use super::judging::{self, Judging};
 
 use crate::after::history::{Delivery, Missing, Model, Place, Queue, Replay, Step, Visitor, Witness};
 use crate::clock::HybridStamp;
@@ -21,6 +23,7 @@ use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
 use crate::model::time::{Nanos, Schedule};
+use crate::workload::{Past, Violation};
 
 /// Goes through the rows and collects what is wrong.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(super) struct Checker<'a> {
     unknown: Vec<Unknown>,
     /// Circles, each with the rows that were shown before. The same holds for their messages.
     circles: Vec<(u64, Fault)>,
+    /// Holds the run to what its workload promises.
+    judging: Option<Judging>,
     /// The row that is shown next was told as part of a circle.
     in_circle: Option<Place>,
 }
@@ -79,13 +84,15 @@ struct Machine {
 
 /// What is kept of a send.
 #[derive(Debug)]
-pub(super) struct Stamp {
+pub(in crate::after::check) struct Stamp {
     place: Place,
     elapsed: Nanos,
     lamport: Shown<u64>,
     hybrid: Option<Shown<HybridStamp>>,
     vector: ShownVector,
     payload: Box<str>,
+    /// What had happened before it, where a judge asks for that.
+    pub(super) past: Option<Arc<Past>>,
 }
 
 /// What a row follows.
@@ -114,6 +121,7 @@ impl<'a> Checker<'a> {
             absent: Missing::of(folders, &[], &Witness::default()),
             unknown: Vec::new(),
             circles: Vec::new(),
+            judging: Judging::of(model),
             in_circle: None,
         }
     }
@@ -126,6 +134,7 @@ impl<'a> Checker<'a> {
     ) -> (Counts, Faults, Missing) {
         let missing = Missing::of(folders, &replay.read_logs(), &self.witness);
         self.add_unknown(&missing);
+        self.end_judging(missing.is_closed());
         let mut in_doubt = Vec::new();
         for machine in &mut self.machines {
             in_doubt.extend(machine.queue.finish().map(|wrong| (machine.log, wrong)));
@@ -293,6 +302,44 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Shows the row to the judge of the workload. What had happened before it is returned, where it is a send.
+    fn judge(&mut self, step: &Step<'_>, delivery: &Delivery<'_, Stamp>) -> Option<Arc<Past>> {
+        let judging = self.judging.as_mut()?;
+        let past = judging.row(step, delivery, self.model);
+        for violation in judging.broken() {
+            self.add_broken(&violation, Some(step.place()));
+        }
+        past
+    }
+
+    fn end_judging(&mut self, is_whole: bool) {
+        let Some(judging) = &mut self.judging else { return };
+        judging.end(is_whole);
+        for violation in judging.broken() {
+            self.add_broken(&violation, None);
+        }
+    }
+
+    /// A promise of the workload that is broken, as a fault of the row at which it shows.
+    fn add_broken(&mut self, violation: &Violation, place: Option<Place>) {
+        let Some(judging) = &self.judging else { return };
+        let at = |event| judging.place(event).map(|place| (self.paths[place.log].clone(), place.line));
+        let first = violation.events.first().copied();
+        let place = place.or_else(|| judging.place(first?));
+        let kind = FaultKind::Promise;
+        let fault = Fault {
+            kind,
+            path: place.map_or_else(|| self.paths[0].clone(), |place| self.paths[place.log].clone()),
+            line: place.map(|place| place.line),
+            column: Some(Column::Mark),
+            found: violation.says.clone(),
+            expected: judging::in_words(violation, at),
+            unknown: None,
+            circle: vec![],
+        };
+        self.faults.add(self.counts.events, fault);
+    }
+
     /// Received messages whose sends should be here, and are not; and circles of such.
     fn add_unknown(&mut self, missing: &Missing) {
         for unknown in std::mem::take(&mut self.unknown) {
@@ -353,6 +400,7 @@ impl Visitor for Checker<'_> {
         self.check_clocks(step, before, stamp);
         let is_clean = self.faults.count() == faults;
         self.check_queue(step, &delivery, is_clean);
+        let past = self.judge(step, &delivery);
         self.count(row);
         let machine = &mut self.machines[step.machine];
         (machine.event, machine.line, machine.elapsed) =
@@ -364,6 +412,7 @@ impl Visitor for Checker<'_> {
             hybrid: machine.hybrid,
             vector: machine.vector.clone(),
             payload: row.payload.as_str().into(),
+            past,
         })
     }
 

@@ -157,7 +157,7 @@ proptest! {
 struct Script(Vec<(Action, Vec<VmId>)>, Vec<Call>);
 
 impl Workload for Script {
-    fn choose(&mut self, _tick: &Tick, _stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
+    fn choose(&mut self, _tick: &Tick<'_>, _stream: &mut Stream, to: &mut Vec<VmId>) -> Action {
         let (action, recipients) = self.0.remove(0);
         to.extend(recipients);
         action

@@ -133,4 +133,8 @@ fn words(row: &Row, out: &mut Vec<u8>) {
         out.extend_from_slice(b", carries ");
         json_text(&row.payload, out);
     }
+    if !row.mark.is_empty() {
+        out.extend_from_slice(b", marked ");
+        json_text(&row.mark, out);
+    }
 }

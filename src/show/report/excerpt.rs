@@ -203,17 +203,22 @@ fn vector_column(rows: &[Row]) -> String {
     text
 }
 
-/// What few rows have: lost and duplicated messages, and what was carried, by the row's place.
+/// What few rows have: lost and duplicated messages, what was carried and what the workload says, by the row's place.
 fn push_rare(json: &mut String, rows: &[Row]) {
     json.push_str(",\"x\":{");
     let mut comma = "";
     for (index, row) in rows.iter().enumerate() {
-        if row.lost.is_empty() && row.duplicated.is_empty() && row.payload.is_empty() {
+        let has_lists = !row.lost.is_empty() || !row.duplicated.is_empty();
+        if !has_lists && row.payload.is_empty() && row.mark.is_empty() {
             continue;
         }
         let list = |vms: &[VmId]| vms.iter().map(VmId::to_string).collect::<Vec<_>>().join(",");
         let (lost, twice, payload) = (list(&row.lost), list(&row.duplicated), json_text(&row.payload));
-        let _ = write!(json, "{comma}\"{index}\":[[{lost}],[{twice}],{payload}]");
+        let _ = write!(json, "{comma}\"{index}\":[[{lost}],[{twice}],{payload}");
+        if !row.mark.is_empty() {
+            let _ = write!(json, ",{}", json_text(&row.mark));
+        }
+        json.push(']');
         comma = ",";
     }
     json.push('}');

@@ -16,7 +16,7 @@ export function element(tag, text, className) {
 
 /** The row of an event as a list of names and values. */
 export function facts(h, i) {
-  const m = h.run.rows[h.line[i]], k = i - h.start[h.line[i]], [lost, twice, payload] = h.rare(i);
+  const m = h.run.rows[h.line[i]], k = i - h.start[h.line[i]], [lost, twice, payload, mark] = h.rare(i);
   const list = element("dl", undefined, "facts");
   const add = (name, value) => list.append(element("dt", name), element("dd", value));
   add("kind", KINDS[h.kind[i]]);
@@ -39,6 +39,7 @@ export function facts(h, i) {
   if (lost.length) add("lost", "to " + lost.join(", "));
   if (twice.length) add("twice", "to " + twice.join(", "));
   if (payload) add("payload", payload);
+  if (mark) add("mark", mark);
   return list;
 }
 

@@ -52,7 +52,7 @@ export class History {
     for (let i = this.start[l]; i < this.start[l + 1]; i++) if (this.number[i] === number) return i;
     return -1;
   }
-  rare(i) { return this.run.rows[this.line[i]].x[i - this.start[this.line[i]]] || [[], [], ""]; }
+  rare(i) { return this.run.rows[this.line[i]].x[i - this.start[this.line[i]]] || [[], [], "", ""]; }
   /** The first event of a line that is later than a time. */
   after(l, time) {
     let low = this.start[l], high = this.start[l + 1];
