@@ -18,7 +18,7 @@ const MAGIC: &[u8; 8] = b"clocklab";
 /// in all of them, so that both can say which versions met.
 ///
 /// Version 2 binds frames to their connection, direction and place.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Kinds of a frame's body while a connection opens; a session's kinds are others.
 const HELLO: u8 = 1;
@@ -423,7 +423,7 @@ mod tests {
         let mut other = body(&hello());
         other[9] = 1;
         let error = read(&other).unwrap_err();
-        assert_eq!(error.to_string(), "it speaks version 1 of the protocol, and this process version 2");
+        assert_eq!(error.to_string(), "it speaks version 1 of the protocol, and this process version 3");
         let mut refusal = Vec::new();
         put_refusal(&error, &mut refusal);
         let told = read(&refusal).unwrap_err();

@@ -10,6 +10,11 @@
 //! predecessor got, and what the predecessor had not acknowledged may or may not have arrived. It is not
 //! sent again, since that could make a message happen twice: it is counted as lost.
 //!
+//! At the end each end waits until the other one knows that all has arrived. The last acknowledgement of all can be lost
+//! with its connection, and whoever misses it would count as lost what was received. So an end to which everything is
+//! acknowledged says that it is *done*, and an end goes only when the other one is. That word can be lost as well, but
+//! then nothing depends on it: who has said it knows all (two generals never agree, but one of them may be content).
+//!
 //! A parcel counts as received when its content was taken, and not before: one that nobody can read closes the
 //! connection and comes again over the next one.
 
@@ -29,6 +34,7 @@ const PARCEL: u8 = 3;
 const ACKNOWLEDGEMENT: u8 = 4;
 const END: u8 = 5;
 const WORD: u8 = 6;
+const DONE: u8 = 7;
 
 /// An end that has nothing else to say says so this often.
 pub const HEARTBEAT: Nanos = Nanos::from_secs(1);
@@ -64,6 +70,8 @@ pub struct Session {
     received: u64,
     ends: bool,
     peer_ended: bool,
+    /// Whether all that the other end has sent is acknowledged to it, as far as it can be known here.
+    peer_is_done: bool,
     line: Option<Line>,
     counts: Counts,
     /// The body that is being made; kept for its memory.
@@ -88,6 +96,8 @@ struct Line {
     owes_by: Option<Nanos>,
     /// The bytes that came since the last acknowledgement.
     unacknowledged: usize,
+    /// Whether this end has said over it that it is done.
+    said_done: bool,
 }
 
 /// The session keeps as much as it may: the parcel was not taken.
@@ -117,7 +127,7 @@ pub enum Arrival<'a> {
     Parcel(Parcel<'a>),
     /// What the other process has to say beside messages.
     Word(Word),
-    /// The other end will send no more parcels.
+    /// The other end will send no more parcels, or knows that all of them have arrived.
     End,
     /// Nothing for anybody but the session.
     Nothing,
@@ -178,6 +188,7 @@ impl Session {
             received: 0,
             ends: false,
             peer_ended: false,
+            peer_is_done: false,
             line: None,
             counts: Counts::default(),
             body: Vec::new(),
@@ -220,7 +231,7 @@ impl Session {
         };
         self.known = incarnation;
         self.acknowledge(received)?;
-        self.line = Some(Line { heard: now, spoke: now, owes_by: None, unacknowledged: 0 });
+        self.line = Some(Line { heard: now, spoke: now, owes_by: None, unacknowledged: 0, said_done: false });
         Ok(attached)
     }
 
@@ -295,6 +306,16 @@ impl Session {
         self.ends && self.kept.is_empty() && self.peer_ended
     }
 
+    /// Whether this end may go: [all is over](Self::is_over), and the other end does not need it to know that.
+    pub fn is_closed(&self) -> bool {
+        self.is_over() && self.peer_is_done && self.line.is_none_or(|line| line.said_done)
+    }
+
+    /// Nobody is left at the other end who could want to know that all has arrived.
+    pub const fn close(&mut self) {
+        self.peer_is_done = true;
+    }
+
     /// The other process will not come back: what it has not acknowledged is lost.
     pub fn give_up(&mut self) -> Amount {
         self.detach();
@@ -364,6 +385,12 @@ impl Session {
                 self.peer_ended = true;
                 Ok(Arrival::End)
             }
+            // It follows on what it says is over, and acknowledges the last of what was sent to it.
+            DONE if reader.is_empty() && self.peer_ended && self.ends && number == self.sent() => {
+                self.acknowledge(number)?;
+                self.peer_is_done = true;
+                Ok(Arrival::End)
+            }
             ACKNOWLEDGEMENT if reader.is_empty() => self.acknowledge(number).map(|()| Arrival::Nothing),
             _ => Err(SessionError::Malformed),
         }
@@ -409,6 +436,15 @@ impl Session {
             self.written += 1;
             self.counts.frames_written += 1;
         }
+        let is_over = self.ends && self.kept.is_empty() && self.peer_ended;
+        if is_over && !std::mem::replace(&mut line.said_done, true) {
+            (line.owes_by, line.unacknowledged) = (None, 0);
+            self.counts.frames_written += 1;
+            self.body.clear();
+            self.body.push(DONE);
+            put_number(self.received, &mut self.body);
+            frame::put_on(lane, &self.body, out);
+        }
         if out.len() > start {
             line.spoke = now;
         }
@@ -424,7 +460,10 @@ impl Session {
 
     /// Whether [`write`](Self::write) has something for the connection now, heartbeats aside.
     pub fn has_to_write(&self, now: Nanos) -> bool {
-        self.line.is_some_and(|line| line.owes(now) || self.written < self.kept.len())
+        let is_over = self.is_over();
+        let owes =
+            |line: Line| line.owes(now) || self.written < self.kept.len() || is_over && !line.said_done;
+        self.line.is_some_and(owes)
     }
 
     /// When to write an acknowledgement or a heartbeat, or to look for silence, at the latest.
@@ -521,7 +560,7 @@ impl Session {
         debug_assert!(self.counts.lost.messages <= self.counts.sent.messages, "more is lost than was sent");
         self.kept.clear();
         (self.kept_bytes, self.acknowledged, self.written, self.received) = (0, 0, 0, 0);
-        self.peer_ended = false;
+        (self.peer_ended, self.peer_is_done) = (false, false);
         // The new process has not heard that this one has nothing more to say.
         if self.ends {
             self.keep(END, 0, &[]);

@@ -111,7 +111,7 @@ impl Conversation {
             let has_more = peer.session.has_to_write(now);
             match (has_more, connection.takes_more()) {
                 (true, true) => Ok(Next::Write),
-                (false, _) if peer.session.is_over() => Err(Fault::Over),
+                (false, _) if peer.session.is_closed() => Err(Fault::Over),
                 (true, false) | (false, _) => Ok(Next::Wait(deadline)),
             }
         })

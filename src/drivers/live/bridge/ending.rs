@@ -34,7 +34,7 @@ pub(super) enum Verdict {
 impl Ending {
     pub(super) fn verdict(self, peer: &Peer, now: Nanos) -> Verdict {
         let is_waited_for = matches!(peer.standing, Standing::Here | Standing::Left);
-        if !is_waited_for || peer.session.is_over() && peer.in_use.is_none() {
+        if !is_waited_for || peer.session.is_closed() && peer.in_use.is_none() {
             return Verdict::Done;
         }
         // It has said all, has got all, and listens no more: only its last acknowledgement is missing.
@@ -43,6 +43,12 @@ impl Ending {
             return Verdict::Done;
         }
         let (away, waited) = (now.minus(peer.away.since), now.minus(self.since));
+        // All is said and has arrived, and it does not come to hear that: this end has nothing to count as lost.
+        let has_lingered =
+            if peer.in_use.is_some() { self.early && waited >= LEAVING_TIME } else { away >= LEAVING_TIME };
+        if peer.session.is_over() && has_lingered {
+            return Verdict::Done;
+        }
         let reason = || format!("away for {:.0} s ({})", away.as_secs_f64(), peer.away.reason);
         match peer.in_use {
             Some(_) if self.early && waited >= LEAVING_TIME => {

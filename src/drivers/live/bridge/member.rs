@@ -100,7 +100,7 @@ impl Member {
     pub(super) fn is_to_be_dialled(&self, has_started: bool) -> bool {
         let is_expected = match self.peer.standing {
             Standing::Expected => true,
-            Standing::Here => !self.peer.session.is_over(),
+            Standing::Here => !self.peer.session.is_closed(),
             Standing::Left => !has_started,
             Standing::Gone => false,
         };
@@ -172,6 +172,12 @@ impl Member {
         );
         self.peer.is_asking = false;
         if self.peer.in_use.is_some() || is_superfluous {
+            return false;
+        }
+        // It has gone, and could do so since it missed nothing.
+        if self.peer.session.is_over() && fault.is_refusal() {
+            self.peer.session.close();
+            effects.add(Effect::Changed);
             return false;
         }
         let reason = fault.to_string();

@@ -249,7 +249,23 @@ proptest! {
         pair.dial(0);
         pair.settle();
         pair.assert_all_arrived();
-        prop_assert!(pair.ends.iter().all(|end| end.session.is_over()));
+        prop_assert!(pair.ends.iter().all(|end| end.session.is_over() && end.session.is_closed()));
+    }
+
+    /// The last acknowledgement may be lost with its connection: who goes leaves nobody behind that misses it.
+    #[test]
+    fn whoever_goes_leaves_an_end_that_knows_that_all_has_arrived(before in steps(), after in steps()) {
+        let mut pair = Pair::new();
+        before.iter().filter(|step| !matches!(step, Step::Restart(_))).for_each(|step| take(&mut pair, step));
+        pair.ends.iter_mut().for_each(|end| end.session.end());
+        for step in after.iter().filter(|step| !matches!(step, Step::Restart(_) | Step::Send(..))) {
+            take(&mut pair, step);
+            for at in 0..2 {
+                let [one, other] = [at, 1 - at].map(|at| &pair.ends[at].session);
+                prop_assert!(!one.is_closed() || other.is_over(), "node {at} would go");
+                prop_assert!(!one.is_closed() || other.unacknowledged() == Amount::default());
+            }
+        }
     }
 
     /// Node 1 dies and comes back; node 0 lives all the time.
