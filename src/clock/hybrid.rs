@@ -44,6 +44,8 @@ impl HybridStamp {
     /// l stands still, and starts again where it grows.
     #[must_use]
     pub fn after(self, physical: Nanos) -> Self {
+        // So l is the largest physical clock in the causal past (theorems 2 and 3), and stays as near to the own one as
+        // the clocks are to each other (corollary 1); c counts events of the past that share it (theorem 4).
         if physical > self.l {
             Self { l: physical, c: 0 }
         } else {
@@ -67,8 +69,15 @@ impl Clock for Hybrid {
 
     /// l' = max(l, stamp's l, pt); c follows the largest c among those that l' equals.
     fn receive(&mut self, stamp: &HybridStamp, elapsed: Nanos) {
+        // The larger pair has the larger l, and of equal ones the larger c, from which the paper's cases all count on:
+        // a physical clock beyond it starts c again.
+        let before = self.value;
         self.value = self.value.max(*stamp);
         self.advance(elapsed);
+        debug_assert!(
+            self.value > before && self.value > *stamp || self.value.c == u64::MAX,
+            "theorem 1: an effect has the larger value"
+        );
     }
 
     fn stamp(&self) -> HybridStamp {

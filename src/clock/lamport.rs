@@ -28,6 +28,8 @@ impl Clock for Lamport {
 
     /// IR1: L = L + 1.
     fn advance(&mut self, _elapsed: Nanos) {
+        // Held at the end of the numbers, which no run comes to: a log or a peer may tell any value, and one that began
+        // again at 0 would break the clock condition without a word.
         self.0 = self.0.saturating_add(1);
     }
 

@@ -48,6 +48,7 @@ impl Clock for Vector {
     }
 
     fn receive(&mut self, stamp: &VectorStamp, elapsed: Nanos) {
+        // The receive counts as an event of its own (Fidge 1988, Mattern 1989), so that the own entry is its number.
         take_maximum(&mut self.entries, stamp.entries());
         self.advance(elapsed);
     }

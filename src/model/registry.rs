@@ -8,7 +8,7 @@ use crate::workload::{Algorithm, Workloads};
 /// What a program has to choose from, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    /// Its workloads.
+    /// The algorithms that machines may follow, each by the name that settings give it.
     pub workloads: Workloads,
 }
 

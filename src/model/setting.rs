@@ -109,7 +109,7 @@ pub enum Heading {
 }
 
 impl Heading {
-    /// The heading's words.
+    /// What help and README have above the heading's settings.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Machines => "The machines",
@@ -177,7 +177,7 @@ impl SettingValue for PathValue {
 
 /// Where a setting's value stands, or several values: an [`Option`] or a [`Vec`].
 pub trait SettingSlot: Clone + Default {
-    /// One value.
+    /// A value as one flag gives it; of a list one of its items.
     type Item: SettingValue;
     /// What stands here once nothing is left open.
     type Full: Clone;

@@ -160,7 +160,7 @@ pub(crate) use as_text;
 
 /// What is written as one of a few words.
 pub trait OneOf {
-    /// The words.
+    /// The words that are taken, as help and completions list them.
     fn words() -> Vec<&'static str>;
 }
 

@@ -147,7 +147,7 @@ fn is_name(text: &str) -> bool {
 }
 
 impl Chosen {
-    /// Its description.
+    /// What the algorithm is: its name, paper, parameters, and what may be expected of it.
     pub const fn algorithm(&self) -> &'static Algorithm {
         self.algorithm
     }
@@ -203,7 +203,7 @@ impl Choice {
         BUILT_IN.iter().map(|algorithm| algorithm.name).collect()
     }
 
-    /// The workload's name.
+    /// The name by which the registry knows it, without parameters.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -9,7 +9,7 @@ use crate::model::time::Nanos;
 pub(super) enum Effect {
     /// Write this into the bridge's log.
     Row(Row),
-    /// Tell people now.
+    /// Tell people now and not again: by the run's end it has passed.
     Notice(String),
     /// Tell people now, and again at the run's end.
     Warn(String),

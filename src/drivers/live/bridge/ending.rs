@@ -16,7 +16,7 @@ const LEAVING_TIME: Nanos = Nanos::from_secs(2);
 pub(super) struct Ending {
     /// Whether it leaves before the run's end, and does not wait for the others to come to theirs.
     pub(super) early: bool,
-    /// Since when.
+    /// When its last machine was quiet, from which the times to wait for others are counted.
     pub(super) since: Nanos,
 }
 

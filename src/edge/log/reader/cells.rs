@@ -53,6 +53,7 @@ impl Quotes {
                 (self.is_in, self.has_closed) = (false, true);
                 Role::Quote
             }
+            // RFC 4180, section 2, rule 7: a quote behind one that closed is the second of a pair, and part of the cell.
             b'"' if has_closed => {
                 self.is_in = true;
                 Role::Text
@@ -86,7 +87,7 @@ const MOST_CELLS: usize = LONGEST_HEADER;
 pub(in crate::edge::log) struct Cells {
     /// What stands between them.
     pub(in crate::edge::log) separator: u8,
-    /// Where each ends.
+    /// Where each ends in the line, or in `unquoted`, without the separator behind it.
     ends: Vec<usize>,
     /// How many more there are.
     more: usize,
@@ -149,6 +150,8 @@ impl Cells {
             }
         }
         self.ends.push(self.unquoted.len());
+        debug_assert!(self.ends.is_sorted(), "cells follow each other");
+        debug_assert!(self.unquoted.len() <= line.len(), "a line gets shorter without its quotes");
     }
 
     pub(in crate::edge::log) fn text<'a>(&'a self, line: &'a [u8]) -> &'a [u8] {

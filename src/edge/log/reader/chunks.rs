@@ -79,6 +79,14 @@ impl<R: Read> Chunks<R> {
 
     /// How many bytes were taken out as whole lines, and their checksum.
     pub(in crate::edge::log) fn consumed(&mut self) -> (u64, u32) {
+        debug_assert!(
+            self.summed <= self.start && self.start <= self.end && self.end <= self.buffer.len(),
+            "{} summed, {} taken, {} read of {}",
+            self.summed,
+            self.start,
+            self.end,
+            self.buffer.len()
+        );
         self.checksum = crc32c::crc32c_append(self.checksum, &self.buffer[self.summed..self.start]);
         self.summed = self.start;
         (self.before + self.start as u64, self.checksum)
@@ -93,6 +101,7 @@ impl<R: Read> Chunks<R> {
     /// Takes a line of that length out, and tells where it is.
     #[inline]
     pub(in crate::edge::log) fn take(&mut self, length: usize) -> Range<usize> {
+        debug_assert!(self.start + length < self.end, "a line and its newline were read");
         let start = self.start;
         self.start += length + 1;
         self.newlines_within = 0;
@@ -168,6 +177,7 @@ impl<R: Read> Chunks<R> {
             self.end -= self.start;
             (self.start, self.summed) = (0, 0);
         }
+        // Doubled where one line fills it: a long line is copied a few times, not once for each piece of it.
         if self.end == self.buffer.len() {
             self.buffer.try_reserve_exact(self.end).map_err(|_error| too_large(self.end as u64))?;
             self.buffer.resize(2 * self.end, 0);
@@ -178,6 +188,10 @@ impl<R: Read> Chunks<R> {
                 Err(error) => return Err(error),
                 Ok(read) => {
                     self.end += read;
+                    debug_assert!(
+                        self.end <= self.buffer.len(),
+                        "a source gives no more than there is room for"
+                    );
                     self.ended = read == 0;
                     return Ok(());
                 }

@@ -14,7 +14,7 @@ use crate::model::time::Nanos;
 pub struct Row {
     /// The line at which it begins, the header being line 1.
     pub line: u64,
-    /// The machine.
+    /// The machine whose event it is.
     pub vm: VmId,
     /// The number of the event.
     pub event: u64,
@@ -24,7 +24,7 @@ pub struct Row {
     pub elapsed: Nanos,
     /// The time of day.
     pub system_time: Option<Timestamp>,
-    /// The Lamport clock.
+    /// The machine's Lamport clock after the event.
     pub lamport: u64,
     /// The vector clock's entries; none where it is not kept.
     pub vector: Vec<u64>,
@@ -34,7 +34,7 @@ pub struct Row {
     pub hlc_is_number: bool,
     /// A send's recipients; a receive's sender.
     pub peers: Vec<VmId>,
-    /// The message.
+    /// The message that a send sent or a receive received, by the name of its send.
     pub message: Option<MessageId>,
     /// The Lamport clock that came with the message.
     pub sender_lamport: Option<u64>,
