@@ -36,7 +36,7 @@ pub struct Witnessed<'a> {
     pub id: MessageId,
     /// When it happened, on its machine's clock.
     pub elapsed: Nanos,
-    /// What happened.
+    /// Which kind of event it is, with what a judge may see of its message.
     pub deed: Deed<'a>,
     /// The machine's clocks after the event, as the log says.
     pub clocks: Reading<'a>,
@@ -79,7 +79,7 @@ pub struct Violation {
 }
 
 impl Witnessed<'_> {
-    /// The machine.
+    /// The machine whose event it is.
     pub const fn vm(&self) -> VmId {
         self.id.sender
     }

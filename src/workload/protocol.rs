@@ -45,11 +45,11 @@ pub trait Protocol: fmt::Debug + Send + Unpin + 'static {
 /// A message that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard<M> {
-    /// The message's name.
+    /// The message's name: the machine and the event that sent it.
     pub id: MessageId,
     /// The sender's Lamport clock just after the send.
     pub lamport: u64,
-    /// What it says.
+    /// What it says, as the sender's algorithm meant it.
     pub message: M,
 }
 
@@ -63,7 +63,7 @@ impl<M> Heard<M> {
 /// What an algorithm sees at an event, and what it can do there.
 #[derive(Debug)]
 pub struct Turn<'a, M> {
-    /// The tick.
+    /// When it is, and how many messages have arrived.
     pub tick: Tick<'a>,
     /// The Lamport clock that the event has.
     pub lamport: u64,
@@ -99,7 +99,7 @@ impl<M> Turn<'_, M> {
         self.said.mark = mark.to_string();
     }
 
-    /// The machine.
+    /// The machine whose turn it is.
     pub const fn vm(&self) -> VmId {
         self.said.vm
     }
