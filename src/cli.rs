@@ -145,7 +145,8 @@ fn run(flags: Flags, registry: Registry) -> Result<ExitCode, Fatal> {
         let (stopper, stop) = Stop::new();
         let own = stopper.clone();
         Signals::listen(own, false).map_err(|error| failed("cannot listen to signals", &error))?;
-        let told = child::work(BufReader::new(io::stdin()), &mut io::stdout(), &registry, stopper, stop);
+        let told =
+            child::work(BufReader::new(io::stdin()), &mut io::stdout(), &registry, stopper, stop, with_flags);
         return told.map(|()| ExitCode::SUCCESS).map_err(|error| failed("nobody hears of the work", &error));
     }
     let Flags { settings: asked, start, .. } = flags;
@@ -168,6 +169,7 @@ fn run(flags: Flags, registry: Registry) -> Result<ExitCode, Fatal> {
         settings: settings.only(|facts| facts.scope >= reach && facts.scope != Scope::Model),
         restarts: start.resume == Some(true),
         worker: flags::WORKER_FLAG,
+        spelled: with_flags,
     };
     if request.restarts && start.nodes.is_none() && request.settings.processes.is_none() {
         return Err(usage("--resume goes with --nodes and --node, or with --processes"));

@@ -19,6 +19,7 @@ use clocklab::edge::link::seal::Key;
 use clocklab::edge::log::Traffic;
 use clocklab::model::event::{Message, MessageId};
 use clocklab::model::id::VmId;
+use clocklab::model::setting::as_named;
 use clocklab::model::time::Nanos;
 
 use crate::peer::{self, Peer};
@@ -67,6 +68,7 @@ impl End {
             log: PathBuf::from(folder.path()).join("bridge.csv"),
             resume: false,
             deaths: None,
+            spelled: as_named,
         };
         let inbound = Arc::new(Inbound::new(&membership));
         let system = System::new();

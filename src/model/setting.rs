@@ -302,6 +302,15 @@ pub trait Holder: Clone + Default + 'static {
     }
 }
 
+/// How a text that names settings, as in "setting `loss`", is spelled where people read it: beside what they typed, on a
+/// page, or in the logs of a run.
+pub type Spelling = fn(&str) -> Cow<'_, str>;
+
+/// The text as it is, for programs without a command line.
+pub fn as_named(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
+}
+
 /// Of these names the one that is spelled most like that word, where one is.
 pub fn near<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// From 0, nothing in common, to 1, the same; two letters of six may differ.

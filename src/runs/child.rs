@@ -20,6 +20,7 @@ use crate::edge::log::{Layout, bridge_log_name};
 use crate::model::registry::Registry;
 use crate::model::scenario::{Scenario, ScenarioError};
 use crate::model::seed::Seed;
+use crate::model::setting::Spelling;
 use crate::runs::join::{Invitation, draw_incarnation, lines};
 use crate::runs::run::choose_workload;
 use crate::runs::supervisor::talk::{ChildCommand, ChildReport, Done, Work, hear, say};
@@ -51,6 +52,7 @@ pub fn work(
     registry: &Registry,
     stopper: Stopper,
     stop: Stop,
+    spelled: Spelling,
 ) -> io::Result<()> {
     let Some(ChildCommand::Work(work)) = hear(&mut commands) else {
         return say(
@@ -79,6 +81,7 @@ pub fn work(
             log: work.folder.join(bridge_log_name(work.node)),
             resume: work.resume,
             deaths: Some(deaths),
+            spelled,
         };
         let plan = plan(&work, &work.folder);
         Ok(Some(choose_workload(&scenario, &plan, Some(membership), stop, &mut teller)?))

@@ -209,6 +209,7 @@ pub fn join(
         join_timeout: invitation.join_timeout,
         resume: invitation.resume,
         deaths: None,
+        spelled: request.spelled,
         identity,
         addresses,
         listener,

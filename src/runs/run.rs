@@ -17,7 +17,7 @@ use crate::edge::log::{
 use crate::model::id::VmId;
 use crate::model::pace;
 use crate::model::scenario::{Processes, Scenario, ScenarioError, Settings, Threads};
-use crate::model::setting::{Holder, Scope};
+use crate::model::setting::{Holder, Scope, Spelling};
 use crate::model::tally::Account;
 use crate::model::time::Nanos;
 use crate::runs::preflight::{self, DoesNotFit};
@@ -40,6 +40,8 @@ pub struct Request {
     /// The argument with which this program is started as one of the run's processes, and then does its
     /// [`work`](crate::runs::child::work).
     pub worker: &'static str,
+    /// How settings are spelled in what the run tells and logs.
+    pub spelled: Spelling,
 }
 
 /// A run that is over.
@@ -83,6 +85,7 @@ pub struct Prepared {
     manifest: Manifest,
     /// Of the disk, for what it leaves at its end.
     room: Room,
+    spelled: Spelling,
 }
 
 /// Why a run could not start.
@@ -172,7 +175,17 @@ impl Prepared {
             restarts: request.restarts,
             worker: request.worker,
         });
-        Ok(Self { scenario, membership, fleet, layout, threads, folder, manifest, room })
+        Ok(Self {
+            scenario,
+            membership,
+            fleet,
+            layout,
+            threads,
+            folder,
+            manifest,
+            room,
+            spelled: request.spelled,
+        })
     }
 
     /// Where the run that was found in the folder went.
@@ -203,7 +216,7 @@ impl Prepared {
             Ok(outcome) => Ok(self.finish(outcome)),
             Err(error) => {
                 self.manifest.status = Status::Failed;
-                self.manifest.run.failure = Some(error.to_string());
+                self.manifest.run.failure = Some((self.spelled)(&error.to_string()).into_owned());
                 // The first error is the one to tell.
                 let _ = self.manifest.write(self.folder.path());
                 Err(error)
@@ -269,7 +282,7 @@ impl Prepared {
         run.links = links.as_ref().map(|links| links.traffic);
         run.warnings.clone_from(warnings);
         if let Ending::Failed(failure) = ending {
-            run.failure = Some(failure.to_string());
+            run.failure = Some((self.spelled)(&failure.to_string()).into_owned());
         }
         finished.files = self.paths(&files);
         self.manifest.files = files;

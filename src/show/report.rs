@@ -19,14 +19,13 @@ mod space_time;
 pub use notebook::notebook;
 pub use page::page;
 
-use std::borrow::Cow;
-
 use self::gather::{Gathered, Gathering};
 use crate::after::check::{self, Report};
 use crate::after::history::{HistoryError, Model};
 use crate::after::stats::{self, Stats};
 use crate::edge::log::{LogFolder, SavedManifest};
 use crate::model::registry::Registry;
+use crate::model::setting::Spelling;
 use crate::model::time::{Nanos, TimeWindow};
 
 /// The most events whose rows a page has, over all of its runs.
@@ -44,9 +43,6 @@ pub struct RunView {
     gathered: Gathered,
     spelled: Spelling,
 }
-
-/// How a text that names settings is spelled where people type them: errors and pages alike say "setting `loss`".
-pub type Spelling = fn(&str) -> Cow<'_, str>;
 
 impl RunView {
     /// Reads the logs of one run, of which the folders are the nodes' where there are several. Of its events,

@@ -1384,16 +1384,16 @@ fn nodes_with_one_key_say_nothing_that_others_could_read() {
 fn a_wrong_key_or_none_gets_a_closed_connection_and_a_row() {
     let keys = ["", " --cluster-key-file one", " --cluster-key-file other"];
     let cases = [
-        (1, 2, "its cluster key is not this process's: all nodes need the same setting `cluster-key-file`"),
+        (1, 2, "its cluster key is not this process's: all nodes need the same --cluster-key-file"),
         (
             1,
             0,
-            "it does not speak with a cluster key, and this process does: all nodes need the same setting `cluster-key-file`",
+            "it does not speak with a cluster key, and this process does: all nodes need the same --cluster-key-file",
         ),
         (
             0,
             1,
-            "it speaks with a cluster key, and this process has none: all nodes need the same setting `cluster-key-file`",
+            "it speaks with a cluster key, and this process has none: all nodes need the same --cluster-key-file",
         ),
     ];
     for (ours, theirs, reason) in cases {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -129,6 +130,29 @@ fn help_comes_in_short_in_full_and_for_commands() {
     }
     let (_, err) = run(&folder, "help chek", 2);
     assert!(err.contains("chek"), "{err}");
+}
+
+#[test]
+fn shells_and_man_get_what_they_can_read() {
+    let folder = empty_folder();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (script, err) = run(&folder, &format!("completions {shell}"), 0);
+        assert!(script.contains("cluster-key-file") && err.is_empty(), "{shell}: {err}");
+        fs::write(folder.path().join(shell), script).unwrap();
+    }
+    let script = folder.path().join("bash");
+    let completed = "source \"$0\"; COMP_WORDS=(clocklab --workload cli); COMP_CWORD=2; _clocklab clocklab cli --workload; \
+                     echo \"${COMPREPLY[@]}\"";
+    let said = Command::new("bash").arg("-c").arg(completed).arg(&script).output().unwrap();
+    assert_eq!(said.stdout, b"client-server\n", "{said:?}");
+    let (_, err) = run(&folder, "completions csh", 2);
+    assert!(err.contains("csh") && err.contains("fish"), "{err}");
+    let (page, _) = run(&folder, "man", 0);
+    assert!(page.contains(".TH clocklab 1") && page.contains("clocklab\\-check(1)"), "{page}");
+    let (page, _) = run(&folder, "man check", 0);
+    assert!(page.contains(".TH clocklab-check 1") && page.contains("most"), "{page}");
+    let (_, err) = run(&folder, "man chess", 2);
+    assert!(err.contains("'chess'") && err.contains("check, stats"), "{err}");
 }
 
 #[test]

@@ -115,8 +115,12 @@ impl Bridge {
         Ok(Self::start_in_arbiter(arbiter, move |context| {
             let clock = Timebase::starting_in(Duration::ZERO);
             outbound.wakes(actix::AsyncContext::address(context).recipient());
-            let links =
-                Rc::new(Links::new(&membership, (outbound, inbound), clock, Reporter::new(log, tell)));
+            let links = Rc::new(Links::new(
+                &membership,
+                (outbound, inbound),
+                clock,
+                Reporter::new(log, tell, membership.spelled),
+            ));
             let bridge = Self { links, has_ended: false };
             bridge.open_links(membership);
             bridge

@@ -20,6 +20,7 @@ use crate::model::event::{Message, MessageId};
 use crate::model::id::VmId;
 use crate::model::scenario::{Scenario, Settings};
 use crate::model::seed::Seed;
+use crate::model::setting::as_named;
 use crate::model::time::Nanos;
 use crate::workload::ScaleModel;
 
@@ -45,6 +46,7 @@ fn memberships(folder: &Path) -> [Membership; 2] {
             join_timeout: Duration::from_secs(60),
             resume: false,
             deaths: None,
+            spelled: as_named,
             key: None,
             identity,
             listener,

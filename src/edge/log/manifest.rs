@@ -526,8 +526,10 @@ mod tests {
             assert!(error.starts_with(&path.display().to_string()), "{error}");
             assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         };
-        check("vmz = 3", &["unknown field `vmz`", "`vms`"]);
+        check("vmz = 3", &["unknown field `vmz`: did you mean `vms`?", "`partition`"]);
         check("[run]\nvms = 5", &["unknown field `run`"]);
+        check("virtual_time = true", &["did you mean `virtual-time`?"]);
+        check("colour = 5", &["unknown field `colour`: there are `virtual-time`, `vms`"]);
         check("vms = 0", &["`0`: must be a whole number from 1 to 10000000", "vms"]);
         check("phase = \"maybe\"", &["`maybe`: must be one of: random, aligned", "phase"]);
         check("vms = ", &["line 1"]);

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use super::RunView;
 use super::drawing::number;
 use super::escape::Html;
 use super::excerpt::MOST_LINES;
 use super::gather::as_f64;
-use super::{RunView, Spelling};
 use crate::model::scenario::{Scenario, SeedNumber, Settings};
-use crate::model::setting::{Facts, Holder, Scope, Setting, Takes};
+use crate::model::setting::{Facts, Holder, Scope, Setting, Spelling, Takes};
 
 /// The most faults that are told.
 const MOST_FAULTS: usize = 10;

@@ -12,6 +12,7 @@ use crate::edge::link::bounds::Bounds;
 use crate::edge::link::greeting::Identity;
 use crate::edge::link::seal::Key;
 use crate::edge::nodes;
+use crate::model::setting::Spelling;
 
 /// A process's place in a distributed run.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Membership {
     pub resume: bool,
     /// Nodes of which somebody knows that they are dead and will not come back.
     pub deaths: Option<UnboundedReceiver<u32>>,
+    /// How settings are spelled in what it tells and logs.
+    pub spelled: Spelling,
 }
 
 impl Membership {

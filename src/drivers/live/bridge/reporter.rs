@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use super::news::{News, Tell};
 use crate::edge::log::{BridgeLog, BridgeRow, FileEntry};
+use crate::model::setting::Spelling;
 
 /// Rows of refused connections; further ones are only counted, so that nobody fills the disk from outside.
 const MOST_REFUSALS: u64 = 1000;
@@ -16,6 +17,7 @@ const MOST_TOLD: usize = 20;
 pub(super) struct Reporter {
     log: RefCell<Option<BridgeLog>>,
     tell: Tell,
+    spelled: Spelling,
     warnings: RefCell<Vec<String>>,
     more_warnings: Cell<u64>,
     refusals: Cell<u64>,
@@ -24,10 +26,11 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(log: BridgeLog, tell: Tell) -> Self {
+    pub(super) fn new(log: BridgeLog, tell: Tell, spelled: Spelling) -> Self {
         Self {
             log: RefCell::new(Some(log)),
             tell,
+            spelled,
             warnings: RefCell::default(),
             more_warnings: Cell::new(0),
             refusals: Cell::new(0),
@@ -41,7 +44,9 @@ impl Reporter {
 
     /// Writes a row. Where that fails there is no log any more: one failure is enough to tell of.
     pub(super) fn write(&self, row: &BridgeRow<'_>) {
-        let written = self.log.borrow_mut().as_mut().map(|log| log.write(row));
+        let reason = (self.spelled)(row.reason);
+        let row = BridgeRow { reason: &reason, ..*row };
+        let written = self.log.borrow_mut().as_mut().map(|log| log.write(&row));
         if let Some(Err(error)) = written {
             self.log.take();
             self.tell(News::LogFailed(error));
@@ -50,11 +55,12 @@ impl Reporter {
 
     /// Something that people should know now.
     pub(super) fn notice(&self, text: String) {
-        self.tell(News::Notice(text));
+        self.tell(News::Notice((self.spelled)(&text).into_owned()));
     }
 
     /// Something that the run's end should tell of again.
     pub(super) fn warn(&self, text: String) {
+        let text = (self.spelled)(&text).into_owned();
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MOST_WARNINGS {
             warnings.push(text.clone());
@@ -114,13 +120,15 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::model::setting::as_named;
 
     #[test]
     fn people_hear_of_a_reason_once_and_of_few_in_all() {
         let folder = tempfile::tempdir().unwrap();
         let (sender, news) = mpsc::channel();
         let tell = Box::new(move |news| drop(sender.send(news)));
-        let reporter = Reporter::new(BridgeLog::create(folder.path().join("bridge_0.csv")).unwrap(), tell);
+        let reporter =
+            Reporter::new(BridgeLog::create(folder.path().join("bridge_0.csv")).unwrap(), tell, as_named);
         (0..5).for_each(|port| reporter.notice_refusal(&format!("10.0.0.1:{port}"), "it is another run"));
         assert_eq!(news.try_iter().count(), 1);
         (0..100).for_each(|k| reporter.notice_refusal("10.0.0.1:9", &format!("it is run {k}")));
