@@ -12,8 +12,9 @@
 //!   seed. [`text`](model::text), [`time`](model::time), [`id`](model::id) and [`seed`](model::seed) are its ground; [`clock`] has the logical clocks;
 //!   [`pace`](model::pace) tells when ticks in real time are due;
 //!   [`event`](model::event) the messages and calls and what a tick's event is; [`network`](model::network) decides what becomes of messages;
-//!   a [`workload`] decides what a tick does; [`tally`](model::tally) adds events up; a [`vm`](model::vm) is one machine; and a
-//!   [`scenario`](model::scenario) is a whole run's model.
+//!   a [`workload`] decides what a tick does; [`tally`](model::tally) adds events up; a [`vm`](model::vm) is one machine; a
+//!   [`scenario`](model::scenario) is a whole run's model, and has the one table of [settings](model::scenario::Settings), of which
+//!   [`setting`](model::setting) makes all that follows from them.
 //! - **The edge**: `input` opens what people name, so that nothing endless keeps the program waiting, [`log`](edge::log) is all that a run leaves in files, [`trace`](edge::trace) what other programs leave, [`link`](edge::link) the protocol between the processes of a
 //!   distributed run, without its sockets, [`nodes`](edge::nodes) where these processes are and which machines each of
 //!   them holds, [`driver`](edge::driver) what a driver takes and gives, [`control`](edge::control) what passes between a run and those

@@ -429,7 +429,7 @@ mod tests {
         let told = read(&refusal).unwrap_err();
         assert_eq!(
             told.to_string(),
-            "it refused: it speaks version 2 of the protocol, and this process version 1"
+            "it refused: it speaks version 3 of the protocol, and this process version 1"
         );
         assert!(error.is_final() && told.is_final());
         other[1] = b'C';

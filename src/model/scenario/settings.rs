@@ -223,3 +223,55 @@ impl Settings {
     /// The sides of the die where nothing else is asked for.
     pub const DRAW: Draw = Draw::new(10).expect("in range");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::scenario::Scenario;
+    use crate::model::seed::Seed;
+    use crate::model::setting::Holder;
+
+    fn full() -> Settings {
+        let own = "runs = 5\nthreads = 3\nprocesses = 2\nlog = \"none\"\npartition = [\"1s-2s:0/1\"]";
+        toml::from_str::<Settings>(own)
+            .unwrap()
+            .or(&Scenario::new(&Settings::default(), Seed(7)).unwrap().settings())
+    }
+
+    fn names(settings: &Settings) -> BTreeSet<&'static str> {
+        let said = Settings::table().iter().filter(|setting| !setting.texts(settings).is_empty());
+        said.map(|setting| setting.facts.name).collect()
+    }
+
+    #[test]
+    fn a_setting_goes_as_far_as_what_it_is_a_part_of() {
+        let all = names(&full());
+        assert_eq!(all.len(), Settings::table().len(), "a setting is left open, or two have one name");
+        let left_out = |scope| all.difference(&names(&full().passed_to(scope))).copied().collect::<Vec<_>>();
+        assert!(left_out(Scope::Series).is_empty());
+        assert_eq!(left_out(Scope::Run), ["runs"]);
+        assert_eq!(left_out(Scope::Process), ["processes", "runs"]);
+        assert_eq!(left_out(Scope::Model), ["log", "processes", "runs", "threads"]);
+        // What nodes compare is the model, all of it.
+        let scenario = Scenario::new(&full(), Seed(1)).unwrap();
+        assert_eq!(scenario.settings(), full().passed_to(Scope::Model));
+    }
+
+    #[test]
+    fn what_is_left_open_is_taken_from_others_and_nothing_else() {
+        for setting in Settings::table() {
+            let alone = full().only(|facts| facts.name == setting.facts.name);
+            assert_eq!(names(&alone), BTreeSet::from([setting.facts.name]));
+            assert_eq!(Settings::default().or(&alone), alone);
+            assert_eq!(alone.clone().or(&full()), full());
+            assert_eq!(full().or(&alone), full());
+            let differs = full().differs_from(&full().only(|facts| facts.name != setting.facts.name));
+            assert_eq!(differs.map(|found| found.facts.name), Some(setting.facts.name));
+            let text = toml::to_string(&alone).unwrap();
+            assert!(text.starts_with(&format!("{} = ", setting.facts.name)), "{text}");
+            assert_eq!(toml::from_str::<Settings>(&text).unwrap(), alone);
+        }
+    }
+}
