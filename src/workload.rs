@@ -5,16 +5,18 @@
 //! (mutual exclusion, snapshots, a client and its server) are written as one type each. Its description, an
 //! [`Algorithm`], tells all that others need to know of it; a [`Judge`] holds runs to what it promises.
 
+#[macro_use]
+mod protocol;
+
 mod algorithm;
 mod client_server;
 mod judge;
-mod protocol;
 mod registry;
 mod scale_model;
 
 use std::fmt;
 
-pub use algorithm::{Algorithm, Make, MakeJudge, Parameter, Setup};
+pub use algorithm::{Algorithm, Make, MakeJudge, Parameter, Setup, Textbook};
 pub use client_server::ClientServer;
 pub use judge::{Deed, Exclusion, Judge, Past, Violation, Witnessed};
 pub use protocol::{Heard, Protocol, Speaking, Turn, UnknownMessage};

@@ -120,12 +120,13 @@ impl Flags {
     }
 }
 
-/// Tells what workloads there are, and in full what can be set of each.
+/// Tells in full what workloads there are, and what can be set of each.
 fn tell_workloads(arg: Arg, workloads: &Workloads) -> Arg {
-    let short = format!("What a tick does: {} [default: {}]", workloads.names(), Choice::default());
     let all: Vec<String> = workloads.all().map(|workload| format!("- {workload}")).collect();
-    let in_full = format!("{short}\n\n{}\n\nParameters: NAME:parameter=value,…", all.join("\n"));
-    arg.help(short).long_help(in_full)
+    let short = format!("What a tick does; --help lists all of it [default: {}]", Choice::default());
+    let full = format!("What a tick does [default: {}]", Choice::default());
+    let parameters = "Parameters follow a colon: NAME:parameter=value,…";
+    arg.help(short).long_help(format!("{full}\n\n{}\n\n{parameters}", all.join("\n")))
 }
 
 /// What clap is told of a setting.

@@ -43,6 +43,19 @@ pub struct Algorithm {
     /// Where its sends go to all others alike: how many messages a tick that receives nothing sends to each of the
     /// others, on the mean. None of a run in which they do not.
     pub sends_to_each: Option<fn(&Setup) -> Option<f64>>,
+    /// How many messages a textbook counts.
+    pub textbook: Option<Textbook>,
+}
+
+/// How many messages a textbook counts for each time that something comes about.
+#[derive(Clone, Copy, Debug)]
+pub struct Textbook {
+    /// The mark of the event that is counted, such as `enter`.
+    pub mark: &'static str,
+    /// The count as the textbook writes it, such as `3(N-1)`.
+    pub formula: &'static str,
+    /// The same for so many machines.
+    pub messages: fn(u32) -> f64,
 }
 
 /// Makes a judge for a run.
@@ -99,6 +112,7 @@ impl Algorithm {
         receives_first: false,
         is_sent_nothing: |_| false,
         sends_to_each: None,
+        textbook: None,
     };
 
     /// The parameter of that name, where it has one.
@@ -125,6 +139,9 @@ impl fmt::Display for Algorithm {
         write!(f, "{}: {}", self.name, self.title)?;
         if !self.paper.is_empty() {
             write!(f, " ({})", self.paper)?;
+        }
+        if let Some(Textbook { mark, formula, .. }) = self.textbook {
+            write!(f, "; {formula} messages for each {mark}")?;
         }
         for Parameter { name, meaning, default, range: (least, most), .. } in self.parameters {
             write!(f, "; {name}={default}, {meaning} ({least} to {most})")?;

@@ -336,4 +336,31 @@ mod tests {
             assert!(!algorithm.title.is_empty(), "{}", algorithm.name);
         }
     }
+
+    /// The table of workloads in the reference is what their descriptions say, row by row.
+    #[test]
+    fn the_reference_has_the_table_of_workloads() {
+        let row = |algorithm: &Algorithm| {
+            let parameters = algorithm.parameters.iter().map(|parameter| {
+                let Parameter { name, meaning, default, range: (least, most), .. } = parameter;
+                format!("`{name}={default}`: {meaning} ({least} to {most})")
+            });
+            let parameters: Vec<String> = parameters.collect();
+            let textbook =
+                algorithm.textbook.map(|book| format!("{} for each `{}`", book.formula, book.mark));
+            let cells = [
+                format!("`{}`", algorithm.name),
+                algorithm.title.to_owned(),
+                algorithm.paper.to_owned(),
+                parameters.join("; "),
+                textbook.unwrap_or_default(),
+            ];
+            format!("| {} |", cells.join(" | ")).replace("|  |", "| |").replace("|  |", "| |")
+        };
+        let expected: Vec<String> = Workloads::default().all().map(row).collect();
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.readme/runs.md")).unwrap();
+        let lines = page.lines().skip_while(|line| !line.starts_with("| workload |")).skip(2);
+        let found: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
+        assert!(found == expected, ".readme/runs.md should have:\n{}", expected.join("\n"));
+    }
 }

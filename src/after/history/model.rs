@@ -7,6 +7,7 @@ use crate::model::pace::Pace;
 use crate::model::registry::Registry;
 use crate::model::scenario::{Scenario, Switch};
 use crate::model::time::{Nanos, Schedule};
+use crate::workload::Textbook;
 
 /// The rules of a run, as far as they are known.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +93,11 @@ impl Model {
     /// Whether a machine receives before it does anything else.
     pub fn receives_first(&self) -> bool {
         self.scenario.as_ref().is_some_and(|scenario| scenario.workload().algorithm().receives_first)
+    }
+
+    /// How many messages a textbook counts of the workload.
+    pub fn textbook(&self) -> Option<Textbook> {
+        self.scenario.as_ref()?.workload().algorithm().textbook
     }
 
     /// When a machine's ticks are due.

@@ -86,6 +86,9 @@ pub const TOTALS: &[Total] = measures! { Total:
     "messages_received", "messages received", |all, _| sum(all, |m| m.tally.receives + m.further);
     "messages_lost", "messages that the network lost", |all, _| sum(all, |m| m.lost);
     "messages_twice", "messages that it delivered twice", |all, _| sum(all, |m| m.duplicated);
+    "messages_each", "messages sent for each event for which textbooks count them, such as an entry of mutual exclusion",
+        |all, c| mean(all.iter().map(|m| m.tally.sent).sum(), c.whole.counted);
+    "messages_each_expected", "how many a textbook counts", |_, c| Some((c.model.textbook()?.messages)(c.model.vms()?));
     "jump_p50", "what half of all jumps do not exceed", |all, _| jumps(all).quantile(0.5);
     "jump_p99", "what 99 of 100 do not exceed", |all, _| jumps(all).quantile(0.99);
     "jump_max", "the largest jump", |all, _| jumps(all).max();

@@ -102,6 +102,8 @@ pub(super) struct Whole {
     pub(super) vector_bytes: u64,
     pub(super) vector_entries: u64,
     pub(super) sends: u64,
+    /// Events of the mark for which a textbook counts the workload's messages.
+    pub(super) counted: u64,
     pub(super) unreadable: u64,
     pub(super) unknown: u64,
     next_look: u64,
@@ -122,6 +124,7 @@ impl<'a> Meter<'a> {
             vector_bytes: 0,
             vector_entries: 0,
             sends: 0,
+            counted: 0,
             unreadable: 0,
             unknown: 0,
             next_look: 1024,
@@ -254,6 +257,9 @@ impl Visitor for Meter<'_> {
         let row = step.row;
         self.witness.row(step.machine, step.log, MessageId { sender: row.vm, event: row.event });
         self.whole.add(row);
+        if self.model.textbook().is_some_and(|textbook| textbook.mark == row.mark) {
+            self.whole.counted += 1;
+        }
         let rows = self.whole.events;
         let is_one_clock = self.model.is_one_clock();
         let machine = self.machine(step);

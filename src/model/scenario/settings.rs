@@ -83,6 +83,7 @@ settings! {
             takes: Value("W"),
             words: Choice::words,
             meaning: "What a tick does",
+            more: "A workload's parameters follow a colon: `NAME:parameter=value,…`.",
             heading: Heading::Machines,
             ..Facts::EVERYDAY
         }
