@@ -11,6 +11,7 @@ mod protocol;
 mod algorithm;
 mod client_server;
 mod judge;
+mod lamport_mutex;
 mod registry;
 mod scale_model;
 

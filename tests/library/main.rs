@@ -7,6 +7,7 @@
 mod common;
 
 mod judged;
+mod lamport_mutex;
 mod layers;
 mod paused;
 mod threads;

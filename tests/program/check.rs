@@ -53,6 +53,8 @@ fn sound_runs_of_all_kinds_pass() {
         "--virtual-time --clocks vector --latency exp:400ms --fifo off --loss 0.2 --duplicate 0.3",
         "--virtual-time --vms 300 --duration 5 --latency 100ms-900ms --partition 1s-2s:0-99/100-199",
         "--virtual-time --workload client-server --vms 9 --rates 20",
+        "--virtual-time --workload lamport-mutex --vms 7 --rates 5-30 --skew 3s",
+        "--duration 2 --workload lamport-mutex:think=3,hold=1 --vms 4 --rates 50-200 --clocks hlc",
         "--virtual-time --rates 6,6,1 --draw 4",
         "--duration 1 --rates 100,30,7 --loss 0.1 --duplicate 0.1",
         "--duration 1 --rates 10-30 --vms 260 --fifo off --latency 1ms-90ms --skew 50ms",
