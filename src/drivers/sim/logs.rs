@@ -22,8 +22,11 @@ const HOLD: usize = 64 * 1024;
 pub(super) struct Logs {
     format: RowFormat,
     files: Vec<LogFile>,
-    /// The first machine of each file.
-    firsts: Vec<VmId>,
+    /// The first machine of the shard.
+    first: VmId,
+    /// Where machines share files, the file of each: a row that searched for it would do so among few files whose
+    /// order no processor can guess.
+    places: Box<[u8]>,
     are_shared: bool,
     /// When the window starts whose rows are being made.
     now: Nanos,
@@ -41,36 +44,35 @@ impl Logs {
         let mut logs = Self {
             format: RowFormat::new(Timestamp::UNIX_EPOCH),
             files: Vec::new(),
-            firsts: Vec::new(),
+            first: VmId(parts.first().map_or(0, |part| part.start)),
+            places: Box::default(),
             are_shared: plan.layout == Layout::Combined,
             now: Nanos::ZERO,
             held_since: Vec::new(),
             oldest: VecDeque::new(),
             was_full: false,
         };
-        for part in parts {
+        let mut places = Vec::new();
+        for (place, part) in (0u8..).zip(parts) {
             match plan.layout {
                 Layout::Nowhere => {}
                 Layout::Combined => {
-                    logs.add(
-                        plan,
-                        VmId(part.start),
-                        &combined_log_name(VmId(part.start), VmId(part.end - 1)),
-                    )?;
+                    logs.add(plan, &combined_log_name(VmId(part.start), VmId(part.end - 1)))?;
+                    places.extend(part.clone().map(|_| place));
                 }
                 Layout::PerVm => {
                     for vm in part.clone().map(VmId) {
-                        logs.add(plan, vm, &vm_log_name(vm, scenario.schedule(vm).rate()))?;
+                        logs.add(plan, &vm_log_name(vm, scenario.schedule(vm).rate()))?;
                     }
                 }
             }
         }
+        logs.places = places.into();
         Ok(logs)
     }
 
-    fn add(&mut self, plan: &Plan, first: VmId, name: &str) -> Result<(), LogError> {
+    fn add(&mut self, plan: &Plan, name: &str) -> Result<(), LogError> {
         self.files.push(LogFile::create(plan.folder.join(name))?);
-        self.firsts.push(first);
         self.held_since.push(None);
         Ok(())
     }
@@ -92,8 +94,8 @@ impl Logs {
 
     #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), LogError> {
-        let after = self.firsts.partition_point(|first| *first <= record.vm);
-        let Some(index) = after.checked_sub(1) else { return Ok(()) };
+        let machine = (record.vm.0 - self.first.0) as usize;
+        let index = if self.are_shared { usize::from(self.places[machine]) } else { machine };
         if self.files[index].held() == 0 {
             self.hold_from_now(index);
         }
