@@ -17,7 +17,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clocklab::clock::{Stamp, VectorStamp};
+use clocklab::clock::{ClockList, Stamp, StampLayout};
 use clocklab::edge::link::bounds::Bounds;
 use clocklab::edge::link::codec::{Decoder, Encoder};
 use clocklab::edge::link::frame::{Frames, Lane};
@@ -33,12 +33,18 @@ const TOGETHER: u64 = 256;
 const ROUNDS: usize = 9;
 
 fn message(event: u64, vms: u32, vector: &[u64]) -> Message {
-    let stamp = Stamp::lamport_only(event + 7);
-    let stamp = if vector.is_empty() { stamp } else { stamp.with_vector(VectorStamp::new(vector)) };
+    let stamp = match vector {
+        [] => Stamp::lamport_only(event + 7),
+        _ => Stamp::new(event + 7, StampLayout::of(&clocks(true)), std::iter::once(vector)),
+    };
     let sender = VmId(u32::try_from(event % u64::from(vms / 2)).unwrap_or(0));
     let id = MessageId { sender, event: event + 1 };
     let (to, arrives) = (VmId(vms - 1), Nanos::new(event * 1000));
     Message { id, to, is_call: false, arrives, stamp, payload: None }
+}
+
+fn clocks(have_vectors: bool) -> ClockList {
+    if have_vectors { "vector".parse().expect("a clock") } else { ClockList::LAMPORT }
 }
 
 fn session(node: u32) -> Session {
@@ -53,14 +59,14 @@ fn session(node: u32) -> Session {
 }
 
 /// Nanoseconds and bytes a message over a link, with acknowledgements, exactly once.
-fn link(messages: u64, vms: u32, mut next: impl FnMut(u64) -> Message) -> (f64, f64) {
+fn link(messages: u64, vms: u32, clocks: ClockList, mut next: impl FnMut(u64) -> Message) -> (f64, f64) {
     let (mut here, mut there) = (session(0), session(1));
     let now = Nanos::ZERO;
     let hello = there.hello(1);
     here.attach(&hello, now).expect("a sound hello");
     there.attach(&here.hello(1), now).expect("a sound hello");
     let (mut encoder, mut decoder) =
-        (Encoder::default(), Decoder::new(Arc::new(Bounds::open(vms)), 0..vms, 0..vms));
+        (Encoder::new(&clocks), Decoder::new(Arc::new(Bounds::open(vms, clocks)), 0..vms, 0..vms));
     let (mut parcel, mut wire, mut back) = (Vec::new(), Vec::new(), Vec::new());
     let (mut frames, mut answers) = (Frames::default(), Frames::default());
     let [mut forth, mut home] = Lane::both(7);
@@ -118,7 +124,7 @@ fn plain() -> f64 {
 
 fn main() {
     common::compare("a message over a link in memory, Lamport clocks", ROUNDS, plain, || {
-        link(MESSAGES, 100, |event| message(event, 100, &[])).0
+        link(MESSAGES, 100, clocks(false), |event| message(event, 100, &[])).0
     });
     for vms in [3u32, 100, 1_000] {
         // Between two sends of a machine, it and two others have moved on.
@@ -132,7 +138,7 @@ fn main() {
             }
             message(event, vms.max(2), &vectors[sender])
         };
-        let (nanos, bytes) = link(200_000, vms, next);
+        let (nanos, bytes) = link(200_000, vms, clocks(true), next);
         println!(
             "a message with a vector of {vms}: {nanos:.0} ns, {bytes:.1} bytes; with the whole vector {} bytes more",
             vms * 8

@@ -11,7 +11,7 @@ mod common;
 use std::hint::black_box;
 use std::time::Instant;
 
-use clocklab::clock::{HybridStamp, Reading};
+use clocklab::clock::{ClockList, Reading, Values};
 use clocklab::edge::log::RowFormat;
 use clocklab::model::event::{Kind, MessageId, Received, Record};
 use clocklab::model::id::VmId;
@@ -48,14 +48,18 @@ fn received(event: u64) -> Received {
     Received { message: MessageId { sender: VmId(0), event }, lamport: event + 6, payload: None }
 }
 
-fn record<'a>(event: u64, vector: &'a [u64], received: &'a Received) -> Record<'a> {
+/// The values of the standard clocks at an event in the middle.
+fn values(vector: &[u64]) -> Values {
+    Values::new(ClockList::standard(), vec![vector.to_vec(), vec![ROWS / 2 * 166_666_667, 2]])
+}
+
+fn record<'a>(event: u64, values: &'a Values, received: &'a Received) -> Record<'a> {
     let elapsed = Nanos::new(event * 166_666_667);
-    let hybrid = Some(HybridStamp { l: elapsed, c: event % 3 });
     Record {
         vm: VmId(1),
         event,
         elapsed,
-        clocks: Reading { lamport: event + 7, vector, hybrid },
+        clocks: Reading::written(event + 7, values),
         queue: 3,
         kind: Kind::Receive(received),
         mark: "",
@@ -77,7 +81,7 @@ struct Texts {
 impl Texts {
     fn of(record: &Record<'_>, start: Timestamp) -> Self {
         let (seconds, nanos) = record.elapsed.split();
-        let entries: Vec<String> = record.clocks.vector.iter().map(u64::to_string).collect();
+        let entries: Vec<String> = record.clocks.at(0).iter().map(u64::to_string).collect();
         let Kind::Receive(received) = record.kind else { unreachable!("the bench's row is a receive") };
         Self {
             elapsed: format!("{seconds}.{nanos:09}"),
@@ -99,8 +103,8 @@ impl Texts {
             system_time: &self.time,
             lamport: record.clocks.lamport,
             vector: &self.vector,
-            hlc: record.clocks.hybrid.map(|hybrid| hybrid.l.get()),
-            hlc_count: record.clocks.hybrid.map(|hybrid| hybrid.c),
+            hlc: record.clocks.at(1).first().copied(),
+            hlc_count: record.clocks.at(1).get(1).copied(),
             peers: "[0]",
             message: &self.message,
             sender_lamport: record.clocks.lamport - 1,
@@ -121,17 +125,21 @@ fn time(mut work: impl FnMut()) -> f64 {
 
 fn ours(vector: &[u64], out: &mut Vec<u8>) -> f64 {
     out.clear();
-    let mut format = RowFormat::new(start());
-    time(|| (1..=ROWS).for_each(|event| format.row(black_box(&record(event, vector, &received(event))), out)))
+    let mut format = RowFormat::new(start(), &ClockList::standard());
+    let values = values(vector);
+    time(|| {
+        (1..=ROWS).for_each(|event| format.row(black_box(&record(event, &values, &received(event))), out));
+    })
 }
 
 fn csv_from_records(vector: &[u64], out: &mut Vec<u8>) -> f64 {
     out.clear();
+    let values = values(vector);
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
     time(|| {
         for event in 1..=ROWS {
             let received = received(event);
-            let record = record(event, vector, &received);
+            let record = record(event, &values, &received);
             let texts = Texts::of(black_box(&record), start());
             writer.serialize(texts.row(&record)).expect("memory takes it");
         }
@@ -140,13 +148,14 @@ fn csv_from_records(vector: &[u64], out: &mut Vec<u8>) -> f64 {
 
 fn csv_alone(vector: &[u64], out: &mut Vec<u8>) -> f64 {
     out.clear();
+    let values = values(vector);
     let texts: Vec<Texts> =
-        (1..=ROWS).map(|event| Texts::of(&record(event, vector, &received(event)), start())).collect();
+        (1..=ROWS).map(|event| Texts::of(&record(event, &values, &received(event)), start())).collect();
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
     time(|| {
         for (event, texts) in (1..=ROWS).zip(&texts) {
             writer
-                .serialize(black_box(texts.row(&record(event, vector, &received(event)))))
+                .serialize(black_box(texts.row(&record(event, &values, &received(event)))))
                 .expect("memory takes it");
         }
     })

@@ -1,192 +1,140 @@
-//! Logical clocks behind one trait, and the set of them that a machine keeps.
+//! Logical clocks: a file each, a line each in the registry, and the set of them that a machine keeps.
+//!
+//! A clock is a type that implements [`Clock`] in a file of its own. All that others need of it follows from its
+//! [`Description`] and a few functions: nobody else asks which clock it is. Whatever a clock is, its value is a list of
+//! whole numbers, and so is what a message takes along of it: so logs, links and checks can handle all of them alike,
+//! and copy them as fast as memory goes.
+//!
+//! To add one: write its file, name it among the modules below and give it its line in the registry.
+
+mod description;
+mod kept;
+mod list;
+mod promise;
+mod registry;
+mod stamp;
+#[cfg(test)]
+mod tests;
+mod values;
 
 mod hybrid;
 mod lamport;
 mod vector;
 
-pub use hybrid::{Hybrid, HybridStamp};
-pub use lamport::Lamport;
-pub use vector::{Vector, VectorStamp};
+// The registry: the order is that of tables and help; the standard ones have their columns in it.
+registry! {
+    Lamport: Lamport,
+    Vector: vector::Vector,
+    Hybrid: hybrid::Hybrid,
+}
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+pub use description::{Description, Form, Length, Parameter, Wire};
+pub use kept::Clocks;
+pub(crate) use lamport::Lamport;
+pub use list::{ClockList, ClockSpec, ParseClocksError};
+pub use promise::{Promise, Truth};
+pub use registry::Kind;
+use registry::registry;
+pub(crate) use stamp::OtherStamps;
+pub use stamp::{Stamp, StampLayout};
+pub use values::{Reading, Values};
+
+use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
+/// The clock that every machine keeps, and every row and message has.
+pub const LAMPORT: &str = Lamport::DESCRIPTION.name;
+
+/// All clocks that there are, in the order of the registry.
+pub fn kinds() -> &'static [Kind] {
+    KINDS
+}
+
+/// What every clock is told of its machine before its first event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup<'a> {
+    /// The machine.
+    pub own: VmId,
+    /// How many machines the run has.
+    pub vms: u32,
+    /// How many nanoseconds the machine's physical clock is ahead of the run's time.
+    pub skew: i64,
+    /// The clock's parameters, as many as it describes.
+    pub parameters: &'a [u64],
+}
+
+/// When an event happens to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Its number among the machine's events, from 1.
+    pub event: u64,
+    /// When it happens, counted from the run's start.
+    pub elapsed: Nanos,
+}
+
+/// What happens to a machine by itself. Variants of clocks differ in what they count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occurrence {
+    /// Something inside it.
+    Internal,
+    /// It sends a message, to one machine or to several.
+    Send,
+}
+
+/// What another process says of a message, beside the stamp that is to be held against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Who is said to have sent it.
+    pub sender: VmId,
+    /// At which of the sender's events.
+    pub event: u64,
+    /// How many events the whole run makes.
+    pub total: u64,
+}
+
 /// A logical clock: what an event does to it, and what a message takes along of it.
-///
-/// `elapsed` is when the event happens, counted from the run's start: only the hybrid clock looks at it,
-/// and through its machine's physical clock.
-pub trait Clock {
-    /// What a message carries: the clock's value just after the send.
-    type Stamp;
+pub trait Clock: Sized {
+    /// What the clock says of itself.
+    const DESCRIPTION: Description;
+
+    /// The clock of a machine before its first event, or after one at which it had that value. Whatever the value, the
+    /// clock goes on from it without a panic: it may come from a file.
+    fn start(setup: &Setup<'_>, last: Option<&[u64]>) -> Self;
 
     /// An internal event or a send happens.
-    fn advance(&mut self, elapsed: Nanos);
+    fn advance(&mut self, occurrence: Occurrence, now: Moment);
 
-    /// A message with that stamp is received.
-    fn receive(&mut self, stamp: &Self::Stamp, elapsed: Nanos);
+    /// A message with that stamp is received from that machine. Whatever the stamp, it does no more harm than to be
+    /// wrong: it may come from another process.
+    fn receive(&mut self, sender: VmId, stamp: &[u64], now: Moment);
 
-    /// The value that a message sent now takes along.
-    fn stamp(&self) -> Self::Stamp;
-}
+    /// Its value after its latest event.
+    fn value(&self) -> &[u64];
 
-/// The clocks that one machine keeps: Lamport's always, the others where asked for.
-///
-/// With many machines, how much of them fits into a processor's cache decides how fast they run: what
-/// not all of them have stands elsewhere.
-#[derive(Clone, Debug)]
-pub struct Clocks {
-    lamport: Lamport,
-    others: Option<Box<Others>>,
-}
-
-/// The clocks beside Lamport's.
-#[derive(Clone, Debug)]
-struct Others {
-    vector: Option<Vector>,
-    hybrid: Option<Hybrid>,
-}
-
-impl Clocks {
-    /// A Lamport clock at its start, and beside it those of the others that there are.
-    pub fn new(vector: Option<Vector>, hybrid: Option<Hybrid>) -> Self {
-        let any = vector.is_some() || hybrid.is_some();
-        Self { lamport: Lamport::default(), others: any.then(|| Box::new(Others { vector, hybrid })) }
+    /// Appends what a message to that machine takes along that was sent at the latest event. Only where the
+    /// description says that recipients differ is it asked; otherwise it is the value.
+    fn stamp_for(&mut self, _to: VmId, out: &mut Vec<u64>) {
+        out.extend_from_slice(self.value());
     }
 
-    /// The same with the Lamport clock at that value.
-    #[must_use]
-    pub fn with_lamport(self, value: u64) -> Self {
-        Self { lamport: Lamport::at(value), ..self }
+    /// What a message carries to somebody who has heard nothing of the sender yet, where the sender's value is that.
+    fn stamp_of(value: &[u64]) -> Cow<'_, [u64]> {
+        Cow::Borrowed(value)
     }
 
-    /// The value of the Lamport clock.
-    pub const fn lamport(&self) -> u64 {
-        self.lamport.value()
+    /// How two values are ordered; none where they cannot be compared.
+    fn compare(first: &[u64], second: &[u64]) -> Option<Ordering>;
+
+    /// What the machine's physical clock showed at an event of which only the value is known, as far as it shows.
+    fn physical_by(_value: &[u64]) -> Nanos {
+        Nanos::ZERO
     }
 
-    /// The values of all of them.
-    pub fn reading(&self) -> Reading<'_> {
-        let others = self.others.as_ref();
-        Reading {
-            lamport: self.lamport.value(),
-            vector: others.and_then(|others| others.vector.as_ref()).map_or(&[], Vector::entries),
-            hybrid: others.and_then(|others| others.hybrid.as_ref()).map(Hybrid::stamp),
-        }
+    /// Whether a machine of the run can have put such a stamp on a message. It has the right length.
+    fn allows(_stamp: &[u64], _claim: &Claim) -> bool {
+        true
     }
-}
-
-impl Clock for Clocks {
-    type Stamp = Stamp;
-
-    fn advance(&mut self, elapsed: Nanos) {
-        self.lamport.advance(elapsed);
-        let Some(others) = &mut self.others else { return };
-        if let Some(vector) = &mut others.vector {
-            vector.advance(elapsed);
-        }
-        if let Some(hybrid) = &mut others.hybrid {
-            hybrid.advance(elapsed);
-        }
-    }
-
-    /// A clock that the stamp has no value for takes the receive as an event of its own.
-    fn receive(&mut self, stamp: &Stamp, elapsed: Nanos) {
-        self.lamport.receive(&stamp.lamport, elapsed);
-        let Some(others) = &mut self.others else { return };
-        if let Some(vector) = &mut others.vector {
-            receive_or_advance(vector, stamp.vector(), elapsed);
-        }
-        if let Some(hybrid) = &mut others.hybrid {
-            receive_or_advance(hybrid, stamp.hybrid().as_ref(), elapsed);
-        }
-    }
-
-    fn stamp(&self) -> Stamp {
-        let others = self.others.as_ref();
-        let others = OtherStamps {
-            vector: others.and_then(|others| others.vector.as_ref()).map(Vector::stamp),
-            hybrid: others.and_then(|others| others.hybrid.as_ref()).map_or(NOT_KEPT, Hybrid::stamp),
-        };
-        Stamp { lamport: self.lamport.stamp(), others }
-    }
-}
-
-fn receive_or_advance<C: Clock>(clock: &mut C, stamp: Option<&C::Stamp>, elapsed: Nanos) {
-    match stamp {
-        Some(stamp) => clock.receive(stamp, elapsed),
-        None => clock.advance(elapsed),
-    }
-}
-
-/// What a message carries of its sender's clocks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    pub(crate) lamport: u64,
-    pub(crate) others: OtherStamps,
-}
-
-/// What a message carries of the clocks beside Lamport's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OtherStamps {
-    vector: Option<VectorStamp>,
-    /// [`NOT_KEPT`] where there is none: an `Option` would make every message eight bytes longer.
-    hybrid: HybridStamp,
-}
-
-/// Stands for no hybrid clock. No clock comes to it in five hundred years.
-const NOT_KEPT: HybridStamp = HybridStamp { l: Nanos::new(u64::MAX), c: u64::MAX };
-
-impl Stamp {
-    /// The stamp of a machine that keeps a Lamport clock alone.
-    pub const fn lamport_only(lamport: u64) -> Self {
-        Self { lamport, others: OtherStamps::NONE }
-    }
-
-    /// The same with a vector clock's value.
-    #[must_use]
-    pub fn with_vector(self, vector: VectorStamp) -> Self {
-        Self { others: OtherStamps { vector: Some(vector), ..self.others }, ..self }
-    }
-
-    /// The same with a hybrid clock's value.
-    #[must_use]
-    pub fn with_hybrid(self, hybrid: HybridStamp) -> Self {
-        Self { others: OtherStamps { hybrid, ..self.others }, ..self }
-    }
-
-    /// The sender's Lamport clock just after the send.
-    pub const fn lamport(&self) -> u64 {
-        self.lamport
-    }
-
-    /// The vector clock, where it is kept.
-    pub const fn vector(&self) -> Option<&VectorStamp> {
-        self.others.vector.as_ref()
-    }
-
-    /// The hybrid clock, where it is kept.
-    pub fn hybrid(&self) -> Option<HybridStamp> {
-        let hybrid = self.others.hybrid;
-        (hybrid != NOT_KEPT).then_some(hybrid)
-    }
-}
-
-impl OtherStamps {
-    /// What a message carries where a Lamport clock alone is kept.
-    pub(crate) const NONE: Self = Self { vector: None, hybrid: NOT_KEPT };
-
-    /// Whether there is anything.
-    pub(crate) fn is_none(&self) -> bool {
-        self.vector.is_none() && self.hybrid == NOT_KEPT
-    }
-}
-
-/// The values of a machine's clocks after an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading<'a> {
-    /// The Lamport clock, which every machine keeps.
-    pub lamport: u64,
-    /// The vector clock's entries; none where it is not kept.
-    pub vector: &'a [u64],
-    /// The hybrid clock, where it is kept.
-    pub hybrid: Option<HybridStamp>,
 }

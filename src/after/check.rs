@@ -83,7 +83,7 @@ pub fn check(folders: &[LogFolder], registry: &Registry) -> Result<Report, Histo
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log)| (path.to_owned(), log.torn)).collect();
     let mut unchecked: Vec<String> = folders.iter().filter_map(LogFolder::cut).collect();
-    let as_numbers = replay.summaries().filter(|(_, log)| log.hlc_is_number).map(|(path, _)| path);
+    let as_numbers = replay.summaries().filter(|(_, log)| log.clock_is_number).map(|(path, _)| path);
     if let Some(files) = files::in_words(as_numbers) {
         unchecked.push(format!(
             "zeros at the end of hlc in {files}: another program took l.c for a number, and hlc lost its '.0'"

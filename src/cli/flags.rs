@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, FromArgMatches, Subcommand, ValueHint};
 
 use super::after::Command;
 use super::invocation::Invocation;
+use crate::clock::{ClockList, kinds};
 use crate::model::registry::Registry;
 use crate::model::scenario::Settings;
 use crate::model::setting::{Holder, Setting, Takes};
@@ -98,6 +99,7 @@ impl Flags {
             .args(Invocation::table().iter().map(argument))
             .args([worker, help, version])
             .mut_arg("workload", |arg| tell_workloads(arg, &registry.workloads))
+            .mut_arg("clocks", tell_clocks)
     }
 
     /// Reads a command line, the program's name first.
@@ -127,6 +129,19 @@ fn tell_workloads(arg: Arg, workloads: &Workloads) -> Arg {
     let full = format!("What a tick does [default: {}]", Choice::default());
     let parameters = "Parameters follow a colon: NAME:parameter=value,…";
     arg.help(short).long_help(format!("{full}\n\n{}\n\n{parameters}", all.join("\n")))
+}
+
+/// Tells what clocks there are, and in full the rule of each.
+fn tell_clocks(arg: Arg) -> Arg {
+    let names: Vec<&str> = kinds().iter().map(|kind| kind.name).collect();
+    let short = format!(
+        "Clocks to keep, of {}; Lamport's is always kept [default: {}]",
+        names.join(","),
+        ClockList::standard()
+    );
+    let all: Vec<String> = kinds().iter().map(|kind| format!("- {kind}")).collect();
+    let in_full = format!("{short}\n\n{}\n\nParameters: NAME:number, or NAME:number/number", all.join("\n"));
+    arg.help(short).long_help(in_full)
 }
 
 /// What clap is told of a setting.

@@ -85,8 +85,9 @@ pub(super) fn without_effect(
             registry.workloads.all().filter(rolls).map(|workload| workload.name).collect();
         format!("--draw does nothing here: only the workload {} rolls a die", rolling.join(", "))
     });
-    let has_hybrid = settings.clocks.is_none_or(|clocks| clocks.hybrid);
-    let skew = (asked.skew.is_some_and(|WithUnit(skew)| skew > Nanos::ZERO) && !has_hybrid).then(|| {
+    let clocks = settings.clocks.clone().unwrap_or_default();
+    let has_physical = clocks.iter().any(|clock| clock.reads_physical);
+    let skew = (asked.skew.is_some_and(|WithUnit(skew)| skew > Nanos::ZERO) && !has_physical).then(|| {
         "--skew does nothing here: a machine's physical clock shows in its hybrid one alone, which --clocks leaves out".to_owned()
     });
     draw.into_iter().chain(skew)

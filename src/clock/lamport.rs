@@ -3,43 +3,76 @@
 //! Lamport, "Time, Clocks, and the Ordering of Events in a Distributed System", CACM 21(7), 1978,
 //! rules IR1 and IR2.
 
-use super::Clock;
-use crate::model::time::Nanos;
+use std::cmp::Ordering;
+
+use super::{Claim, Clock, Description, Form, Length, Moment, Occurrence, Promise, Setup};
+use crate::model::id::VmId;
 
 /// A Lamport clock. It starts at 0, so its value is the length of the longest causal path that ends
 /// in the machine's latest event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lamport(u64);
+pub(crate) struct Lamport(u64);
 
 impl Lamport {
     /// A clock that goes on from that value.
-    pub const fn at(value: u64) -> Self {
+    pub(crate) const fn at(value: u64) -> Self {
         Self(value)
     }
 
-    /// The clock's value: 0 before the first event.
-    pub const fn value(self) -> u64 {
+    /// The clock's value.
+    pub(crate) const fn number(self) -> u64 {
         self.0
     }
-}
-
-impl Clock for Lamport {
-    type Stamp = u64;
 
     /// IR1: L = L + 1.
-    fn advance(&mut self, _elapsed: Nanos) {
+    #[inline]
+    pub(crate) const fn count(&mut self) {
         // Held at the end of the numbers, which no run comes to: a log or a peer may tell any value, and one that began
         // again at 0 would break the clock condition without a word.
         self.0 = self.0.saturating_add(1);
     }
 
     /// IR2: L = max(L, stamp) + 1.
-    fn receive(&mut self, stamp: &u64, _elapsed: Nanos) {
-        self.0 = self.0.max(*stamp).saturating_add(1);
+    #[inline]
+    pub(crate) fn hear_of(&mut self, stamp: u64) {
+        self.0 = self.0.max(stamp).saturating_add(1);
+    }
+}
+
+impl Clock for Lamport {
+    const DESCRIPTION: Description = Description {
+        name: "lamport",
+        title: "Lamport clock",
+        rule: "a counter: the larger of the own and the received one, plus 1",
+        source: "Lamport 1978",
+        promise: Promise::Weak,
+        length: Length::Words(1),
+        form: Form::Numbers,
+        ..Description::PLAIN
+    };
+
+    fn start(_setup: &Setup<'_>, last: Option<&[u64]>) -> Self {
+        Self(last.and_then(<[u64]>::first).copied().unwrap_or(0))
     }
 
-    fn stamp(&self) -> u64 {
-        self.0
+    fn advance(&mut self, _occurrence: Occurrence, _now: Moment) {
+        self.count();
+    }
+
+    fn receive(&mut self, _sender: VmId, stamp: &[u64], _now: Moment) {
+        self.hear_of(stamp.first().copied().unwrap_or(0));
+    }
+
+    fn value(&self) -> &[u64] {
+        std::slice::from_ref(&self.0)
+    }
+
+    fn compare(first: &[u64], second: &[u64]) -> Option<Ordering> {
+        Some(first.cmp(second))
+    }
+
+    fn allows(stamp: &[u64], claim: &Claim) -> bool {
+        stamp.first().is_some_and(|counter| *counter <= claim.total)
     }
 }
 
@@ -50,19 +83,19 @@ mod tests {
     #[test]
     fn a_receive_jumps_past_a_larger_stamp_and_ignores_a_smaller_one() {
         let mut clock = Lamport::default();
-        clock.advance(Nanos::ZERO);
-        assert_eq!(clock.stamp(), 1);
-        clock.receive(&7, Nanos::ZERO);
-        assert_eq!(clock.value(), 8);
-        clock.receive(&2, Nanos::ZERO);
-        assert_eq!(clock.value(), 9);
+        clock.count();
+        assert_eq!(clock.number(), 1);
+        clock.hear_of(7);
+        assert_eq!(clock.number(), 8);
+        clock.hear_of(2);
+        assert_eq!(clock.number(), 9);
     }
 
     #[test]
     fn the_largest_stamp_there_is_does_not_overflow() {
         let mut clock = Lamport::default();
-        clock.receive(&u64::MAX, Nanos::ZERO);
-        clock.advance(Nanos::ZERO);
-        assert_eq!(clock.value(), u64::MAX);
+        clock.hear_of(u64::MAX);
+        clock.count();
+        assert_eq!(clock.number(), u64::MAX);
     }
 }

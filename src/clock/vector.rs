@@ -5,108 +5,86 @@
 
 use std::cmp::Ordering;
 
-use triomphe::ThinArc;
-
-use super::Clock;
+use super::{Claim, Clock, Description, Length, Moment, Occurrence, Promise, Setup, Wire};
 use crate::model::id::VmId;
-use crate::model::time::Nanos;
 
 /// A vector clock. Every event adds one to the machine's own entry, which is therefore the number of
 /// the event; every other entry is the number of that machine's last event in the causal past.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vector {
+pub(crate) struct Vector {
     entries: Box<[u64]>,
     own: VmId,
 }
 
 impl Vector {
-    /// The clock of one machine of `vms`, all zeros.
-    pub fn new(own: VmId, vms: u32) -> Self {
-        Self { entries: vec![0; vms as usize].into(), own }
-    }
-
-    /// The clock going on from those entries.
-    pub fn at(own: VmId, vms: u32, entries: &[u64]) -> Self {
-        let mut clock = Self::new(own, vms);
-        take_maximum(&mut clock.entries, entries);
-        clock
-    }
-
-    /// The entries, one a machine.
-    pub fn entries(&self) -> &[u64] {
-        &self.entries
-    }
-}
-
-impl Clock for Vector {
-    type Stamp = VectorStamp;
-
-    fn advance(&mut self, _elapsed: Nanos) {
+    fn count(&mut self) {
         if let Some(own) = self.entries.get_mut(self.own.index()) {
             *own = own.saturating_add(1);
         }
     }
+}
 
-    fn receive(&mut self, stamp: &VectorStamp, elapsed: Nanos) {
-        // The receive counts as an event of its own (Fidge 1988, Mattern 1989), so that the own entry is its number.
-        take_maximum(&mut self.entries, stamp.entries());
-        self.advance(elapsed);
+impl Clock for Vector {
+    const DESCRIPTION: Description = Description {
+        name: "vector",
+        title: "vector clock",
+        rule: "the entry-wise maximum, and the own entry counts the own events",
+        source: "Fidge 1988, Mattern 1989",
+        promise: Promise::Strong,
+        length: Length::Machines,
+        wire: Wire::Changes,
+        is_standard: true,
+        tells_past: true,
+        ..Description::PLAIN
+    };
+
+    fn start(setup: &Setup<'_>, last: Option<&[u64]>) -> Self {
+        let mut entries = vec![0; setup.vms as usize].into_boxed_slice();
+        take_maximum(&mut entries, last.unwrap_or_default());
+        Self { entries, own: setup.own }
     }
 
-    fn stamp(&self) -> VectorStamp {
-        VectorStamp::new(&*self.entries)
+    fn advance(&mut self, _occurrence: Occurrence, _now: Moment) {
+        self.count();
+    }
+
+    fn receive(&mut self, _sender: VmId, stamp: &[u64], _now: Moment) {
+        // The receive counts as an event of its own (Fidge 1988, Mattern 1989), so that the own entry is its number.
+        take_maximum(&mut self.entries, stamp);
+        self.count();
+    }
+
+    fn value(&self) -> &[u64] {
+        &self.entries
+    }
+
+    /// Smaller where no entry is larger and one is smaller, and none where the two are concurrent.
+    fn compare(first: &[u64], second: &[u64]) -> Option<Ordering> {
+        compare_entries(first, second)
+    }
+
+    fn allows(stamp: &[u64], claim: &Claim) -> bool {
+        stamp.get(claim.sender.index()) == Some(&claim.event)
     }
 }
 
 /// Takes the entry-wise maximum; entries that only one side has stay as they are.
-fn take_maximum(entries: &mut [u64], others: &[u64]) {
+pub(super) fn take_maximum(entries: &mut [u64], others: &[u64]) {
     for (entry, other) in entries.iter_mut().zip(others) {
         *entry = (*entry).max(*other);
     }
 }
 
-/// A vector clock's value, shared by all recipients of a send.
-///
-/// It is one pointer wide, since every message has room for one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VectorStamp(ThinArc<(), u64>);
-
-impl VectorStamp {
-    /// The stamp with those entries.
-    pub fn new(entries: impl AsRef<[u64]>) -> Self {
-        Self(ThinArc::from_header_and_slice((), entries.as_ref()))
-    }
-
-    /// The entries, one a machine.
-    pub fn entries(&self) -> &[u64] {
-        &self.0.slice
-    }
-
-    /// The entry-wise maximum: the least stamp that both happened before or equal.
-    #[must_use]
-    pub fn merge(&self, other: &Self) -> Self {
-        let (own, others) = (self.entries(), other.entries());
-        let (long, short) = if own.len() < others.len() { (others, own) } else { (own, others) };
-        let mut entries = long.to_vec();
-        take_maximum(&mut entries, short);
-        Self::new(entries)
-    }
-}
-
-/// The order of happened-before: smaller where no entry is larger and one is smaller, and none where
-/// the two are concurrent.
-impl PartialOrd for VectorStamp {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        let length = self.entries().len().max(other.entries().len());
-        let entry = |stamp: &Self, i: usize| stamp.entries().get(i).copied().unwrap_or(0);
-        (0..length).try_fold(Ordering::Equal, |so_far, i| {
-            match (so_far, entry(self, i).cmp(&entry(other, i))) {
-                (so_far, Ordering::Equal) => Some(so_far),
-                (Ordering::Equal, here) => Some(here),
-                (so_far, here) => (so_far == here).then_some(so_far),
-            }
-        })
-    }
+/// The entry-wise order: smaller where no entry is larger and one is smaller. Entries that are not there are 0.
+pub(super) fn compare_entries(first: &[u64], second: &[u64]) -> Option<Ordering> {
+    let entry = |entries: &[u64], i: usize| entries.get(i).copied().unwrap_or(0);
+    (0..first.len().max(second.len())).try_fold(Ordering::Equal, |so_far, i| {
+        match (so_far, entry(first, i).cmp(&entry(second, i))) {
+            (so_far, Ordering::Equal) => Some(so_far),
+            (Ordering::Equal, here) => Some(here),
+            (so_far, here) => (so_far == here).then_some(so_far),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -114,50 +92,62 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::time::Nanos;
 
-    fn stamps() -> impl Strategy<Value = VectorStamp> {
-        proptest::collection::vec(0u64..6, 4).prop_map(VectorStamp::new)
+    const NOW: Moment = Moment { event: 1, elapsed: Nanos::ZERO };
+
+    fn vector(own: u32, vms: u32) -> Vector {
+        Vector::start(&Setup { own: VmId(own), vms, skew: 0, parameters: &[] }, None)
+    }
+
+    fn stamps() -> impl Strategy<Value = Vec<u64>> {
+        proptest::collection::vec(0u64..6, 4)
+    }
+
+    /// The value of a clock that was at the first and heard of the second, before it counts.
+    fn merge(a: &[u64], b: &[u64]) -> Vec<u64> {
+        let mut merged = a.to_vec();
+        take_maximum(&mut merged, b);
+        merged
+    }
+
+    fn at_most(a: &[u64], b: &[u64]) -> bool {
+        matches!(compare_entries(a, b), Some(Ordering::Less | Ordering::Equal))
     }
 
     #[test]
     fn a_receive_takes_the_maximum_and_counts_itself() {
-        let mut clock = Vector::new(VmId(1), 3);
-        clock.advance(Nanos::ZERO);
-        clock.receive(&VectorStamp::new([4, 0, 2]), Nanos::ZERO);
-        assert_eq!(clock.entries(), [4, 2, 2]);
+        let mut clock = vector(1, 3);
+        clock.advance(Occurrence::Internal, NOW);
+        clock.receive(VmId(0), &[4, 0, 2], NOW);
+        assert_eq!(clock.value(), [4, 2, 2]);
     }
 
     #[test]
     fn stamps_of_other_lengths_do_no_harm() {
-        let mut clock = Vector::new(VmId(0), 2);
-        clock.receive(&VectorStamp::new([1, 2, 3]), Nanos::ZERO);
-        clock.receive(&VectorStamp::new([]), Nanos::ZERO);
-        assert_eq!(clock.entries(), [3, 2]);
-        assert!(VectorStamp::new([1]) < VectorStamp::new([1, 1]));
-        assert_eq!(VectorStamp::new([1]).merge(&VectorStamp::new([0, 5])), VectorStamp::new([1, 5]));
+        let mut clock = vector(0, 2);
+        clock.receive(VmId(1), &[1, 2, 3], NOW);
+        clock.receive(VmId(1), &[], NOW);
+        assert_eq!(clock.value(), [3, 2]);
+        assert_eq!(compare_entries(&[1], &[1, 1]), Some(Ordering::Less));
     }
 
     proptest! {
         #[test]
-        fn merge_is_commutative_associative_and_idempotent(a in stamps(), b in stamps(), c in stamps()) {
-            prop_assert_eq!(a.merge(&b), b.merge(&a));
-            prop_assert_eq!(a.merge(&b).merge(&c), a.merge(&b.merge(&c)));
-            prop_assert_eq!(a.merge(&a), a);
-        }
-
-        #[test]
         fn merge_is_the_least_upper_bound(a in stamps(), b in stamps(), c in stamps()) {
-            let merged = a.merge(&b);
-            prop_assert!(a <= merged && b <= merged);
-            prop_assert!(!(a <= c && b <= c) || merged <= c);
+            let merged = merge(&a, &b);
+            prop_assert_eq!(&merged, &merge(&b, &a));
+            prop_assert!(at_most(&a, &merged) && at_most(&b, &merged));
+            prop_assert!(!(at_most(&a, &c) && at_most(&b, &c)) || at_most(&merged, &c));
+            prop_assert_eq!(merge(&merged, &c), merge(&a, &merge(&b, &c)));
         }
 
         #[test]
         fn the_order_is_a_partial_order(a in stamps(), b in stamps(), c in stamps()) {
-            prop_assert!(a <= a);
-            prop_assert!(!(a <= b && b <= a) || a == b);
-            prop_assert!(!(a <= b && b <= c) || a <= c);
-            prop_assert_eq!(a.partial_cmp(&b), b.partial_cmp(&a).map(Ordering::reverse));
+            prop_assert!(at_most(&a, &a));
+            prop_assert!(!(at_most(&a, &b) && at_most(&b, &a)) || a == b);
+            prop_assert!(!(at_most(&a, &b) && at_most(&b, &c)) || at_most(&a, &c));
+            prop_assert_eq!(compare_entries(&a, &b), compare_entries(&b, &a).map(Ordering::reverse));
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod bridge;
 mod cell;
+mod clock_cells;
 mod file;
 mod folder;
 mod found;
@@ -19,6 +20,7 @@ mod summary;
 
 pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use cell::json_list;
+pub use clock_cells::{ClockCell, ClockColumn, clock_cells, square};
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, find_among, find_beside, one_run};
@@ -30,7 +32,7 @@ pub use manifest::{
 };
 pub use reader::{Columns, EventKind, ReadError, Row, RowReader};
 pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
-pub use row::{COLUMNS, Column, RowFormat};
+pub use row::{Column, RowFormat, columns};
 pub(crate) use saved_again::as_written;
 pub use schema::{Schema, UnknownSchemaError};
 pub use summary::{write_runs, write_summary};

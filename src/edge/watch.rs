@@ -400,7 +400,7 @@ mod tests {
     }
 
     fn record(vm: u32, lamport: u64, queue: u32, kind: Kind<'_>) -> Record<'_> {
-        let clocks = Reading { lamport, vector: &[], hybrid: None };
+        let clocks = Reading::lamport_only(lamport);
         Record { vm: VmId(vm), event: 1, elapsed: Nanos::from_secs(1), clocks, queue, kind, mark: "" }
     }
 

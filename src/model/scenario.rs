@@ -11,12 +11,12 @@ mod settings;
 
 use std::sync::Arc;
 
-pub use choices::{ClockList, LogChoice, ParseClocksError, Phase, Switch};
+pub use choices::{LogChoice, Phase, Switch};
 pub use numbers::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Threads, VmCount};
 pub use rates::{ParseRatesError, Rates};
 pub use settings::{ModelSettings, Settings};
 
-use crate::clock::{Clocks, Hybrid, HybridStamp, Vector};
+use crate::clock::{ClockList, Clocks, Setup};
 use crate::model::id::VmId;
 use crate::model::network::{Network, Partition, Uplink};
 use crate::model::pace::{Late, Pace};
@@ -211,9 +211,9 @@ impl Scenario {
         self.model.draw.get()
     }
 
-    /// Which clocks the machines keep.
-    pub const fn clocks(&self) -> ClockList {
-        self.model.clocks
+    /// Which clocks the machines keep beside Lamport's.
+    pub const fn clocks(&self) -> &ClockList {
+        &self.model.clocks
     }
 
     /// When a machine's ticks are due: its rate and its phase.
@@ -245,10 +245,9 @@ impl Scenario {
 
     /// A machine before its first tick, running that workload.
     pub fn machine<W: Workload>(&self, vm: VmId, workload: W) -> Vm<W> {
-        let vector = self.model.clocks.vector.then(|| Vector::new(vm, self.vms()));
-        let hybrid = self.model.clocks.hybrid.then(|| Hybrid::new(self.skew(vm)));
+        let clocks = Clocks::new(&self.model.clocks, &self.setup(vm));
         let uplink = Uplink::new(&self.network, self.seed.stream(vm, Purpose::Network));
-        Vm::new(vm, workload, self.seed.stream(vm, Purpose::Workload), Clocks::new(vector, hybrid), uplink)
+        Vm::new(vm, workload, self.seed.stream(vm, Purpose::Workload), clocks, uplink)
     }
 
     /// The account of a machine that has made no event.
@@ -260,12 +259,7 @@ impl Scenario {
             lost: 0,
             duplicated: 0,
             lamport: 0,
-            vector: if self.model.clocks.vector {
-                vec![0; self.vms() as usize].into()
-            } else {
-                Box::default()
-            },
-            hybrid: self.model.clocks.hybrid.then(HybridStamp::default),
+            clocks: Clocks::new(&self.model.clocks, &self.setup(vm)).values(),
             waiting: 0,
             in_flight: 0,
             lateness: None,
@@ -277,12 +271,9 @@ impl Scenario {
     pub fn machine_after<W: Workload>(&self, past: &Account, mut workload: W) -> Vm<W> {
         workload.resume(None);
         let Account { vm, tally, lost, duplicated, lamport, .. } = past;
-        let vector = self.model.clocks.vector.then(|| Vector::at(*vm, self.vms(), &past.vector));
-        let hybrid =
-            self.model.clocks.hybrid.then(|| Hybrid::new(self.skew(*vm)).at(past.hybrid.unwrap_or_default()));
         let seed = self.seed.after(tally.events);
         let uplink = Uplink::new(&self.network, seed.stream(*vm, Purpose::Network)).after(*lost, *duplicated);
-        let clocks = Clocks::new(vector, hybrid).with_lamport(*lamport);
+        let clocks = Clocks::after(&self.model.clocks, &self.setup(*vm), *lamport, &past.clocks);
         Vm::new(*vm, workload, seed.stream(*vm, Purpose::Workload), clocks, uplink).after(tally.clone())
     }
 
@@ -291,10 +282,16 @@ impl Scenario {
         self.ids().map(|vm| self.schedule(vm).ticks_until(self.model.duration)).fold(0, u64::saturating_add)
     }
 
-    /// The bytes that the machines' vector clocks take: 8 for each pair of machines.
-    pub fn vector_bytes(&self) -> u64 {
-        let vms = u64::from(self.vms());
-        if self.model.clocks.vector { 8 * vms * vms } else { 0 }
+    /// What a machine's clocks are told of it. Parameters are each clock's own.
+    pub fn setup(&self, vm: VmId) -> Setup<'static> {
+        Setup { own: vm, vms: self.vms(), skew: self.skew(vm), parameters: &[] }
+    }
+
+    /// The bytes that the values of all machines' clocks take that grow with their number.
+    pub fn clock_bytes(&self) -> u64 {
+        let growing = self.model.clocks.iter().filter(|spec| spec.length.grows());
+        let words = growing.map(|spec| spec.words(self.vms()).unwrap_or(0) as u64);
+        words.fold(0, u64::saturating_add).saturating_mul(8 * u64::from(self.vms()))
     }
 }
 
@@ -372,7 +369,7 @@ mod tests {
         assert_eq!(next.clocks(), first.clocks());
         assert_eq!(next.account(Nanos::from_secs(20), &mut store, rate, None), account);
         next.tick(Nanos::from_secs(21), &mut store, &mut outbox);
-        assert_eq!((next.clocks().lamport, next.clocks().vector), (21, &[0, 21, 0][..]));
+        assert_eq!((next.clocks().lamport, next.clocks().at(0)), (21, &[0, 21, 0][..]));
     }
 
     #[test]

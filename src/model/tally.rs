@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::HybridStamp;
+use crate::clock::Values;
 use crate::model::id::VmId;
 pub use crate::model::pace::Lateness;
 use crate::model::time::Rate;
@@ -76,10 +76,8 @@ pub struct Account {
     pub duplicated: u64,
     /// Its Lamport clock at the end.
     pub lamport: u64,
-    /// Its vector clock's entries at the end; none where it is not kept.
-    pub vector: Box<[u64]>,
-    /// Its hybrid clock at the end, where it is kept.
-    pub hybrid: Option<HybridStamp>,
+    /// The clocks beside it at the end.
+    pub clocks: Values,
     /// Messages that arrived and were not received.
     pub waiting: u64,
     /// Messages to it that had not arrived at the end.

@@ -9,7 +9,7 @@ mod store;
 pub use inbox::Inbox;
 pub use store::Store;
 
-use crate::clock::{Clock, Clocks, Reading, Stamp};
+use crate::clock::{Clocks, Moment, Occurrence, Reading, Stamp};
 use crate::model::event::{
     Call, Event, Kind, Leaving, Message, MessageId, Outbox, Payload, Received, Record, Sent,
 };
@@ -74,12 +74,12 @@ impl<W: Workload> Vm<W> {
                 (waiting, Kind::Send(&outbox.sent))
             }
             Action::Call => {
-                self.clocks.advance(now);
+                self.clocks.advance(Occurrence::Internal, self.moment(now));
                 self.call(now, &outbox.sent.to, &mut outbox.leaving);
                 (waiting, Kind::Internal)
             }
             _ => {
-                self.clocks.advance(now);
+                self.clocks.advance(Occurrence::Internal, self.moment(now));
                 (waiting, Kind::Internal)
             }
         };
@@ -157,7 +157,6 @@ impl<W: Workload> Vm<W> {
         lateness: Option<Lateness>,
     ) -> Account {
         let (waiting, in_flight) = (self.inbox.waiting(ended, store), self.inbox.in_flight());
-        let Reading { lamport, vector, hybrid } = self.clocks.reading();
         let (lost, duplicated) = self.uplink.faults();
         Account {
             vm: self.id,
@@ -165,18 +164,22 @@ impl<W: Workload> Vm<W> {
             tally: self.tally.clone(),
             lost,
             duplicated,
-            lamport,
-            vector: vector.into(),
-            hybrid,
+            lamport: self.clocks.lamport(),
+            clocks: self.clocks.values(),
             waiting: u64::from(waiting),
             in_flight: in_flight as u64,
             lateness,
         }
     }
 
+    /// The event that the tick makes.
+    const fn moment(&self, now: Nanos) -> Moment {
+        Moment { event: self.tally.events + 1, elapsed: now }
+    }
+
     /// `waiting` are the messages that still wait.
     fn receive(&mut self, now: Nanos, waiting: u32, message: Message, received: &mut Received) {
-        self.clocks.receive(&message.stamp, now);
+        self.clocks.receive(message.id.sender, &message.stamp, self.moment(now));
         let (event, clocks) = (self.tally.events + 1, self.clocks.reading());
         let after = Tick { now, event, waiting: waiting as usize, clocks };
         self.workload.received(&message, &after, &mut self.draws);
@@ -187,12 +190,16 @@ impl<W: Workload> Vm<W> {
 
     /// Stamps one message for all recipients and asks the network what becomes of each copy.
     fn send(&mut self, now: Nanos, sent: &mut Sent, leaving: &mut Leaving) {
-        self.clocks.advance(now);
+        self.clocks.advance(Occurrence::Send, self.moment(now));
         self.tally.sends += 1;
         self.tally.sent += sent.to.len() as u64;
         let id = MessageId { sender: self.id, event: self.tally.events + 1 };
-        let stamp = self.clocks.stamp();
+        let mut stamp = self.clocks.stamp();
+        let are_told_apart = self.clocks.tell_recipients_apart();
         for &to in &sent.to {
+            if are_told_apart {
+                stamp = self.clocks.stamp_for(to);
+            }
             match self.uplink.fate(self.id, to, now) {
                 Fate::Lost => sent.lost.push(to),
                 Fate::Delivered { arrives, again } => {

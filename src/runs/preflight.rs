@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::clock::ClockList;
 use crate::edge::log::Layout;
 use crate::model::scenario::Scenario;
 use crate::model::tally::Account;
@@ -29,9 +30,9 @@ pub enum DoesNotFit {
         /// What is available, in bytes.
         available: u64,
         /// What it is needed for.
-        why: &'static str,
+        why: String,
         /// What to ask for instead.
-        help: &'static str,
+        help: String,
     },
     /// The logs would take more of the disk than is free.
     #[error(
@@ -48,7 +49,7 @@ pub enum DoesNotFit {
         /// What is free, in bytes.
         available: u64,
         /// What to ask for instead.
-        help: &'static str,
+        help: String,
     },
 }
 
@@ -80,9 +81,9 @@ pub(crate) fn most_at_once(scenario: &Scenario) -> u64 {
     available_memory().unwrap_or(u64::MAX) / memory_of_a_run(scenario, scenario.vms()).0.max(1)
 }
 
-/// What a run needs with so many machines here, and how much of that are vector clocks.
+/// What a run needs with so many machines here, and how much of that are clocks that grow with their number.
 fn memory_of_a_run(scenario: &Scenario, here: u32) -> (u64, u64) {
-    let vectors = part(scenario.vector_bytes(), here, scenario.vms());
+    let vectors = part(scenario.clock_bytes(), here, scenario.vms());
     let each = if scenario.is_virtual() { VIRTUAL_MACHINE_BYTES } else { LIVE_MACHINE_BYTES };
     // Twice the vectors: the machines' own, and about as many in messages under way.
     ((u64::from(here) * each).saturating_add(vectors.saturating_mul(2)), vectors)
@@ -99,14 +100,18 @@ fn check_memory(scenario: &Scenario, here: u32, runs: u32, available: u64) -> Re
         return Ok(());
     }
     let (why, help) = if vectors > needed / 4 {
+        let (title, each) = match scenario.clocks().largest(vms) {
+            Some((largest, words)) => (largest.title, 8 * words as u64 / u64::from(vms)),
+            None => ("", 0),
+        };
         (
-            " (dense vector clocks: 8 bytes for each pair, and as much in messages)",
-            "leave vector clocks out with setting `clocks = lamport,hlc`",
+            format!(" (dense {title}s: {each} bytes for each pair, and as much in messages)"),
+            format!("leave {title}s out with setting `clocks = {}`", ClockList::small()),
         )
     } else if runs > 1 && machines <= available {
-        (" for so many runs", "ask for fewer of them with setting `runs`")
+        (" for so many runs".to_owned(), "ask for fewer of them with setting `runs`".to_owned())
     } else {
-        ("", "ask for fewer")
+        (String::new(), "ask for fewer".to_owned())
     };
     Err(DoesNotFit::Memory { vms, needed, available, why, help })
 }
@@ -126,10 +131,14 @@ fn check_disk(
     if needed <= available {
         return Ok(());
     }
-    let help = if scenario.clocks().vector && scenario.vms() > 10 {
-        "leave vector clocks out with setting `clocks = lamport,hlc`, or the logs with setting `log = none`"
-    } else {
-        "ask for less with setting `duration`, choose another folder with setting `output`, or leave the logs out with setting `log = none`"
+    let largest = scenario.clocks().largest(scenario.vms()).filter(|(_, words)| *words > 10);
+    let help = match largest {
+        Some((largest, _)) => {
+            let (title, small) = (largest.title, ClockList::small());
+            format!("leave {title}s out with setting `clocks = {small}`, or the logs with setting `log = none`")
+        }
+        None => "ask for less with setting `duration`, choose another folder with setting `output`, or leave the logs out with setting `log = none`"
+            .to_owned(),
     };
     Err(DoesNotFit::Disk { folder: folder.to_owned(), events, needed, available, help })
 }
@@ -152,15 +161,18 @@ fn free_disk(folder: &Path) -> Option<u64> {
     (space.total_space() > 0).then(|| space.available_space())
 }
 
-/// Facts the bytes of a row: the columns with a fixed width, and an entry with its separator for
-/// each machine where vector clocks are kept. Entries have, on average, seen half of the run.
+/// About the bytes of a row: the columns with a fixed width, and a number with its separator for each that the clocks
+/// have. Those that count events have, on average, seen half of the run.
 fn row_bytes(scenario: &Scenario, events: u64) -> u64 {
-    let vms = u64::from(scenario.vms());
-    let clocks = scenario.clocks();
-    let entry = 2 + u64::from((events / vms / 2).checked_ilog10().unwrap_or(0));
-    let vector = if clocks.vector { vms.saturating_mul(entry) } else { 0 };
-    let hybrid = if clocks.hybrid { 13 } else { 0 };
-    70 + hybrid + vector
+    /// Of two numbers that are times, and small counters.
+    const SMALL: u64 = 13;
+    let vms = scenario.vms();
+    let entry = 2 + u64::from((events / u64::from(vms) / 2).checked_ilog10().unwrap_or(0));
+    let clocks = scenario.clocks().iter().map(|spec| match spec.words(vms) {
+        Some(words) if spec.length.grows() => (words as u64).saturating_mul(entry),
+        words => words.map_or(SMALL, |words| SMALL * (words as u64).div_ceil(2)),
+    });
+    clocks.fold(70, u64::saturating_add)
 }
 
 /// What falls to so many of the machines.

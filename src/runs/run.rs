@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use crate::clock::ClockList;
 use crate::drivers::live::bridge::Membership;
 use crate::drivers::live::{self, LiveError};
 use crate::drivers::sim;
@@ -24,8 +25,8 @@ use crate::runs::preflight::{self, DoesNotFit};
 use crate::runs::supervisor::{self, Supervised, SupervisorError};
 use crate::workload::{Make, Workload};
 
-/// The most machines of a distributed run with vector clocks: a stamp has to fit a frame of the link.
-const MOST_WITH_VECTORS: u32 = 65_536;
+/// The most numbers of all clocks beside Lamport's in a distributed run: a stamp has to fit a frame of the link.
+const MOST_WORDS: usize = 65_538;
 
 /// What a run is asked for beside its scenario.
 #[derive(Clone, Debug)]
@@ -264,7 +265,12 @@ impl Prepared {
 
     fn write(&mut self, finished: &mut Finished, mut files: Vec<FileEntry>, began: Option<Timestamp>) {
         let Finished { ending, accounts, lateness, warnings, links, unwritten, .. } = finished;
-        match write_summary(self.folder.path().join(SUMMARY), accounts, finished.lamport) {
+        match write_summary(
+            self.folder.path().join(SUMMARY),
+            accounts,
+            self.scenario.clocks(),
+            finished.lamport,
+        ) {
             Ok(entry) => files.push(entry),
             Err(error) if matches!(ending, Ending::Failed(_)) => *unwritten = Some(error.into()),
             Err(error) => *ending = Ending::Failed(Failure::Log(error)),
@@ -397,9 +403,16 @@ pub(crate) fn check_distributed(
         let allowed = format!("must be at most the number of machines, {vms}: each process has one or more");
         return wrong(setting, value.to_owned(), allowed);
     }
-    if scenario.clocks().vector && vms > MOST_WITH_VECTORS {
+    let clocks = scenario.clocks();
+    let fits = |vms: u32| clocks.words(vms) <= MOST_WORDS;
+    if let Some((largest, _)) = clocks.largest(vms).filter(|_| !fits(vms)) {
+        let (title, small) = (largest.title, ClockList::small());
+        let most = (1..vms.ilog2() + 1).rev().fold(0, |most, bit| {
+            let more = most + (1 << bit);
+            if fits(more) { more } else { most }
+        });
         let allowed = format!(
-            "must be at most {MOST_WITH_VECTORS} with vector clocks in several processes; leave them out with setting `clocks = lamport,hlc`"
+            "must be at most {most} with {title}s in several processes; leave them out with setting `clocks = {small}`"
         );
         return wrong("vms", vms.to_string(), allowed);
     }

@@ -180,7 +180,7 @@ impl Series {
         self.folder.check()?;
         let path = self.folder.path().join(RUNS);
         let rows = series.runs.iter().map(|(k, seed, finished)| (*k, *seed, finished.accounts.as_slice()));
-        let table = write_runs(path.clone(), rows);
+        let table = write_runs(path.clone(), self.scenario.clocks(), rows);
         self.manifest.status = status(&series.ending);
         if let Ending::Failed(failure) = &series.ending {
             self.manifest.run.failure = Some(failure.to_string());

@@ -383,10 +383,11 @@ fn read_logs(
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
     for path in logs_of(folder, nodes::share(processes, node, scenario.vms())) {
-        let (log, recovered) = LogFile::resume(path)?;
+        let (log, recovered) = LogFile::resume(path, scenario.clocks())?;
         outcome.files.push(log.finish()?);
-        let account =
-            |(vm, recovered): (&VmId, &Recovered)| recovered.account(*vm, scenario.schedule(*vm).rate());
+        let account = |(vm, recovered): (&VmId, &Recovered)| {
+            recovered.account(*vm, scenario.schedule(*vm).rate(), scenario.clocks())
+        };
         outcome.accounts.extend(recovered.machines.iter().map(account));
     }
     let known: Vec<VmId> = outcome.accounts.iter().map(|account: &Account| account.vm).collect();

@@ -24,6 +24,7 @@ pub use self::window::{ParseWindowError, Window};
 use self::window::Part;
 use crate::after::history::{Delivery, HistoryError, Missing, Place, Replay, Step, Visitor, Witness};
 use crate::after::stats::measure;
+use crate::clock::ClockList;
 use crate::edge::log::{EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -157,8 +158,8 @@ trait Form {
     /// What it keeps of a send while its message is in flight.
     type Stamp;
 
-    /// What stands before all events.
-    fn begin(&mut self, out: &mut Vec<u8>);
+    /// What stands before all events of a run with those clocks.
+    fn begin(&mut self, clocks: &ClockList, out: &mut Vec<u8>);
 
     /// Appends one event: each comes once, after all its causes.
     fn event(&mut self, event: &Event<'_>, cause: Cause<'_, Self::Stamp>, out: &mut Vec<u8>);
@@ -200,6 +201,7 @@ fn write<F: Form>(
     let mut exporter = Exporter::new(form, window, out);
     let names: Vec<LogPath> = folders.iter().flat_map(|folder| folder.logs.iter().cloned()).collect();
     let mut replay = Replay::open(&names, false, &mut exporter)?;
+    exporter.begin(&replay.clocks());
     replay.run(&mut exporter)?;
     // A window may end before the logs do.
     let read = if exporter.is_done() { Vec::new() } else { replay.read_logs() };
@@ -254,9 +256,7 @@ struct Machine {
 }
 
 impl<'a, F: Form> Exporter<'a, F> {
-    fn new(mut form: F, window: Option<Window>, out: &'a mut dyn Write) -> Self {
-        let mut buffer = Vec::with_capacity(2 * CHUNK);
-        form.begin(&mut buffer);
+    fn new(form: F, window: Option<Window>, out: &'a mut dyn Write) -> Self {
         Self {
             form,
             window,
@@ -269,10 +269,14 @@ impl<'a, F: Form> Exporter<'a, F> {
             unreadable: 0,
             first_unreadable: Vec::new(),
             witness: Witness::default(),
-            buffer,
+            buffer: Vec::with_capacity(2 * CHUNK),
             out,
             error: None,
         }
+    }
+
+    fn begin(&mut self, clocks: &ClockList) {
+        self.form.begin(clocks, &mut self.buffer);
     }
 
     fn finish(mut self, torn: Vec<(PathBuf, u64)>, missing: Vec<String>) -> Result<Exported, ExportError> {
@@ -332,7 +336,7 @@ impl<F: Form> Visitor for Exporter<'_, F> {
         self.end = self.end.max(step.row.elapsed);
         self.witness.row(step.machine, step.log, MessageId { sender: step.row.vm, event: step.row.event });
         if let (Delivery::Unknown, Some(message)) = (&delivery, step.row.message) {
-            self.witness.unknown(message, &step.row.vector);
+            self.witness.unknown(message, step.row.past());
         }
         let (sent, cause) = match delivery {
             Delivery::Delivered { stamp: Kept { part, stamp: Some(stamp) }, .. } => {

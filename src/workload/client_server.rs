@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn tick(now: u64, waiting: usize) -> Tick<'static> {
-        let clocks = Reading { lamport: 0, vector: &[], hybrid: None };
+        let clocks = Reading::lamport_only(0);
         Tick { now: Nanos::new(now), event: 1, waiting, clocks }
     }
 

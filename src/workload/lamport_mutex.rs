@@ -207,7 +207,7 @@ mod tests {
         /// A tick without a message: what is sent and to whom, and the mark.
         fn tick(&mut self) -> (String, Vec<u32>, &str) {
             self.event += 1;
-            let clocks = Reading { lamport: self.lamport, vector: &[], hybrid: None };
+            let clocks = Reading::lamport_only(self.lamport);
             let tick = Tick { now: Nanos::ZERO, event: self.event, waiting: 0, clocks };
             let mut to = Vec::new();
             let action = self.machine.choose(&tick, &mut self.stream, &mut to);
@@ -222,7 +222,7 @@ mod tests {
         /// A tick that receives a word: the mark.
         fn hear(&mut self, from: u32, lamport: u64, word: &str) -> &str {
             self.event += 1;
-            let before = Reading { lamport: self.lamport, vector: &[], hybrid: None };
+            let before = Reading::lamport_only(self.lamport);
             let tick = Tick { now: Nanos::ZERO, event: self.event, waiting: 1, clocks: before };
             assert_eq!(self.machine.choose(&tick, &mut self.stream, &mut Vec::new()), Action::Receive);
             self.lamport = self.lamport.max(lamport) + 1;
@@ -234,7 +234,7 @@ mod tests {
                 stamp: Stamp::lamport_only(lamport),
                 payload: Some(Arc::new(word.to_owned())),
             };
-            let clocks = Reading { lamport: self.lamport, vector: &[], hybrid: None };
+            let clocks = Reading::lamport_only(self.lamport);
             self.machine.received(&message, &Tick { waiting: 0, clocks, ..tick }, &mut self.stream);
             self.machine.mark()
         }

@@ -288,7 +288,7 @@ mod tests {
     }
 
     fn tick(event: u64, waiting: usize, lamport: u64) -> Tick<'static> {
-        Tick { now: Nanos::ZERO, event, waiting, clocks: Reading { lamport, vector: &[], hybrid: None } }
+        Tick { now: Nanos::ZERO, event, waiting, clocks: Reading::lamport_only(lamport) }
     }
 
     fn message(from: u32, lamport: u64, text: &str) -> Message {

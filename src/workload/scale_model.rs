@@ -116,12 +116,7 @@ mod tests {
     use crate::model::seed::{Purpose, Seed};
     use crate::model::time::Nanos;
 
-    const IDLE: Tick<'_> = Tick {
-        now: Nanos::ZERO,
-        event: 1,
-        waiting: 0,
-        clocks: Reading { lamport: 0, vector: &[], hybrid: None },
-    };
+    const IDLE: Tick<'_> = Tick { now: Nanos::ZERO, event: 1, waiting: 0, clocks: Reading::lamport_only(0) };
 
     fn stream(seed: u64) -> Stream {
         Seed(seed).stream(VmId(0), Purpose::Workload)

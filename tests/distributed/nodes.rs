@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use clocklab::clock::Stamp;
+use clocklab::clock::{ClockList, Stamp};
 use clocklab::edge::link::codec::Encoder;
 use clocklab::edge::link::frame::{self, Frames, Lane};
 use clocklab::edge::link::greeting::{self, Hello, Identity};
@@ -1185,7 +1185,7 @@ impl Impostor {
             session,
             lane: Lane::both(0)[0],
             frames: Frames::default(),
-            encoder: Encoder::default(),
+            encoder: Encoder::new(&ClockList::LAMPORT),
         };
         impostor.greet_again(turn);
         impostor

@@ -173,8 +173,10 @@ fn only_the_live_driver_opens_sockets_and_reads_the_clock() {
 
 #[test]
 fn only_the_log_knows_the_names_of_columns() {
-    let columns: Vec<String> =
-        clocklab::edge::log::COLUMNS.iter().map(|column| format!("\"{column}\"")).collect();
+    let columns: Vec<String> = clocklab::edge::log::columns(&clocklab::clock::ClockList::standard())
+        .iter()
+        .map(|column| format!("\"{}\"", column.name()))
+        .collect();
     let words: Vec<&str> =
         columns.iter().map(String::as_str).filter(|word| !AMBIGUOUS.contains(word)).collect();
     assert!(words.len() > 8, "{words:?}");

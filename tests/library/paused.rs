@@ -64,7 +64,13 @@ fn run(settings: &str, layout: Layout) -> (Outcome, Run) {
     let (_stopper, stop) = Stop::new();
     let outcome = run_paused(&scenario, layout, folder.path(), scenario.workload().machines(), stop);
     assert!(matches!(outcome.ending, Ending::Complete), "{:?}", outcome.ending);
-    write_summary(folder.path().join(SUMMARY), &outcome.accounts, outcome.lamport).unwrap();
+    write_summary(
+        folder.path().join(SUMMARY),
+        &outcome.accounts,
+        &clocklab::clock::ClockList::standard(),
+        outcome.lamport,
+    )
+    .unwrap();
     let manifest = Manifest {
         status: Status::Complete,
         settings: scenario.settings(),

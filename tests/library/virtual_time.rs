@@ -46,7 +46,8 @@ fn run(scenario: &Scenario, threads: usize, layout: Layout, folder: &Path) -> Ou
 }
 
 fn finish(scenario: &Scenario, outcome: &Outcome, folder: &Path) {
-    let summary = write_summary(folder.join(SUMMARY), &outcome.accounts, outcome.lamport).unwrap();
+    let summary =
+        write_summary(folder.join(SUMMARY), &outcome.accounts, scenario.clocks(), outcome.lamport).unwrap();
     let manifest = Manifest {
         status: Status::Complete,
         settings: scenario.settings(),

@@ -3,8 +3,11 @@
 //! After a wrong value, both that value and the right one are kept, and what follows from either is accepted:
 //! so a cell that is wrong alone is one fault, and so is a clock that runs wrong from there on.
 
-use crate::clock::HybridStamp;
-use crate::model::time::Nanos;
+use std::borrow::Cow;
+
+use crate::clock::{AnyClock, ClockSpec, Moment, Occurrence, Setup};
+use crate::edge::log::{EventKind, Row};
+use crate::model::id::VmId;
 
 /// A value in the log, and the right one where that is another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,90 +61,147 @@ pub(super) fn next_lamport(before: u64, cause: Option<u64>) -> u64 {
     before.max(cause.unwrap_or(0)).saturating_add(1)
 }
 
-/// What follows where the physical clock is known.
-pub(super) fn next_hybrid(before: HybridStamp, cause: Option<HybridStamp>, physical: Nanos) -> HybridStamp {
-    before.max(cause.unwrap_or_default()).after(physical)
+/// One of a machine's clocks as the log shows it.
+#[derive(Debug)]
+pub(super) struct ShownClock {
+    pub(super) spec: ClockSpec,
+    /// The clock of a replay, once the machine has shown a value.
+    clock: Option<AnyClock>,
+    /// What the log shows, where that is something else than what the replay gives.
+    wrong: Option<Box<[u64]>>,
+    /// The replay's value before the row that is judged.
+    before: Vec<u64>,
 }
 
-/// What follows where the physical clock is not known: it may show anything.
-pub(super) fn next_hybrid_by_itself(
-    before: HybridStamp,
-    cause: Option<HybridStamp>,
-    found: HybridStamp,
-) -> HybridStamp {
-    next_hybrid(before, cause, if found.c == 0 { found.l } else { Nanos::ZERO })
+/// What a machine's clock had to go by at a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances<'a> {
+    pub(super) row: &'a Row,
+    /// How many machines there are, where that is known.
+    pub(super) vms: Option<u32>,
+    /// How far the machine's physical clock is ahead, where that is known.
+    pub(super) skew: Option<i64>,
+    /// What came with the message: as the log shows it, and the right value where that is another.
+    pub(super) cause: Option<(&'a [u64], Option<&'a [u64]>)>,
 }
 
-/// A vector as the log shows it, and the right one where that is another.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ShownVector {
-    pub(super) logged: Vec<u64>,
-    right: Option<Box<[u64]>>,
+/// What should have followed.
+#[derive(Debug)]
+pub(super) struct WrongValue {
+    /// The value before, as the log shows it; none at the start.
+    pub(super) before: Option<Box<[u64]>>,
+    pub(super) expected: Box<[u64]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WrongEntry {
-    pub(super) index: usize,
-    pub(super) found: u64,
-    pub(super) expected: u64,
-}
+impl ShownClock {
+    pub(super) const fn new(spec: ClockSpec) -> Self {
+        Self { spec, clock: None, wrong: None, before: Vec::new() }
+    }
 
-impl ShownVector {
+    /// The value in the log after the latest row; none where there was none yet.
+    pub(super) fn logged(&self) -> Option<&[u64]> {
+        self.wrong.as_deref().or_else(|| self.right())
+    }
+
+    /// The value of the replay.
+    pub(super) fn right(&self) -> Option<&[u64]> {
+        self.clock.as_ref().map(AnyClock::value)
+    }
+
+    /// Whether the log has another value than the replay.
+    pub(super) const fn is_wrong(&self) -> bool {
+        self.wrong.is_some()
+    }
+
     /// Takes a value for right.
-    pub(super) fn adopt(&mut self, found: &[u64]) {
-        self.logged.clear();
-        self.logged.extend_from_slice(found);
-        self.right = None;
+    pub(super) fn adopt(&mut self, value: &[u64], circumstances: &Circumstances<'_>) {
+        let setup = self.setup(value, circumstances);
+        self.clock = (!value.is_empty()).then(|| self.spec.start(&setup, Some(value)));
+        self.wrong = None;
     }
 
-    /// Judges a vector of the right length by the one before it and the one that came with a message. The own
-    /// entry is the event's number. Tells the first wrong entry.
-    pub(super) fn judge(
-        &mut self,
-        cause: Option<&Self>,
-        found: &[u64],
-        own: usize,
-        event: u64,
-    ) -> Option<WrongEntry> {
-        if self.logged.is_empty() {
-            self.logged.resize(found.len(), 0);
-        }
-        let before = self.right.as_deref().unwrap_or(&self.logged);
-        let of_cause = cause.map_or(&[][..], |cause| cause.right.as_deref().unwrap_or(&cause.logged));
-        let Some(wrong) = first_wrong(before, of_cause, found, own, event) else {
-            self.adopt(found);
+    /// Judges the value of a row. Where it is wrong, tells what should stand there.
+    pub(super) fn judge(&mut self, found: &[u64], circumstances: &Circumstances<'_>) -> Option<WrongValue> {
+        let setup = self.setup(found, circumstances);
+        let moment = self.moment(found, circumstances);
+        let of_cause = circumstances.cause.map(|(logged, right)| right.unwrap_or(logged));
+        let has_alternatives =
+            self.wrong.is_some() || circumstances.cause.is_some_and(|(_, right)| right.is_some());
+        let (spec, row) = (self.spec, circumstances.row);
+        let is_first = self.clock.is_none();
+        let clock = self.clock.get_or_insert_with(|| spec.start(&setup, None));
+        self.before.clear();
+        self.before.extend_from_slice(clock.value());
+        step(spec, clock, row, of_cause, moment);
+        let expected = clock.value();
+        if is_either(found, expected, row) {
+            self.wrong = None;
             return None;
+        }
+        let logged_before = self.wrong.as_deref().unwrap_or(&self.before);
+        let follows = |before: &[u64], cause| {
+            let mut clock = spec.start(&setup, Some(before).filter(|_| !is_first));
+            step(spec, &mut clock, row, cause, moment);
+            is_either(found, clock.value(), row)
         };
-        let others = [Some(&self.logged[..]), self.right.as_deref()];
-        let causes = [cause.map(|cause| &cause.logged[..]), cause.and_then(|cause| cause.right.as_deref())];
-        let follows = others.into_iter().flatten().any(|before| {
-            let of_causes = causes.into_iter().flatten().chain(cause.is_none().then_some(&[][..]));
-            of_causes.into_iter().any(|cause| first_wrong(before, cause, found, own, event).is_none())
-        });
-        if follows {
-            self.adopt(found);
+        let cause_logged = circumstances.cause.map(|(logged, _)| logged);
+        let is_right_otherwise = has_alternatives
+            && [&self.before[..], logged_before]
+                .into_iter()
+                .any(|before| [of_cause, cause_logged].into_iter().any(|cause| follows(before, cause)));
+        if is_right_otherwise {
+            self.adopt(found, circumstances);
             return None;
         }
-        let right = (0..found.len()).map(|index| expected(before, of_cause, index, own, event)).collect();
-        self.adopt(found);
-        self.right = Some(right);
-        Some(wrong)
+        let before = (!is_first && row.event > 1).then(|| logged_before.into());
+        let expected = expected.into();
+        self.wrong = Some(found.into());
+        Some(WrongValue { before, expected })
+    }
+
+    fn setup(&self, value: &[u64], circumstances: &Circumstances<'_>) -> Setup<'static> {
+        let by_value = || self.spec.length.machines(value.len());
+        let vms = circumstances.vms.or_else(by_value).unwrap_or(0);
+        let skew = circumstances.skew.unwrap_or(0);
+        Setup { own: circumstances.row.vm, vms, skew, parameters: &[] }
+    }
+
+    /// When the event happened by the machine's physical clock; where that is not known, it may have shown anything
+    /// that the value allows.
+    fn moment(&self, found: &[u64], circumstances: &Circumstances<'_>) -> Moment {
+        let Row { event, elapsed, .. } = *circumstances.row;
+        let elapsed = if circumstances.skew.is_some() { elapsed } else { (self.spec.physical_by)(found) };
+        Moment { event, elapsed }
     }
 }
 
-fn expected(before: &[u64], cause: &[u64], index: usize, own: usize, event: u64) -> u64 {
-    if index == own {
-        return event;
+/// What an event of that row does to a clock, where that came with its message.
+fn step(spec: ClockSpec, clock: &mut AnyClock, row: &Row, cause: Option<&[u64]>, moment: Moment) {
+    match (row.kind, cause) {
+        (EventKind::Send, _) => clock.advance(Occurrence::Send, moment),
+        (EventKind::Receive, Some(value)) => {
+            let sender = row.message.map_or(VmId(0), |message| message.sender);
+            let stamp: Cow<'_, [u64]> = (spec.stamp_of)(value);
+            clock.receive(sender, &stamp, moment);
+        }
+        (EventKind::Receive | EventKind::Internal, _) => clock.advance(Occurrence::Internal, moment),
     }
-    let entry = |vector: &[u64]| vector.get(index).copied().unwrap_or(0);
-    entry(before).max(entry(cause))
 }
 
-fn first_wrong(before: &[u64], cause: &[u64], found: &[u64], own: usize, event: u64) -> Option<WrongEntry> {
-    found.iter().enumerate().find_map(|(index, &found)| {
-        let expected = expected(before, cause, index, own, event);
-        (found != expected).then_some(WrongEntry { index, found, expected })
-    })
+/// Whether it is the value, or was before another program took its numbers for one: zeros at its end may be lost.
+fn is_either(found: &[u64], expected: &[u64], row: &Row) -> bool {
+    found == expected || row.may_lack_zeros && with_its_zeros(found, expected)
+}
+
+fn with_its_zeros(found: &[u64], expected: &[u64]) -> bool {
+    let (Some((count, others)), Some((right, same))) = (found.split_last(), expected.split_last()) else {
+        return false;
+    };
+    let mut count = *count;
+    while 0 < count && count < *right {
+        count = count.saturating_mul(10);
+    }
+    others == same && !others.is_empty() && count == *right
 }
 
 #[cfg(test)]
@@ -166,15 +226,28 @@ mod tests {
         assert_eq!(faults(&[1, 9, 10, 4]), 2);
     }
 
+    /// Judges the values of a machine that receives a message with its second event.
+    fn wrong(values: [&[u64]; 3]) -> Vec<Option<Box<[u64]>>> {
+        let mut shown = ShownClock::new("vector".parse().unwrap());
+        let cause = [0, 4, 2];
+        let mut row = Row::default();
+        let judge = |(index, value): (usize, &[u64])| {
+            row.event = index as u64 + 1;
+            row.kind = if index == 1 { EventKind::Receive } else { EventKind::Internal };
+            let cause = (index == 1).then_some((&cause[..], None));
+            let circumstances = Circumstances { row: &row, vms: Some(3), skew: None, cause };
+            shown.judge(value, &circumstances).map(|wrong| wrong.expected)
+        };
+        values.into_iter().enumerate().map(judge).collect()
+    }
+
     #[test]
-    fn a_wrong_entry_is_named_and_what_follows_from_either_is_right() {
-        let mut shown = ShownVector::default();
-        assert_eq!(shown.judge(None, &[1, 0, 0], 0, 1), None);
-        let cause = ShownVector { logged: vec![0, 4, 2], right: None };
-        let wrong = shown.judge(Some(&cause), &[2, 4, 3], 0, 2);
-        assert_eq!(wrong, Some(WrongEntry { index: 2, found: 3, expected: 2 }));
-        let mut by_either = shown.clone();
-        assert_eq!(by_either.judge(None, &[3, 4, 2], 0, 3), None);
-        assert_eq!(shown.judge(None, &[3, 4, 3], 0, 3), None);
+    fn what_follows_from_a_wrong_value_or_from_the_right_one_is_right() {
+        let expected: Box<[u64]> = [2, 4, 2].into();
+        let values = |third: &'static [u64]| wrong([&[1, 0, 0], &[2, 4, 3], third]);
+        assert_eq!(values(&[3, 4, 2]), [None, Some(expected.clone()), None]);
+        assert_eq!(values(&[3, 4, 3]), [None, Some(expected.clone()), None]);
+        assert_eq!(values(&[3, 5, 3])[2], Some([3, 4, 2].into()));
+        assert_eq!(wrong([&[1, 0, 0], &[2, 4, 2], &[3, 4, 2]]), [None, None, None]);
     }
 }

@@ -4,59 +4,96 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::clock::{ClockSpec, kinds};
 use crate::edge::log::{Column, ReadError};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
-use crate::model::text::{printable, words};
+use crate::model::text::printable;
 
-words! {
-    /// What sort of fault it is.
-    #[derive(PartialOrd, Ord)]
-    pub enum FaultKind {
-        /// A row that cannot be read, or stands in another machine's file.
-        Unreadable = "unreadable row",
-        /// Events that are not numbered one after the other.
-        Number = "event number",
-        /// Columns that do not belong to an event of its kind.
-        Form = "columns of another kind of event",
-        /// Time that runs back, or is not that of the schedule.
-        Time = "time",
-        /// A time of day that does not fit the time since the start.
-        TimeOfDay = "time of day",
-        /// Clocks of two hosts by which a message was received before it was sent.
-        HostClocks = "clocks of hosts",
-        /// A host that begins again, in another run.
-        SecondRun = "second run",
-        /// A received message that nobody sent.
-        NotSent = "message that was never sent",
-        /// A received message that was sent to others.
-        NotHere = "message to another machine",
-        /// A received message that the network lost.
-        Lost = "message that was lost",
-        /// A message that was received more often than it was delivered.
-        TooOften = "message received too often",
-        /// A message that was received before it was sent.
-        Early = "message received before it was sent",
-        /// Receives that wait for each other.
-        Circle = "circle of messages",
-        /// A message that another one has overtaken.
-        Overtaken = "overtaken message",
-        /// What came with a message is not what was sent.
-        Stamp = "stamp",
-        /// The same for what it carried.
-        Payload = "what a message carried",
-        /// A Lamport clock that is not one more than the largest before.
-        Lamport = "Lamport clock",
-        /// A vector clock that is not the maximum of those before.
-        Vector = "vector clock",
-        /// A hybrid clock that does not follow from those before.
-        Hybrid = "hybrid clock",
-        /// A queue that cannot be so long or so short.
-        Queue = "queue",
-        /// Something that the workload promises not to let happen.
-        Promise = "what the workload promises",
-        /// A file that is not what the manifest says.
-        File = "file unlike its manifest",
+/// What sort of fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// A row that cannot be read, or stands in another machine's file.
+    Unreadable,
+    /// Events that are not numbered one after the other.
+    Number,
+    /// Columns that do not belong to an event of its kind.
+    Form,
+    /// Time that runs back, or is not that of the schedule.
+    Time,
+    /// A time of day that does not fit the time since the start.
+    TimeOfDay,
+    /// Clocks of two hosts by which a message was received before it was sent.
+    HostClocks,
+    /// A host that begins again, in another run.
+    SecondRun,
+    /// A received message that nobody sent.
+    NotSent,
+    /// A received message that was sent to others.
+    NotHere,
+    /// A received message that the network lost.
+    Lost,
+    /// A message that was received more often than it was delivered.
+    TooOften,
+    /// A message that was received before it was sent.
+    Early,
+    /// Receives that wait for each other.
+    Circle,
+    /// A message that another one has overtaken.
+    Overtaken,
+    /// What came with a message is not what was sent.
+    Stamp,
+    /// The same for what it carried.
+    Payload,
+    /// A Lamport clock that is not one more than the largest before.
+    Lamport,
+    /// A clock beside Lamport's whose value does not follow from those before: its place in the registry.
+    Clock(usize),
+    /// A queue that cannot be so long or so short.
+    Queue,
+    /// Something that the workload promises not to let happen.
+    Promise,
+    /// A file that is not what the manifest says.
+    File,
+}
+
+impl FaultKind {
+    /// A fault of that clock.
+    pub(super) fn clock(spec: ClockSpec) -> Self {
+        Self::Clock(spec.place())
+    }
+
+    /// A fault of the clock that tells what happened before.
+    pub(super) fn past() -> Self {
+        Self::Clock(kinds().iter().position(|kind| kind.tells_past).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Clock(place) => kinds().get(*place).map_or("clock", |kind| kind.title),
+            Self::Unreadable => "unreadable row",
+            Self::Number => "event number",
+            Self::Form => "columns of another kind of event",
+            Self::Time => "time",
+            Self::TimeOfDay => "time of day",
+            Self::HostClocks => "clocks of hosts",
+            Self::SecondRun => "second run",
+            Self::NotSent => "message that was never sent",
+            Self::NotHere => "message to another machine",
+            Self::Lost => "message that was lost",
+            Self::TooOften => "message received too often",
+            Self::Early => "message received before it was sent",
+            Self::Circle => "circle of messages",
+            Self::Overtaken => "overtaken message",
+            Self::Stamp => "stamp",
+            Self::Payload => "what a message carried",
+            Self::Lamport => "Lamport clock",
+            Self::Queue => "queue",
+            Self::Promise => "what the workload promises",
+            Self::File => "file unlike its manifest",
+        })
     }
 }
 

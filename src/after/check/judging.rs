@@ -71,7 +71,7 @@ impl Judging {
             id,
             elapsed: row.elapsed,
             deed: deed(row),
-            clocks: Reading { lamport: row.lamport, vector: &row.vector, hybrid: row.hybrid },
+            clocks: Reading::written(row.lamport, &row.clocks),
             payload: &row.payload,
             mark: &row.mark,
             past: &self.pasts[machine],
@@ -110,8 +110,8 @@ impl Judging {
             past.add(cause);
         }
         let is_unknown = matches!(delivery, Delivery::Unknown) || follows_gap;
-        if is_unknown && row.vector.len() == self.shown.len() {
-            past.add_entries(&row.vector);
+        if is_unknown && row.past().len() == self.shown.len() {
+            past.add_entries(row.past());
         } else if is_unknown {
             past.blur();
         }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Counts;
-use super::clocks::{Shown, ShownVector};
+use super::clocks::{Shown, ShownClock};
 use super::fault::{Fault, FaultKind, Faults};
 use super::form::wrong_cells;
 use super::judging::{self, Judging};
 
 use crate::after::history::{Delivery, Missing, Model, Place, Queue, Replay, Step, Visitor, Witness};
-use crate::clock::HybridStamp;
+use crate::clock::{ClockList, ClockSpec, OtherStamps, StampLayout};
 use crate::edge::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -33,6 +33,8 @@ pub(super) struct Checker<'a> {
     /// When the run of each log started, by its manifest.
     starts: Vec<Option<Timestamp>>,
     machines: Vec<Machine>,
+    /// The lists of clocks that logs have: most often one.
+    lists: Vec<Listed>,
     counts: Counts,
     faults: Faults,
     witness: Witness,
@@ -76,8 +78,10 @@ struct Machine {
     /// Whether its row before has a time of day.
     has_time_of_day: bool,
     lamport: Shown<u64>,
-    hybrid: Option<Shown<HybridStamp>>,
-    vector: ShownVector,
+    /// The clocks beside it, those of the log's columns first.
+    clocks: Vec<ShownClock>,
+    /// Which of the lists of clocks these are.
+    list: usize,
     queue: Queue,
     unreadable: u64,
 }
@@ -88,11 +92,42 @@ pub(in crate::after::check) struct Stamp {
     place: Place,
     elapsed: Nanos,
     lamport: Shown<u64>,
-    hybrid: Option<Shown<HybridStamp>>,
-    vector: ShownVector,
+    /// The clocks beside it, as the log shows them.
+    clocks: OtherStamps,
+    /// The right values, where one of them is another.
+    right: Option<OtherStamps>,
+    /// Which of the lists of clocks these are.
+    list: usize,
     payload: Box<str>,
     /// What had happened before it, where a judge asks for that.
     pub(super) past: Option<Arc<Past>>,
+}
+
+/// A list of clocks that the machines of a log have, and where each is in a stamp of them.
+type Listed = (ClockList, StampLayout);
+
+impl Stamp {
+    /// What it says of a clock: the value in the log, and the right one where that is another.
+    fn value(&self, spec: ClockSpec, lists: &[Listed]) -> Option<(&[u64], Option<&[u64]>)> {
+        let (list, layout) = &lists[self.list];
+        let index = list.iter().position(|other| *other == spec)?;
+        let right = self.right.as_ref().and_then(|right| part(right, *layout, index));
+        Some((part(&self.clocks, *layout, index)?, right))
+    }
+}
+
+/// What clocks say, as a message takes it along.
+fn stamps(
+    layout: StampLayout,
+    clocks: &[ShownClock],
+    value: impl Fn(&ShownClock) -> Option<&[u64]>,
+) -> OtherStamps {
+    OtherStamps::new(layout, clocks.iter().map(|shown| value(shown).unwrap_or_default()))
+}
+
+/// What stamps say of a clock.
+fn part(stamps: &OtherStamps, layout: StampLayout, index: usize) -> Option<&[u64]> {
+    stamps.parts(layout).nth(index).flatten().filter(|value| !value.is_empty())
 }
 
 /// What a row follows.
@@ -115,6 +150,7 @@ impl<'a> Checker<'a> {
             paths: names.iter().map(|name| name.path.clone()).collect(),
             starts: starts.collect(),
             machines: Vec::new(),
+            lists: Vec::new(),
             counts: Counts::default(),
             faults: Faults::default(),
             witness: Witness::default(),
@@ -192,6 +228,8 @@ impl<'a> Checker<'a> {
             let live = due.filter(|_| self.model.is_one_clock() && self.model.live_pace(vm).is_some());
             let schedule = self.model.exact_schedule(vm);
             let duration = self.model.scenario().map(Scenario::duration);
+            let clocks = self.clocks_of(step);
+            let list = self.list(ClockList::new(clocks.iter().map(|shown| shown.spec)));
             let ticks = due.zip(duration).map(|(due, duration)| due.ticks_until(duration));
             self.machines.push(Machine {
                 log: step.log,
@@ -206,13 +244,22 @@ impl<'a> Checker<'a> {
                 start: self.starts[step.log].map(|start| Shown::right(start.as_microsecond())),
                 has_time_of_day: false,
                 lamport: Shown::right(0),
-                hybrid: None,
-                vector: ShownVector::default(),
+                clocks,
+                list,
                 queue: Queue::default(),
                 unreadable: 0,
             });
         }
         &mut self.machines[step.machine]
+    }
+
+    /// Which of the lists of clocks that is, a new one where it was not there yet.
+    fn list(&mut self, list: ClockList) -> usize {
+        self.lists.iter().position(|(other, _)| *other == list).unwrap_or_else(|| {
+            let layout = StampLayout::of(&list);
+            self.lists.push((list, layout));
+            self.lists.len() - 1
+        })
     }
 
     /// The event's number. Where it is not that of the machine's next event, what came before is not known.
@@ -255,7 +302,7 @@ impl<'a> Checker<'a> {
         let stamp = match delivery {
             Delivery::None => return,
             Delivery::Unknown => {
-                self.witness.unknown(message, &row.vector);
+                self.witness.unknown(message, row.past());
                 let is_told = self.in_circle.take() == Some(step.place()) || self.absent.lacks(message);
                 if !is_told {
                     self.unknown.push(Unknown { rows: self.counts.events, place: step.place(), message });
@@ -405,12 +452,15 @@ impl Visitor for Checker<'_> {
         let machine = &mut self.machines[step.machine];
         (machine.event, machine.line, machine.elapsed) =
             (row.event, row.line, row.elapsed.max(machine.elapsed));
+        let layout = self.lists[machine.list].1;
+        let has_wrong = machine.clocks.iter().any(ShownClock::is_wrong);
         (row.kind == EventKind::Send).then(|| Stamp {
             place: step.place(),
             elapsed: row.elapsed,
             lamport: machine.lamport,
-            hybrid: machine.hybrid,
-            vector: machine.vector.clone(),
+            clocks: stamps(layout, &machine.clocks, ShownClock::logged),
+            right: has_wrong.then(|| stamps(layout, &machine.clocks, ShownClock::right)),
+            list: machine.list,
             payload: row.payload.as_str().into(),
             past,
         })

@@ -132,7 +132,7 @@ impl Checker<'_> {
                 let found = self.entry(MessageId { sender: host, event: entry });
                 let expected =
                     format!("{known} or more, as its event before has it ({})", self.place(before));
-                self.fault(event, FaultKind::Vector, found, expected);
+                self.fault(event, FaultKind::past(), found, expected);
             }
         }
     }
@@ -164,7 +164,7 @@ impl Checker<'_> {
                     let found = self.entry(MessageId { sender: host, event: own });
                     let expected =
                         format!("{entry} or more, as {} knows it, of which it has heard", self.named(cause));
-                    self.fault(event, FaultKind::Vector, found, expected);
+                    self.fault(event, FaultKind::past(), found, expected);
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Checker<'_> {
         let (found, by) = (self.entry(event.id), self.named(heard));
         let expected =
             format!("more than {}, which {by} has heard of, of which it has heard itself", known.event);
-        self.fault(event, FaultKind::Vector, found, expected);
+        self.fault(event, FaultKind::past(), found, expected);
     }
 
     /// Events with numbers that others have.

@@ -68,7 +68,7 @@ impl Graph {
                 show(log, reader.row(), reader.text());
                 graph.add(log, reader.row(), &names)?;
                 if reader.row().kind == EventKind::Receive {
-                    take_max(&mut known, &reader.row().vector);
+                    take_max(&mut known, reader.row().past());
                 }
             }
             read.push(ReadLog { rows: reader.entry().rows, torn: reader.torn() });

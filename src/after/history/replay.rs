@@ -16,6 +16,7 @@ use self::logs::{Log, not_its_machine};
 use self::state::State;
 use super::missing::ReadLog;
 use super::visitor::{Place, Visitor};
+use crate::clock::ClockList;
 use crate::edge::log::{LogPath, ReadError, Row, RowReader};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -120,6 +121,12 @@ impl<S> Replay<S> {
         }
     }
 
+    /// The clocks that the logs have columns for.
+    pub(crate) fn clocks(&self) -> ClockList {
+        let readers = self.logs.iter().filter_map(|log| log.reader.as_ref());
+        ClockList::new(readers.flat_map(|reader| reader.clocks().to_vec()))
+    }
+
     /// What is known of each log, in the order in which they were given.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = (&Path, &LogSummary)> {
         self.logs.iter().map(|log| (log.name.path.as_path(), &log.summary))
@@ -215,7 +222,8 @@ impl<S> Replay<S> {
         }
         let entry = reader.entry();
         summary.torn = reader.torn();
-        (summary.is_saved_again, summary.hlc_is_number) = (reader.is_saved_again(), reader.hlc_is_number());
+        (summary.is_saved_again, summary.clock_is_number) =
+            (reader.is_saved_again(), reader.clock_is_number());
         (summary.rows, summary.bytes, summary.crc32c) = (entry.rows, entry.bytes, entry.crc32c);
         self.logs[log].reader = None;
         self.logs[log].has_ended = true;

@@ -44,7 +44,7 @@ impl Read {
     /// Notes which of the events that are asked about a row knows.
     fn note(&mut self, asked: &[MessageId], row: &Row) {
         for event in asked {
-            match row.vector.get(event.sender.index()) {
+            match row.past().get(event.sender.index()) {
                 Some(known) if *known >= event.event => {
                     let first = self.after.entry(*event).or_default().entry(row.vm).or_insert(row.event);
                     *first = row.event.min(*first);
@@ -91,7 +91,7 @@ impl Source {
                     if asked.contains(&event) {
                         let (path, line) = (names[log].path.clone(), row.line);
                         let text = String::from_utf8_lossy(text).into_owned();
-                        let (vector, lamport) = (row.vector.clone(), Some(row.lamport));
+                        let (vector, lamport) = (row.past().to_vec(), Some(row.lamport));
                         read.standing.insert(event, Standing { path, line, vector, lamport, text });
                     }
                 })?;

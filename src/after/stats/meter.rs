@@ -232,19 +232,19 @@ impl Whole {
     fn add(&mut self, row: &Row) {
         self.events += 1;
         self.ties.add(row.lamport);
-        if row.vector.is_empty() {
+        if row.past().is_empty() {
             self.has_vectors = false;
         } else {
             // The entries of a vector add up to the events of the causal past, the event itself among them (Mattern
             // 1989): each of the others makes an ordered pair with it, and no pair is counted at both of its events.
-            let known: u128 = row.vector.iter().map(|entry| u128::from(*entry)).sum();
+            let known: u128 = row.past().iter().map(|entry| u128::from(*entry)).sum();
             self.ordered_pairs += known.saturating_sub(1);
         }
         if row.kind == EventKind::Send {
             self.sends += 1;
             self.lamport_bytes += bytes(row.lamport);
-            self.vector_bytes += row.vector.iter().map(|entry| bytes(*entry)).sum::<u64>();
-            self.vector_entries += row.vector.len() as u64;
+            self.vector_bytes += row.past().iter().map(|entry| bytes(*entry)).sum::<u64>();
+            self.vector_entries += row.past().len() as u64;
         }
     }
 }
@@ -281,7 +281,7 @@ impl Visitor for Meter<'_> {
         } else if row.kind == EventKind::Receive {
             self.whole.unknown += 1;
             if let (Delivery::Unknown, Some(message)) = (&delivery, row.message) {
-                self.witness.unknown(message, &row.vector);
+                self.witness.unknown(message, row.past());
             }
         }
         if let Some(made) = made {

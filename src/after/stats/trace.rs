@@ -141,8 +141,11 @@ impl<'a> Events<'a> {
             (true, false) => EventKind::Send,
             (true, true) => EventKind::Internal,
         };
-        row.vector.clear();
-        row.vector.extend((0..).map(VmId).take(self.trace.hosts.len()).map(|host| event.clock.entry(host)));
+        let past = row.clocks.past_mut().into_iter();
+        past.for_each(|past| {
+            past.clear();
+            past.extend((0..).map(VmId).take(self.trace.hosts.len()).map(|host| event.clock.entry(host)));
+        });
         row.peers.clear();
         if row.kind == EventKind::Send {
             row.peers.extend(effects.iter().map(|effect| self.trace.events[*effect].id.sender));

@@ -14,6 +14,7 @@ use super::directory::Deliver;
 use super::shared::{Logged, Report, Shared};
 use super::stage::Theatre;
 use super::vm_actor::{self, HandIn, VmActor};
+use crate::clock::ClockList;
 use crate::edge::driver::Failure;
 use crate::edge::log::{Layout, LogFile, Passed, Recovered, combined_log_name, vm_log_name};
 use crate::edge::panics;
@@ -76,9 +77,10 @@ pub(super) struct Close {
 
 impl<W: Workload> Shard<W> {
     pub(super) fn new(orders: Orders<W>) -> Self {
-        let Orders { shard, node, theatre, counters, scene, reports, .. } = &orders;
+        let Orders { scenario, shard, node, theatre, counters, scene, reports, .. } = &orders;
         let (theatre, counters) = (Arc::clone(theatre), Arc::clone(counters));
-        let shared = Shared::new((*shard, *node), theatre, counters, scene.clone(), reports.clone());
+        let clocks = scenario.clocks().clone();
+        let shared = Shared::new((*shard, *node), theatre, clocks, counters, scene.clone(), reports.clone());
         let shared = Rc::new(shared);
         Self { orders, machines: Vec::new(), unmade: Vec::new(), shared, finished: false }
     }
@@ -88,7 +90,7 @@ impl<W: Workload> Shard<W> {
     fn prepare(&mut self) -> Result<(Vec<Recipient<Deliver>>, Logged), Failure> {
         let Orders { scenario, machines, layout, folder, workload, scene, resume, .. } = &self.orders;
         let mut past = Past::default();
-        let mut log = |name: String| open_log(folder.join(name), *resume, &mut past);
+        let mut log = |name: String| open_log(folder.join(name), scenario.clocks(), *resume, &mut past);
         if *layout == Layout::Combined {
             let name = combined_log_name(VmId(machines.start), VmId(machines.end - 1));
             self.shared.share(log(name)?);
@@ -104,13 +106,13 @@ impl<W: Workload> Shard<W> {
         for (vm, log) in machines.clone().map(VmId).zip(logs) {
             if self.shared.has_halted() {
                 let past = past.machines.get(&vm);
-                let past = past.map(|past| past.account(vm, scenario.schedule(vm).rate()));
+                let past = past.map(|past| past.account(vm, scenario.schedule(vm).rate(), scenario.clocks()));
                 self.unmade.push((past.unwrap_or_else(|| scenario.untouched(vm)), log));
                 continue;
             }
             let machine = match past.machines.get(&vm) {
                 Some(past) => {
-                    let account = past.account(vm, scenario.schedule(vm).rate());
+                    let account = past.account(vm, scenario.schedule(vm).rate(), scenario.clocks());
                     if let Some(scene) = scene {
                         scene.resume(&account);
                     }
@@ -146,11 +148,11 @@ struct Past {
 }
 
 /// Makes a log, or goes on with one that is there and adds what it says of its machines.
-fn open_log(path: PathBuf, resume: bool, past: &mut Past) -> Result<LogFile, Failure> {
+fn open_log(path: PathBuf, clocks: &ClockList, resume: bool, past: &mut Past) -> Result<LogFile, Failure> {
     if !(resume && path.exists()) {
-        return Ok(LogFile::create(path)?);
+        return Ok(LogFile::create(path, clocks)?);
     }
-    let (log, recovered) = LogFile::resume(path)?;
+    let (log, recovered) = LogFile::resume(path, clocks)?;
     past.machines.extend(recovered.machines);
     past.passed.add(recovered.passed);
     Ok(log)

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::counters::Counters;
 use super::directory::Deliver;
 use super::stage::{Stage, Theatre};
+use crate::clock::ClockList;
 use crate::edge::driver::{Failure, LatenessCounts};
 use crate::edge::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
 use crate::edge::panics;
@@ -66,6 +67,8 @@ impl Closing {
 /// What the machines of a shard share.
 pub(super) struct Shared {
     theatre: Arc<Theatre>,
+    /// The clocks that they keep beside Lamport's.
+    clocks: ClockList,
     /// The form of the rows, from the first row on.
     format: RefCell<Option<RowFormat>>,
     outbox: RefCell<Outbox>,
@@ -91,12 +94,14 @@ impl Shared {
     pub(super) fn new(
         (shard, node): (usize, u32),
         theatre: Arc<Theatre>,
+        clocks: ClockList,
         counters: Arc<Counters>,
         scene: Option<Arc<Scene>>,
         reports: UnboundedSender<Report>,
     ) -> Self {
         Self {
             theatre,
+            clocks,
             format: RefCell::default(),
             outbox: RefCell::default(),
             store: RefCell::default(),
@@ -173,7 +178,8 @@ impl Shared {
             return Ok(());
         };
         let mut format = self.format.borrow_mut();
-        let format = format.get_or_insert_with(|| RowFormat::new(self.stage().timebase.time_of_day()));
+        let format =
+            format.get_or_insert_with(|| RowFormat::new(self.stage().timebase.time_of_day(), &self.clocks));
         log.append(record, format);
         log.flush()
     }

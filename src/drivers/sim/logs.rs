@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
+use crate::clock::ClockList;
 use crate::edge::driver::Plan;
 use crate::edge::log::{FileEntry, Layout, LogError, LogFile, RowFormat, combined_log_name, vm_log_name};
 use crate::model::event::Record;
@@ -21,6 +22,7 @@ const HOLD: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Logs {
     format: RowFormat,
+    clocks: ClockList,
     files: Vec<LogFile>,
     /// The first machine of the shard.
     first: VmId,
@@ -42,7 +44,8 @@ impl Logs {
     /// Makes the logs of the machines of these parts.
     pub(super) fn create(scenario: &Scenario, parts: &[Range<u32>], plan: &Plan) -> Result<Self, LogError> {
         let mut logs = Self {
-            format: RowFormat::new(Timestamp::UNIX_EPOCH),
+            format: RowFormat::new(Timestamp::UNIX_EPOCH, scenario.clocks()),
+            clocks: scenario.clocks().clone(),
             files: Vec::new(),
             first: VmId(parts.first().map_or(0, |part| part.start)),
             places: Box::default(),
@@ -72,7 +75,7 @@ impl Logs {
     }
 
     fn add(&mut self, plan: &Plan, name: &str) -> Result<(), LogError> {
-        self.files.push(LogFile::create(plan.folder.join(name))?);
+        self.files.push(LogFile::create(plan.folder.join(name), &self.clocks)?);
         self.held_since.push(None);
         Ok(())
     }

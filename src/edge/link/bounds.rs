@@ -5,10 +5,10 @@
 //! a machine of the run. So a process that floods another one, whatever it wants, can make it keep no more messages
 //! than a whole run has.
 
-use crate::clock::Stamp;
+use crate::clock::{Claim, ClockList, Stamp, StampLayout};
 use crate::model::id::VmId;
 use crate::model::network::Probability;
-use crate::model::scenario::{ClockList, Scenario};
+use crate::model::scenario::Scenario;
 
 /// What messages of a run can be at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,11 @@ pub struct Bounds {
     events: Box<[u64]>,
     /// How many all of them make.
     total: u64,
-    /// The clocks that every message carries; none where any may.
-    clocks: Option<ClockList>,
+    /// The clocks that every message carries.
+    clocks: ClockList,
+    layout: StampLayout,
+    /// Whether stamps may say whatever they like.
+    is_open: bool,
     /// The longest payload, in bytes.
     payload: usize,
     /// How many messages leave a machine at one event.
@@ -37,16 +40,20 @@ impl Bounds {
         Self {
             events: events.collect(),
             total: scenario.events(),
-            clocks: Some(scenario.clocks()),
             payload: workload.algorithm().longest_payload.min(LONGEST_PAYLOAD),
             copies: workload.most_recipients().saturating_mul(1 + u32::from(duplicates)),
+            clocks: scenario.clocks().clone(),
+            layout: StampLayout::of(scenario.clocks()),
+            is_open: false,
         }
     }
 
-    /// What any run of so many machines may have.
-    pub fn open(vms: u32) -> Self {
+    /// What any run of so many machines with those clocks may have.
+    pub fn open(vms: u32, clocks: ClockList) -> Self {
         let events = vec![u64::MAX; vms as usize].into();
-        Self { events, total: u64::MAX, clocks: None, payload: LONGEST_PAYLOAD, copies: u32::MAX }
+        let layout = StampLayout::of(&clocks);
+        let (total, payload, copies) = (u64::MAX, LONGEST_PAYLOAD, u32::MAX);
+        Self { events, total, clocks, layout, is_open: true, payload, copies }
     }
 
     /// The number of machines.
@@ -57,6 +64,16 @@ impl Bounds {
     /// How many events each machine makes, by number.
     pub const fn events(&self) -> &[u64] {
         &self.events
+    }
+
+    /// The clocks that every message carries.
+    pub const fn clocks(&self) -> &ClockList {
+        &self.clocks
+    }
+
+    /// Of how many numbers the value of one of them is, by its place; none where that is not always the same.
+    pub fn words(&self, clock: usize) -> Option<usize> {
+        self.clocks[clock].words(u32::try_from(self.vms()).unwrap_or(u32::MAX))
     }
 
     /// The longest payload of a message, in bytes.
@@ -73,34 +90,27 @@ impl Bounds {
     pub fn message_bytes(&self) -> Option<usize> {
         // The message with its place in an inbox, the heads of what it points to, and what is there.
         const ALONE: usize = 160;
-        let entries = if self.clocks?.vector { self.vms() } else { 0 };
-        Some(ALONE + self.payload + 8 * entries)
+        let words = self.clocks.words(u32::try_from(self.vms()).unwrap_or(u32::MAX));
+        (!self.is_open).then(|| ALONE + self.payload + 8 * words)
     }
 
     /// Whether a machine of the run can have put that stamp on a message at that event.
     pub fn allow(&self, sender: VmId, event: u64, stamp: &Stamp) -> bool {
-        let Some(clocks) = self.clocks else { return true };
-        // A Lamport clock is the length of a path of events (rules IR1 and IR2 add one at each), and c counts events of
-        // the causal past with the same l (Kulkarni et al. 2014, corollary 2): neither is more than there are. The own
-        // entry of a vector is the number of the event itself (Fidge 1988, Mattern 1989).
-        let hybrid = stamp.hybrid();
-        let counts_itself =
-            stamp.vector().is_none_or(|vector| vector.entries().get(sender.index()) == Some(&event));
-        stamp.lamport() <= self.total
-            && hybrid.is_some() == clocks.hybrid
-            && hybrid.is_none_or(|hybrid| hybrid.c <= self.total)
-            && stamp.vector().is_some() == clocks.vector
-            && counts_itself
+        // A Lamport clock is the length of a path of events (rules IR1 and IR2 add one at each), so it is no more than
+        // there are. What the other clocks may say, they know themselves.
+        let claim = Claim { sender, event, total: self.total };
+        let mut parts = self.clocks.iter().zip(stamp.parts(self.layout));
+        self.is_open
+            || stamp.lamport() <= self.total
+                && parts.all(|(spec, part)| part.is_some_and(|part| (spec.allows)(part, &claim)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{HybridStamp, VectorStamp};
     use crate::model::scenario::Settings;
     use crate::model::seed::Seed;
-    use crate::model::time::Nanos;
 
     fn bounds(settings: &str) -> Bounds {
         let settings: Settings = toml::from_str(settings).unwrap();
@@ -120,14 +130,13 @@ mod tests {
     fn a_stamp_has_the_runs_clocks_and_counts_no_more_than_happens() {
         let bounds = bounds("rates = \"6,2,1\"\nduration = 10");
         let stamp = |lamport, c, own| {
-            Stamp::lamport_only(lamport)
-                .with_hybrid(HybridStamp { l: Nanos::ZERO, c })
-                .with_vector(VectorStamp::new([0, own, 0]))
+            let values: [&[u64]; 2] = [&[0, own, 0], &[0, c]];
+            Stamp::new(lamport, StampLayout::of(&ClockList::standard()), values.into_iter())
         };
         let allows = |stamp: &Stamp| bounds.allow(VmId(1), 7, stamp);
         assert!(allows(&stamp(90, 90, 7)));
         assert!(!allows(&stamp(91, 90, 7)) && !allows(&stamp(90, 91, 7)) && !allows(&stamp(90, 90, 8)));
         assert!(!allows(&Stamp::lamport_only(7)), "a clock is missing");
-        assert!(Bounds::open(3).allow(VmId(1), 7, &stamp(u64::MAX, 5, 9)));
+        assert!(Bounds::open(3, ClockList::standard()).allow(VmId(1), 7, &stamp(u64::MAX, 5, 9)));
     }
 }

@@ -1,7 +1,8 @@
-//! Messages in parcels, vector stamps as differences.
+//! Messages in parcels, long stamps as differences.
 //!
-//! A vector stamp differs in few entries from the one that the same machine sent before over the same
-//! link, since little happens between two sends; as links keep the order, the differences are enough
+//! A vector, and whatever stamp counts the events of machines, differs in few entries from the one that the same
+//! machine sent before over the same link, since little happens between two sends; as links keep the order, the
+//! differences are enough
 //! (Singhal and Kshemkalyani, "An Efficient Implementation of Vector Clocks", Information Processing
 //! Letters 43, 1992). Both ends remember each machine's latest stamp; both forget it when one of the
 //! processes is started again.
@@ -12,31 +13,35 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::bounds::{Bounds, LONGEST_PAYLOAD};
 use super::session;
 use super::wire::{Reader, put_number, put_text};
-use crate::clock::{HybridStamp, Stamp, VectorStamp};
+use crate::clock::{ClockList, ClockSpec, Stamp, StampLayout, Wire};
 use crate::model::event::{Message, MessageId};
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
 /// What a message has beside a Lamport stamp.
-const HYBRID: u8 = 1;
-const VECTOR: u8 = 2;
-const PAYLOAD: u8 = 4;
+const STAMPS: u8 = 1;
+const PAYLOAD: u8 = 2;
 /// It is a call.
-const CALL: u8 = 8;
+const CALL: u8 = 4;
 
 /// Puts messages into parcels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Encoder {
     latest: Latest,
+    clocks: ClockList,
+    layout: StampLayout,
 }
 
 /// Takes messages out of parcels.
 #[derive(Debug)]
 pub struct Decoder {
     latest: Latest,
+    layout: StampLayout,
     bounds: Arc<Bounds>,
     /// The machines of this process.
     here: Range<u32>,
@@ -60,13 +65,13 @@ struct Progress {
 struct Change {
     sender: usize,
     before: Progress,
-    /// Where in the parcel the differences begin that were added to the sender's latest stamp.
-    differences: Option<usize>,
+    /// Where in the parcel the differences begin that were added to the sender's latest stamps, each with its clock.
+    differences: SmallVec<[(usize, usize); 1]>,
 }
 
-/// The latest vector stamp of each machine, by number; empty where it has sent none.
+/// The latest stamps of each machine, by clock and then by number; empty where it has sent none.
 #[derive(Debug, Default)]
-struct Latest(Vec<Vec<u64>>);
+struct Latest(Vec<Vec<Vec<u64>>>);
 
 /// A parcel is not what an encoder makes of messages of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,12 +119,11 @@ pub fn fits(message: &Message) -> bool {
 
 /// The most bytes that a message can take.
 pub fn most_bytes(message: &Message) -> usize {
-    // Flags and ten numbers of at most ten bytes; and for each entry of a vector its difference and, as a
+    // Flags and ten numbers of at most ten bytes; and for each number of a stamp its difference and, as a
     // rule, one byte of the gap before it.
     const NUMBERS: usize = 120;
     const ENTRY: usize = 11;
-    let entries = message.stamp.vector().map_or(0, |vector| vector.entries().len());
-    NUMBERS + payload_bytes(message) + ENTRY * entries
+    NUMBERS + payload_bytes(message) + ENTRY * message.stamp.words()
 }
 
 fn payload_bytes(message: &Message) -> usize {
@@ -127,26 +131,31 @@ fn payload_bytes(message: &Message) -> usize {
 }
 
 impl Encoder {
+    /// An encoder for the messages of machines that keep those clocks.
+    pub fn new(clocks: &ClockList) -> Self {
+        let layout = StampLayout::of(clocks);
+        Self { latest: Latest::default(), clocks: clocks.clone(), layout }
+    }
+
+    /// One for the same clocks that has sent nothing yet.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::new(&self.clocks)
+    }
+
     /// Appends a message, which is one that [`fits`].
     pub fn put(&mut self, message: &Message, out: &mut Vec<u8>) {
         let Message { id, to, is_call, arrives, stamp, payload } = message;
         let flag = |is_there: bool, flag| if is_there { flag } else { 0 };
-        let (hybrid, vector) = (stamp.hybrid(), stamp.vector());
-        out.push(
-            flag(hybrid.is_some(), HYBRID)
-                | flag(vector.is_some(), VECTOR)
-                | flag(payload.is_some(), PAYLOAD)
-                | flag(*is_call, CALL),
-        );
+        let has_stamps = !self.clocks.is_empty() && stamp.parts(self.layout).all(|part| part.is_some());
+        out.push(flag(has_stamps, STAMPS) | flag(payload.is_some(), PAYLOAD) | flag(*is_call, CALL));
         for number in [u64::from(id.sender.0), id.event, u64::from(to.0), arrives.get(), stamp.lamport()] {
             put_number(number, out);
         }
-        if let Some(HybridStamp { l, c }) = hybrid {
-            put_number(l.get(), out);
-            put_number(c, out);
-        }
-        if let Some(vector) = vector {
-            put_differences(self.latest.of(id.sender, vector.entries().len()), vector.entries(), out);
+        if has_stamps {
+            for (clock, part) in stamp.parts(self.layout).flatten().enumerate() {
+                put_stamp(&self.clocks[clock], part, || self.latest.of(clock, id.sender, part.len()), out);
+            }
         }
         if let Some(payload) = payload {
             put_text(payload, out);
@@ -158,7 +167,8 @@ impl Decoder {
     /// A decoder for parcels from the process of the machines `there` to that of the machines `here`.
     pub fn new(bounds: Arc<Bounds>, here: Range<u32>, there: Range<u32>) -> Self {
         let progress = there.clone().map(|_| Progress::default()).collect();
-        Self { latest: Latest::default(), bounds, here, there, progress, changes: Vec::new() }
+        let layout = StampLayout::of(bounds.clocks());
+        Self { latest: Latest::default(), layout, bounds, here, there, progress, changes: Vec::new() }
     }
 
     /// A session begins. Its parcels tell stamps from the beginning on; and where the other process is another one
@@ -219,9 +229,9 @@ impl Decoder {
         // Backwards: of two changes of one machine the first has what was there before the parcel.
         for change in self.changes.drain(..).rev() {
             self.progress[change.sender] = change.before;
-            if let Some(start) = change.differences {
-                let sender = VmId(self.there.start + u32::try_from(change.sender).unwrap_or(u32::MAX));
-                let latest = self.latest.of(sender, self.bounds.vms());
+            let sender = VmId(self.there.start + u32::try_from(change.sender).unwrap_or(u32::MAX));
+            for (clock, start) in change.differences.into_iter().rev() {
+                let latest = self.latest.of(clock, sender, self.bounds.words(clock).unwrap_or(0));
                 take_back_differences(latest, Reader(&parcel[start..]), u64::MAX);
             }
         }
@@ -229,8 +239,7 @@ impl Decoder {
 
     fn message(&mut self, reader: &mut Reader<'_>, length: usize) -> Result<Message, CodecError> {
         let malformed = CodecError::Malformed;
-        let has =
-            reader.byte().filter(|flags| *flags <= HYBRID | VECTOR | PAYLOAD | CALL).ok_or(malformed)?;
+        let has = reader.byte().filter(|flags| *flags <= STAMPS | PAYLOAD | CALL).ok_or(malformed)?;
         let head = (reader.small(), reader.number(), reader.small(), reader.number(), reader.number());
         let (Some(sender), Some(event), Some(to), Some(arrives), Some(lamport)) = head else {
             return Err(malformed);
@@ -240,20 +249,10 @@ impl Decoder {
         }
         let id = MessageId { sender: VmId(sender), event };
         self.follow(id)?;
-        let mut stamp = Stamp::lamport_only(lamport);
-        if has & HYBRID != 0 {
-            let (l, c) = reader.number().zip(reader.number()).ok_or(malformed)?;
-            stamp = stamp.with_hybrid(HybridStamp { l: Nanos::new(l), c });
-        }
-        if has & VECTOR != 0 {
-            let start = length - reader.0.len();
-            let latest = self.latest.of(id.sender, self.bounds.vms());
-            take_differences(latest, self.bounds.events(), reader).ok_or(malformed)?;
-            stamp = stamp.with_vector(VectorStamp::new(&*latest));
-            if let Some(change) = self.changes.last_mut() {
-                change.differences = Some(start);
-            }
-        }
+        let stamp = match has & STAMPS {
+            0 => Stamp::lamport_only(lamport),
+            _ => self.stamp(id.sender, lamport, reader, length).ok_or(malformed)?,
+        };
         let is_call = has & CALL != 0;
         if !is_call && !self.bounds.allow(id.sender, event, &stamp) {
             return Err(CodecError::Clocks { sender: id.sender, event });
@@ -267,6 +266,30 @@ impl Decoder {
         };
         let (to, arrives) = (VmId(to), Nanos::new(arrives));
         Ok(Message { id, to, is_call, arrives, stamp, payload })
+    }
+
+    /// A stamp that has a part for each of the run's clocks. Where one of them is malformed, those before it that were
+    /// added to latest stamps are noted among the changes.
+    fn stamp(&mut self, sender: VmId, lamport: u64, reader: &mut Reader<'_>, length: usize) -> Option<Stamp> {
+        let bounds = Arc::clone(&self.bounds);
+        let mut whole: SmallVec<[Vec<u64>; 2]> = SmallVec::new();
+        for (clock, spec) in bounds.clocks().iter().enumerate() {
+            let words = bounds.words(clock);
+            if spec.wire == Wire::Whole {
+                whole.push(take_whole(words, reader)?);
+                continue;
+            }
+            let start = length - reader.0.len();
+            take_differences(self.latest.of(clock, sender, words?), bounds.events(), reader)?;
+            whole.push(Vec::new());
+            self.changes.last_mut()?.differences.push((clock, start));
+        }
+        let latest = &self.latest;
+        let parts = bounds.clocks().iter().enumerate().map(|(clock, spec)| match spec.wire {
+            Wire::Whole => &whole[clock][..],
+            Wire::Changes => latest.get(clock, sender),
+        });
+        Some(Stamp::new(lamport, self.layout, parts))
     }
 
     /// Goes on to that event of a machine, at which it may send so many messages and no more.
@@ -284,7 +307,7 @@ impl Decoder {
         {
             return Err(CodecError::Again { sender, event, latest: before.event });
         }
-        self.changes.push(Change { sender: index, before, differences: None });
+        self.changes.push(Change { sender: index, before, differences: SmallVec::new() });
         self.progress[index] = Progress { event, copies };
         Ok(())
     }
@@ -292,14 +315,48 @@ impl Decoder {
 
 impl Latest {
     /// The latest stamp of a machine; all zeros where it has sent none.
-    fn of(&mut self, vm: VmId, entries: usize) -> &mut Vec<u64> {
-        if self.0.len() <= vm.index() {
-            self.0.resize_with(vm.index() + 1, Vec::new);
+    fn of(&mut self, clock: usize, vm: VmId, entries: usize) -> &mut Vec<u64> {
+        if self.0.len() <= clock {
+            self.0.resize_with(clock + 1, Vec::new);
         }
-        let latest = &mut self.0[vm.index()];
+        let machines = &mut self.0[clock];
+        if machines.len() <= vm.index() {
+            machines.resize_with(vm.index() + 1, Vec::new);
+        }
+        let latest = &mut machines[vm.index()];
         latest.resize(entries, 0);
         latest
     }
+
+    fn get(&self, clock: usize, vm: VmId) -> &[u64] {
+        self.0.get(clock).and_then(|machines| machines.get(vm.index())).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Appends one clock's part of a stamp.
+fn put_stamp<'a>(
+    spec: &ClockSpec,
+    part: &[u64],
+    latest: impl FnOnce() -> &'a mut Vec<u64>,
+    out: &mut Vec<u8>,
+) {
+    if spec.wire == Wire::Whole && spec.has_any_length() {
+        put_number(part.len() as u64, out);
+    }
+    match spec.wire {
+        Wire::Changes => put_differences(latest(), part, out),
+        Wire::Whole => part.iter().for_each(|word| put_number(*word, out)),
+    }
+}
+
+/// Takes that many numbers, or, where it is not known how many, their number first.
+fn take_whole(words: Option<usize>, reader: &mut Reader<'_>) -> Option<Vec<u64>> {
+    let words = match words {
+        Some(words) => words,
+        // Each takes a byte at least.
+        None => usize::try_from(reader.number()?).ok().filter(|words| *words <= reader.0.len())?,
+    };
+    (0..words).map(|_| reader.number()).collect()
 }
 
 /// Appends the entries that differ, each with how many equal ones stand before it, and keeps them.
@@ -319,12 +376,12 @@ fn put_differences(latest: &mut [u64], entries: &[u64], out: &mut Vec<u8>) {
     }
 }
 
-/// Adds differences to a stamp, none of whose entries may come to more than `most`. Where they are none, nothing has
-/// changed.
+/// Adds differences to a stamp, none of whose entries may come to more than `most` says, over and over again. Where
+/// they are none, nothing has changed.
 fn take_differences(latest: &mut [u64], most: &[u64], reader: &mut Reader<'_>) -> Option<()> {
     let start = *reader;
     let changed = reader.number()?;
-    let mut rest = latest.iter_mut().zip(most);
+    let mut rest = latest.iter_mut().zip(most.iter().cycle());
     let mut take = || {
         let (entry, most) = rest.nth(usize::try_from(reader.number()?).ok()?)?;
         let sum = entry.wrapping_add(reader.number()?);

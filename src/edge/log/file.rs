@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RowFormat;
+use crate::clock::ClockList;
 use crate::model::event::Record;
 
 /// A log file being written.
@@ -85,13 +86,13 @@ pub enum LogError {
 }
 
 impl LogFile {
-    /// Makes a new log of events, with its header.
+    /// Makes a new log of the events of a run with those clocks, with its header.
     ///
     /// # Errors
     ///
     /// Where the file is there already or cannot be made.
-    pub fn create(path: PathBuf) -> Result<Self, LogError> {
-        Self::create_with(path, RowFormat::header)
+    pub fn create(path: PathBuf, clocks: &ClockList) -> Result<Self, LogError> {
+        Self::create_with(path, |out| RowFormat::header(clocks, out))
     }
 
     /// Makes a new log of anything, with that header.
@@ -247,7 +248,7 @@ mod tests {
     use crate::model::time::Nanos;
 
     fn internal(event: u64) -> Record<'static> {
-        let clocks = Reading { lamport: event, vector: &[], hybrid: None };
+        let clocks = Reading::lamport_only(event);
         Record {
             vm: VmId(0),
             event,
@@ -263,8 +264,8 @@ mod tests {
     fn a_flushed_row_is_in_the_file_and_the_entry_tells_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        let mut log = LogFile::create(path.clone()).unwrap();
-        let mut format = RowFormat::new(Timestamp::UNIX_EPOCH);
+        let mut log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
+        let mut format = RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT);
         for event in 1..=3 {
             log.append(&internal(event), &mut format);
             log.flush().unwrap();
@@ -281,7 +282,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
         fs::write(&path, "mine").unwrap();
-        let error = LogFile::create(path.clone()).unwrap_err();
+        let error = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap_err();
         assert!(error.to_string().starts_with(&format!("cannot create {}: ", path.display())), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     }
@@ -290,8 +291,8 @@ mod tests {
     fn a_file_changed_by_others_is_found_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        let mut log = LogFile::create(path.clone()).unwrap();
-        log.append(&internal(1), &mut RowFormat::new(Timestamp::UNIX_EPOCH));
+        let mut log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
+        log.append(&internal(1), &mut RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT));
         log.flush().unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"x").unwrap();
         assert!(matches!(log.finish(), Err(LogError::Changed { .. })));
@@ -301,12 +302,12 @@ mod tests {
     fn a_file_removed_or_replaced_by_others_is_found_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        let log = LogFile::create(path.clone()).unwrap();
+        let log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
         fs::copy(&path, folder.path().join("copy")).unwrap();
         fs::rename(folder.path().join("copy"), &path).unwrap();
         assert!(matches!(log.finish(), Err(LogError::Replaced { .. })));
         fs::remove_file(&path).unwrap();
-        let log = LogFile::create(path.clone()).unwrap();
+        let log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
         fs::remove_file(&path).unwrap();
         assert!(matches!(log.finish(), Err(LogError::Replaced { .. })));
     }

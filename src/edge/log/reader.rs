@@ -23,13 +23,16 @@ pub(super) use self::cells::Cells;
 pub(super) use self::cells::separator_of;
 use self::chunks::LONGEST_ROW;
 pub(super) use self::chunks::{Chunks, Line};
+use self::fast::Forms;
 pub use self::row::{EventKind, Row};
 use self::time_of_day::TimeOfDay;
 pub(super) use self::time_of_day::otherwise;
-pub(super) use self::values::{seconds, whole};
+pub(super) use self::values::{items, number, pair, seconds, whole};
 use super::Schema;
+use super::clock_cells::clocks_of;
 use super::file::{FileEntry, entry};
-use super::row::{COLUMNS, Column};
+use super::row::{Column, FIXED, columns};
+use crate::clock::{ClockList, Values};
 use crate::edge::input;
 use crate::model::time::Nanos;
 
@@ -115,14 +118,17 @@ const NEEDED: [Column; 7] = [
     Column::Message,
 ];
 
-/// Which columns a log has.
+/// Which columns a log has, of those that are no clock's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Columns(u32);
 
 impl Columns {
     /// Whether it has this one.
     pub const fn has(self, column: Column) -> bool {
-        self.0 & 1 << column as usize != 0
+        match column.place() {
+            Some(place) => self.0 & 1 << place != 0,
+            None => false,
+        }
     }
 }
 
@@ -132,16 +138,21 @@ pub struct RowReader<R> {
     path: PathBuf,
     source: Chunks<R>,
     /// Where each column stands in this log, if it does.
-    places: [Option<usize>; COLUMNS.len()],
+    places: [Option<usize>; FIXED.len()],
+    /// The clocks that it may have columns for, and where each of these stands.
+    clocks: ClockList,
+    clock_places: Vec<Vec<Option<usize>>>,
     columns: usize,
     /// Whether the columns are ours, in our order.
     has_our_order: bool,
+    /// The forms of clocks' cells, where rows are read without care.
+    forms: Option<Forms>,
     /// Whether another program has saved it again, as the form of what was read shows.
     is_saved_again: bool,
     /// Whether it has all columns that were written.
     can_be_saved_again: bool,
-    /// Whether it took hybrid clocks of the first schema for numbers.
-    hlc_is_number: bool,
+    /// Whether it took clocks of the first schema for numbers.
+    clock_is_number: bool,
     /// The form of its cells, where the two schemas differ.
     schema: Schema,
     cells: Cells,
@@ -192,12 +203,15 @@ impl<R: Read> RowReader<R> {
         let mut reader = Self {
             path: path.to_owned(),
             source: Chunks::new(source),
-            places: [None; COLUMNS.len()],
+            places: [None; FIXED.len()],
+            clocks: ClockList::LAMPORT,
+            clock_places: Vec::new(),
             columns: 0,
             has_our_order: false,
+            forms: None,
             is_saved_again: false,
             can_be_saved_again: false,
-            hlc_is_number: false,
+            clock_is_number: false,
             schema: Schema::First,
             cells: Cells::default(),
             row: Row::default(),
@@ -246,8 +260,8 @@ impl<R: Read> RowReader<R> {
     /// Goes on to the next row, whenever it happened; false at the end.
     #[inline]
     fn advance_to_any(&mut self) -> Result<bool, ReadError> {
-        if self.has_our_order
-            && let Some(length) = fast::fill(self.source.rest(), &mut self.row, &mut self.time)
+        if let Some(forms) = &self.forms
+            && let Some(length) = fast::fill(self.source.rest(), forms, &mut self.row, &mut self.time)
         {
             self.latest = self.source.take(length);
             self.row.line = self.line;
@@ -304,20 +318,25 @@ impl<R: Read> RowReader<R> {
         self.is_saved_again && self.can_be_saved_again
     }
 
-    /// Whether another program took hybrid clocks of the first schema, `l.c`, for numbers: zeros at their end are lost.
-    pub const fn hlc_is_number(&self) -> bool {
-        self.hlc_is_number
+    /// Whether another program took clocks of the first schema, `l.c`, for numbers: zeros at their end are lost.
+    pub const fn clock_is_number(&self) -> bool {
+        self.clock_is_number
     }
 
-    /// Whether rows as they are written now fit below its header, or it has none yet.
-    pub(super) const fn can_go_on(&self) -> bool {
-        self.has_our_order || self.columns == 0
+    /// Whether rows as they are written in a run with those clocks fit below its header, or it has none yet.
+    pub(super) fn can_go_on(&self, clocks: &ClockList) -> bool {
+        self.columns == 0 || self.has_our_order && self.clocks == clocks.in_a_log()
     }
 
-    /// The columns that the log has.
+    /// The clocks that the log may have columns for: the standard ones and those that its header names.
+    pub const fn clocks(&self) -> &ClockList {
+        &self.clocks
+    }
+
+    /// The columns that the log has, of those that are no clock's.
     pub fn columns(&self) -> Columns {
         let has = |bit: usize| self.places[bit].is_some();
-        Columns((0..COLUMNS.len()).filter(|bit| has(*bit)).fold(0, |bits, bit| bits | 1 << bit))
+        Columns((0..FIXED.len()).filter(|bit| has(*bit)).fold(0, |bits, bit| bits | 1 << bit))
     }
 
     fn read_header(&mut self) -> Result<(), ReadError> {
@@ -335,23 +354,33 @@ impl<R: Read> RowReader<R> {
         self.cells.split(line).map_err(unreadable)?;
         let text = self.cells.text(line);
         let names: Vec<&[u8]> = (0..self.cells.count()).map(|cell| self.cells.cell(cell, text)).collect();
-        for (place, column) in self.places.iter_mut().zip(COLUMNS) {
-            *place = names.iter().position(|name| *name == column.as_bytes());
+        let place = |column: &str| names.iter().position(|name| *name == column.as_bytes());
+        for (own, (_, column)) in self.places.iter_mut().zip(FIXED) {
+            *own = place(column);
         }
+        self.clocks = clocks_of(&names);
+        self.clock_places =
+            self.clocks.iter().map(|spec| spec.columns().map(|column| place(&column)).collect()).collect();
+        self.row.clocks = Values::none(self.clocks.clone());
         self.columns = names.len();
-        self.has_our_order = separator == b',' && names.iter().eq(COLUMNS.map(str::as_bytes).iter());
-        if [Column::HlcCount, Column::Mark].into_iter().any(|column| self.columns().has(column)) {
+        let written = columns(&self.clocks);
+        let is_there = |column: &Column| place(&column.name()).is_some();
+        if written.iter().any(|column| Schema::is_new(*column) && is_there(column)) {
             self.schema = Schema::Second;
         }
-        let ours = self.schema.columns();
-        let is_whole = ours.clone().all(|column| names.contains(&column.as_bytes()));
-        self.can_be_saved_again = is_whole;
-        self.is_saved_again = has_other_form || !ours.map(str::as_bytes).eq(names.iter().copied());
+        let ours = self.schema.columns(&self.clocks);
+        let is_ours = ours.len() == names.len()
+            && ours.iter().zip(&names).all(|(column, name)| column.name().as_bytes() == *name);
+        self.has_our_order = separator == b',' && is_ours && self.schema == Schema::Second;
+        self.forms = Forms::of(&self.clocks).filter(|_| self.has_our_order);
+        self.can_be_saved_again = ours.iter().all(is_there);
+        self.is_saved_again = has_other_form || !is_ours;
         match NEEDED.into_iter().find(|column| !self.columns().has(*column)) {
             None => Ok(()),
             Some(column) => {
                 let found: String = String::from_utf8_lossy(line).chars().take(200).collect();
-                Err(ReadError::Header { path: self.path.clone(), found, missing: column.name() })
+                let missing = column.place().map_or("", |place| FIXED[place].1);
+                Err(ReadError::Header { path: self.path.clone(), found, missing })
             }
         }
     }
@@ -383,19 +412,20 @@ impl<R: Read> RowReader<R> {
         let unreadable = |source| ReadError::Read { path: self.path.clone(), source };
         self.cells.split(line).map_err(unreadable)?;
         let (schema, text) = (self.schema, self.cells.text(line));
-        let parser = Parser { cells: &self.cells, places: &self.places, schema, text };
+        let (clocks, clock_places) = (&self.clocks, &self.clock_places);
+        let parser = Parser { cells: &self.cells, places: &self.places, clocks, clock_places, schema, text };
         if self.cells.count() != self.columns {
             let (found, expected) = (self.cells.count(), self.columns);
             return Err(ReadError::Columns { path: self.path.clone(), line: self.row.line, found, expected });
         }
-        self.hlc_is_number |= parser.has_hlc_as_number();
+        self.clock_is_number |= parser.has_clock_as_number();
         let is_saved_again = !self.is_saved_again && parser.is_saved_again();
         let filled = parser.fill(&mut self.row, &mut self.time);
         self.is_saved_again |= filled.is_ok() && is_saved_again;
         filled.map_err(|Wrong { column, expected }| {
             let found = shortened(parser.cell(column));
             let (path, line) = (self.path.clone(), self.row.line);
-            ReadError::Cell { path, line, column, found, expected: expected.to_owned() }
+            ReadError::Cell { path, line, column, found, expected: expected.into_owned() }
         })
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::reader::{EventKind, ReadError, Row, RowReader};
 use super::row::Column;
 use super::{FileEntry, LogError, LogFile, RowFormat, Schema, torn_name};
-use crate::clock::HybridStamp;
+use crate::clock::{ClockList, Values};
 use crate::model::id::VmId;
 use crate::model::tally::{Account, Tally};
 use crate::model::time::{Nanos, Rate};
@@ -26,10 +26,8 @@ pub struct Recovered {
     pub elapsed: Nanos,
     /// Its Lamport clock after its last whole row, from which the machine goes on.
     pub lamport: u64,
-    /// Its vector clock's entries; none where it is not kept.
-    pub vector: Box<[u64]>,
-    /// Its hybrid clock, where it is kept.
-    pub hybrid: Option<HybridStamp>,
+    /// The clocks beside it.
+    pub clocks: Values,
 }
 
 /// What a log says of its machines.
@@ -165,8 +163,9 @@ fn recover_from<R: Read>(reader: &mut RowReader<R>) -> Result<RecoveredLog, Read
 }
 
 impl Recovered {
-    /// The account of that machine as its log gives it: nothing is known of messages that waited, nor of lateness.
-    pub fn account(&self, vm: VmId, rate: Rate) -> Account {
+    /// The account of that machine of a run with those clocks, as its log gives it: nothing is known of messages that
+    /// waited, nor of lateness.
+    pub fn account(&self, vm: VmId, rate: Rate, clocks: &ClockList) -> Account {
         Account {
             vm,
             rate,
@@ -174,8 +173,7 @@ impl Recovered {
             lost: self.lost,
             duplicated: self.duplicated,
             lamport: self.lamport,
-            vector: self.vector.clone(),
-            hybrid: self.hybrid,
+            clocks: self.clocks.ordered_as(clocks),
             waiting: 0,
             in_flight: 0,
             lateness: None,
@@ -200,25 +198,20 @@ impl Recovered {
         self.duplicated += row.duplicated.len() as u64;
         self.elapsed = row.elapsed;
         self.lamport = row.lamport;
-        if self.vector.len() == row.vector.len() {
-            self.vector.copy_from_slice(&row.vector);
-        } else {
-            self.vector = row.vector.as_slice().into();
-        }
-        self.hybrid = row.hybrid;
+        self.clocks.copy(&row.clocks);
     }
 }
 
 impl LogFile {
-    /// Goes on with a log that is there, and tells what it says. A torn last row is moved to a file of its own
+    /// Goes on with a log that is there, of a run with those clocks, and tells what it says. A torn last row is moved to a file of its own
     /// beside it, at the end of what that has already. An empty log, or one whose header is torn, gets its header.
     ///
     /// # Errors
     ///
     /// Where the log cannot be read or written; then nothing of it has been removed.
-    pub fn resume(path: PathBuf) -> Result<(Self, RecoveredLog), ResumeError> {
+    pub fn resume(path: PathBuf, clocks: &ClockList) -> Result<(Self, RecoveredLog), ResumeError> {
         let mut reader = RowReader::open(&path)?;
-        if !reader.can_go_on() {
+        if !reader.can_go_on(clocks) {
             return Err(ResumeError::Header { schema: reader.schema(), path });
         }
         let recovered = recover_from(&mut reader)?;
@@ -236,10 +229,8 @@ impl LogFile {
         if let Err(source) = file.seek(SeekFrom::Start(bytes)) {
             return Err(ResumeError::Open { path, source });
         }
-        Ok((
-            Self::reopened(path, file, RowFormat::header, recovered.entry.rows, reader.consumed())?,
-            recovered,
-        ))
+        let header = |out: &mut Vec<u8>| RowFormat::header(clocks, out);
+        Ok((Self::reopened(path, file, header, recovered.entry.rows, reader.consumed())?, recovered))
     }
 }
 
@@ -301,18 +292,18 @@ mod tests {
             logs(folder.path()).iter().for_each(|log| machines.extend(recover(log).unwrap().machines));
             assert_eq!(machines.len(), 7);
             for account in accounts {
-                let Recovered { tally, lost, duplicated, elapsed, lamport, vector, hybrid } =
+                let Recovered { tally, lost, duplicated, elapsed, lamport, clocks } =
                     machines[&account.vm].clone();
                 assert_eq!(tally, account.tally);
                 assert_eq!((lost, duplicated), (account.lost, account.duplicated));
-                assert_eq!((lamport, vector, hybrid), (account.lamport, account.vector, account.hybrid));
+                assert_eq!((lamport, clocks), (account.lamport, account.clocks));
                 assert!(Nanos::from_secs(7) < elapsed && elapsed <= Nanos::from_secs(9));
             }
         }
     }
 
     fn internal(event: u64) -> Record<'static> {
-        let clocks = Reading { lamport: event, vector: &[], hybrid: None };
+        let clocks = Reading::lamport_only(event);
         Record {
             vm: VmId(0),
             event,
@@ -325,7 +316,7 @@ mod tests {
     }
 
     fn append(log: &mut LogFile, events: std::ops::RangeInclusive<u64>) {
-        let mut format = RowFormat::new(Timestamp::UNIX_EPOCH);
+        let mut format = RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT);
         events.for_each(|event| log.append(&internal(event), &mut format));
     }
 
@@ -333,7 +324,7 @@ mod tests {
     fn a_log_cut_at_any_byte_goes_on_as_if_nothing_had_been() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        let mut log = LogFile::create(path.clone()).unwrap();
+        let mut log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
         append(&mut log, 1..=3);
         log.finish().unwrap();
         let whole = fs::read(&path).unwrap();
@@ -341,7 +332,7 @@ mod tests {
             fs::write(&path, &whole[..cut]).unwrap();
             let torn_path = torn_name(&path);
             let _ = fs::remove_file(&torn_path);
-            let (mut log, recovered) = LogFile::resume(path.clone()).unwrap();
+            let (mut log, recovered) = LogFile::resume(path.clone(), &ClockList::LAMPORT).unwrap();
             let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count() as u64;
             let events = recovered.machines.get(&VmId(0)).map_or(0, |machine| machine.tally.events);
             assert_eq!((events, recovered.entry.rows), (lines.saturating_sub(1), lines.saturating_sub(1)));
@@ -361,28 +352,28 @@ mod tests {
         let path = folder.path().join("vm_0_1.csv");
         let check = |header: &str, schema: &str| {
             fs::write(&path, header).unwrap();
-            let error = LogFile::resume(path.clone()).unwrap_err().to_string();
+            let error = LogFile::resume(path.clone(), &ClockList::LAMPORT).unwrap_err().to_string();
             assert!(error.contains(schema) && error.contains("nothing was changed"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), header);
         };
         let mut ours = Vec::new();
-        RowFormat::header(&mut ours);
+        RowFormat::header(&ClockList::LAMPORT, &mut ours);
         let ours = String::from_utf8(ours).unwrap();
         check("vm,event,kind,elapsed_s,lamport,hlc,peers,message\n", "first schema");
         check(&ours.replace(",mark", ",mood,mark"), "second schema");
         fs::write(&path, ours).unwrap();
-        assert!(LogFile::resume(path.clone()).is_ok());
+        assert!(LogFile::resume(path.clone(), &ClockList::LAMPORT).is_ok());
     }
 
     #[test]
     fn torn_rows_of_several_times_are_all_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        LogFile::create(path.clone()).unwrap().finish().unwrap();
+        LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap().finish().unwrap();
         for torn in ["0,1,in", "0,1,internal,", "0"] {
             let text = fs::read_to_string(&path).unwrap();
             fs::write(&path, text + torn).unwrap();
-            assert_eq!(LogFile::resume(path.clone()).unwrap().1.torn, torn.len() as u64);
+            assert_eq!(LogFile::resume(path.clone(), &ClockList::LAMPORT).unwrap().1.torn, torn.len() as u64);
         }
         assert_eq!(fs::read_to_string(torn_name(&path)).unwrap(), "0,1,in0,1,internal,0");
     }
@@ -391,13 +382,13 @@ mod tests {
     fn a_log_with_a_gap_is_not_gone_on_with_and_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
-        let mut log = LogFile::create(path.clone()).unwrap();
+        let mut log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
         append(&mut log, 1..=2);
         append(&mut log, 4..=4);
         log.finish().unwrap();
         let text = fs::read_to_string(&path).unwrap() + "0,5,";
         fs::write(&path, &text).unwrap();
-        let error = LogFile::resume(path.clone()).unwrap_err().to_string();
+        let error = LogFile::resume(path.clone(), &ClockList::LAMPORT).unwrap_err().to_string();
         assert!(
             error.ends_with(":4: column event: found '4', expected 3, the number of machine 0's next event"),
             "{error}"
@@ -408,14 +399,15 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_read_or_written_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = LogFile::resume(folder.path().join("vm_0_1.csv")).unwrap_err().to_string();
+        let error =
+            LogFile::resume(folder.path().join("vm_0_1.csv"), &ClockList::LAMPORT).unwrap_err().to_string();
         assert!(error.starts_with("cannot read ") && error.contains("vm_0_1.csv"), "{error}");
         let path = folder.path().join("vm_1_1.csv");
-        LogFile::create(path.clone()).unwrap().finish().unwrap();
+        LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap().finish().unwrap();
         fs::create_dir(torn_name(&path)).unwrap();
         let text = fs::read_to_string(&path).unwrap() + "torn";
         fs::write(&path, &text).unwrap();
-        let error = LogFile::resume(path.clone()).unwrap_err().to_string();
+        let error = LogFile::resume(path.clone(), &ClockList::LAMPORT).unwrap_err().to_string();
         assert!(
             error.contains("cannot move the torn last row") && error.contains("nothing was removed"),
             "{error}"

@@ -1,44 +1,26 @@
 //! One event as one row of CSV, in the second schema.
 //!
 //! What a cell holds is the same to everybody: no spreadsheet takes it for a date, a fraction or a formula, and none
-//! rounds it. So lists are JSON, events' names begin with letters, and a hybrid clock has two columns. The first
+//! rounds it. So lists are JSON, events' names begin with letters, and each number has a column of its own. The first
 //! schema (`1-2`, `5;12;0`, `l.c`) is only read.
 //!
 //! Rows are formatted by hand, into a buffer that is kept: a row is written at every event, and this
 //! costs less than a general serializer (the bench `rows` tells how much).
+
+use std::borrow::Cow;
 
 use itoa::Buffer;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::Row;
 use super::cell::{list, text};
-use crate::clock::HybridStamp;
+use super::clock_cells::{self, ClockColumn};
+use crate::clock::{ClockList, ClockSpec};
 use crate::model::event::{Kind, MessageId, Received, Record};
 use crate::model::time::Nanos;
 
-/// The columns of a log, in their order.
-pub const COLUMNS: [&str; 17] = [
-    "vm",
-    "event",
-    "kind",
-    "elapsed_s",
-    "system_time",
-    "lamport",
-    "vector",
-    "hlc",
-    "hlc_count",
-    "peers",
-    "message",
-    "sender_lamport",
-    "queue",
-    "lost",
-    "duplicated",
-    "payload",
-    "mark",
-];
-
-/// A column of a log; its number is its place among [`COLUMNS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A column of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is called as its column")]
 pub enum Column {
     Vm,
@@ -47,9 +29,6 @@ pub enum Column {
     Elapsed,
     SystemTime,
     Lamport,
-    Vector,
-    Hlc,
-    HlcCount,
     Peers,
     Message,
     SenderLamport,
@@ -58,13 +37,77 @@ pub enum Column {
     Duplicated,
     Payload,
     Mark,
+    Clock(ClockColumn),
 }
+
+/// The columns that every log of today has, beside those of clocks. The standard clocks' stand before the peers.
+pub(super) const FIXED: [(Column, &str); 14] = [
+    (Column::Vm, "vm"),
+    (Column::Event, "event"),
+    (Column::Kind, "kind"),
+    (Column::Elapsed, "elapsed_s"),
+    (Column::SystemTime, "system_time"),
+    (Column::Lamport, "lamport"),
+    (Column::Peers, "peers"),
+    (Column::Message, "message"),
+    (Column::SenderLamport, "sender_lamport"),
+    (Column::Queue, "queue"),
+    (Column::Lost, "lost"),
+    (Column::Duplicated, "duplicated"),
+    (Column::Payload, "payload"),
+    (Column::Mark, "mark"),
+];
+
+/// How many of them stand before the clocks'.
+const BEFORE_CLOCKS: usize = 6;
 
 impl Column {
     /// The column's name in the header.
-    pub const fn name(self) -> &'static str {
-        COLUMNS[self as usize]
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Clock(column) => column.name().into(),
+            _ => FIXED[self.place().unwrap_or(0)].1.into(),
+        }
     }
+
+    /// Its place among the columns that are no clock's.
+    pub(super) const fn place(self) -> Option<usize> {
+        Some(match self {
+            Self::Vm => 0,
+            Self::Event => 1,
+            Self::Kind => 2,
+            Self::Elapsed => 3,
+            Self::SystemTime => 4,
+            Self::Lamport => 5,
+            Self::Peers => 6,
+            Self::Message => 7,
+            Self::SenderLamport => 8,
+            Self::Queue => 9,
+            Self::Lost => 10,
+            Self::Duplicated => 11,
+            Self::Payload => 12,
+            Self::Mark => 13,
+            Self::Clock(_) => return None,
+        })
+    }
+}
+
+/// The columns of a log of a run with those clocks, in their order.
+pub fn columns(clocks: &ClockList) -> Vec<Column> {
+    let fixed = FIXED.map(|(column, _)| column);
+    let of_clocks = |are_standard: bool| {
+        let all: Vec<ClockSpec> = clocks.in_a_log().to_vec();
+        let chosen = all.into_iter().filter(move |spec| spec.is_standard == are_standard);
+        chosen.flat_map(|spec| ClockColumn::of(spec).map(Column::Clock))
+    };
+    let (before, after) = fixed.split_at(BEFORE_CLOCKS);
+    before
+        .iter()
+        .copied()
+        .chain(of_clocks(true))
+        .chain(after.iter().copied())
+        .chain(of_clocks(false))
+        .collect()
 }
 
 /// The form of a log's rows: the schema, and the time of day at which the run started.
@@ -74,22 +117,45 @@ pub struct RowFormat {
     start: (i64, u32),
     /// The second in which the latest row was written, and the text of its time up to the dot.
     second: (i64, String),
+    /// The clocks in the order of their columns, each with its place among those that the run keeps.
+    clocks: Vec<(ClockSpec, Option<usize>)>,
 }
 
 impl RowFormat {
-    /// The form of rows in a run that started then.
-    pub fn new(start: Timestamp) -> Self {
+    /// The form of rows in a run that started then and keeps those clocks.
+    pub fn new(start: Timestamp, clocks: &ClockList) -> Self {
         const SECOND: i128 = 1_000_000_000;
         let nanos = start.as_nanosecond();
         let second = i64::try_from(nanos.div_euclid(SECOND)).unwrap_or(i64::MAX);
         let beyond = u32::try_from(nanos.rem_euclid(SECOND)).unwrap_or(0);
-        Self { start: (second, beyond), second: (i64::MIN, String::new()) }
+        let place = |spec| clocks.iter().position(|kept| *kept == spec);
+        let clocks = clocks.in_a_log().iter().map(|spec| (*spec, place(*spec))).collect();
+        Self { start: (second, beyond), second: (i64::MIN, String::new()), clocks }
     }
 
     /// Appends the row with the columns' names.
-    pub fn header(out: &mut Vec<u8>) {
-        out.extend_from_slice(COLUMNS.join(",").as_bytes());
+    pub fn header(clocks: &ClockList, out: &mut Vec<u8>) {
+        let names: Vec<_> = columns(clocks).into_iter().map(Column::name).collect();
+        out.extend_from_slice(names.join(",").as_bytes());
         out.push(b'\n');
+    }
+
+    /// Appends the cells of the standard clocks, each with a comma behind it, or those of the others, with commas before.
+    fn clocks<'a>(
+        &self,
+        are_standard: bool,
+        value: impl Fn(ClockSpec, Option<usize>) -> &'a [u64],
+        out: &mut Vec<u8>,
+    ) {
+        for (spec, place) in self.clocks.iter().filter(|(spec, _)| spec.is_standard == are_standard) {
+            if !are_standard {
+                out.push(b',');
+            }
+            clock_cells::put(*spec, value(*spec, *place), out);
+            if are_standard {
+                out.push(b',');
+            }
+        }
     }
 
     /// Appends the row of one event.
@@ -111,13 +177,12 @@ impl RowFormat {
         out.push(b',');
         number(out, record.clocks.lamport);
         out.push(b',');
-        list(record.clocks.vector, out, |&entry| entry);
-        out.push(b',');
-        hybrid(record.clocks.hybrid, out);
-        out.push(b',');
+        let value = |_, place: Option<usize>| place.map_or(&[][..], |place| record.clocks.at(place));
+        self.clocks(true, value, out);
         message_columns(record, out);
         out.push(b',');
         text(record.mark, out);
+        self.clocks(false, value, out);
         out.push(b'\n');
     }
 
@@ -138,10 +203,8 @@ impl RowFormat {
         out.push(b',');
         out.extend_from_slice(digits.format(row.lamport).as_bytes());
         out.push(b',');
-        list(&row.vector, out, |&entry| entry);
-        out.push(b',');
-        hybrid(row.hybrid, out);
-        out.push(b',');
+        let value = |spec, _| row.clocks.of(spec).unwrap_or_default();
+        self.clocks(true, value, out);
         list(&row.peers, out, |vm| u64::from(vm.0));
         out.push(b',');
         if let Some(message) = row.message {
@@ -163,6 +226,7 @@ impl RowFormat {
         text(&row.payload, out);
         out.push(b',');
         text(&row.mark, out);
+        self.clocks(false, value, out);
         out.push(b'\n');
     }
 
@@ -246,18 +310,6 @@ fn message_name(message: MessageId, out: &mut Vec<u8>) {
     out.extend_from_slice(digits.format(message.event).as_bytes());
 }
 
-/// The two columns of a hybrid clock, with the comma between them.
-fn hybrid(stamp: Option<HybridStamp>, out: &mut Vec<u8>) {
-    let mut digits = Buffer::new();
-    if let Some(stamp) = stamp {
-        out.extend_from_slice(digits.format(stamp.l.get()).as_bytes());
-    }
-    out.push(b',');
-    if let Some(stamp) = stamp {
-        out.extend_from_slice(digits.format(stamp.c).as_bytes());
-    }
-}
-
 /// Seconds with 9 decimals.
 fn elapsed(elapsed: Nanos, out: &mut Vec<u8>) {
     let (seconds, nanos) = elapsed.split();
@@ -297,7 +349,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::Reading;
+    use crate::clock::{Reading, Values};
     use crate::edge::log::RowReader;
     use crate::edge::log::cell::unguarded;
     use crate::model::event::Sent;
@@ -305,7 +357,7 @@ mod tests {
 
     fn row(record: &Record<'_>, start: &str) -> String {
         let mut out = Vec::new();
-        RowFormat::new(start.parse().unwrap()).row(record, &mut out);
+        RowFormat::new(start.parse().unwrap(), &ClockList::standard()).row(record, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -313,19 +365,18 @@ mod tests {
         Record { vm: VmId(2), event: 17, elapsed: Nanos::new(elapsed), clocks, queue: 4, kind, mark: "" }
     }
 
-    const ALL: Reading<'_> = Reading {
-        lamport: 21,
-        vector: &[9, 4, 17],
-        hybrid: Some(HybridStamp { l: Nanos::new(1_250_000_000), c: 3 }),
-    };
-    const LAMPORT: Reading<'_> = Reading { lamport: 21, vector: &[], hybrid: None };
+    const LAMPORT: Reading<'_> = Reading::lamport_only(21);
+    fn values() -> Values {
+        Values::new(ClockList::standard(), vec![vec![9, 4, 17], vec![1_250_000_000, 3]])
+    }
+
     const MESSAGE: MessageId = MessageId { sender: VmId(1), event: 8 };
 
     #[test]
     fn each_kind_of_event_fills_its_columns() {
         let start = "2026-03-01T23:59:59.5Z";
         assert_eq!(
-            row(&record(1_250_000_001, ALL, Kind::Internal), start),
+            row(&record(1_250_000_001, Reading::written(21, &values()), Kind::Internal), start),
             "2,17,internal,1.250000001,2026-03-02T00:00:00.750000Z,21,\"[9,4,17]\",1250000000,3,,,,4,,,,\n"
         );
         let sent = Sent {
@@ -354,7 +405,7 @@ mod tests {
 
     #[test]
     fn the_kept_second_never_shows_in_a_later_one() {
-        let mut format = RowFormat::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let mut format = RowFormat::new("2026-01-01T00:00:00Z".parse().unwrap(), &ClockList::standard());
         let mut out = Vec::new();
         for secs in [0, 1, 59, 60, 0] {
             format.row(&record(secs * 1_000_000_000, LAMPORT, Kind::Internal), &mut out);
@@ -369,9 +420,12 @@ mod tests {
         let text = "2,17,internal,1.250000001,1969-12-31T23:59:59.750000Z,21,\"[9,4,17]\",1250000000,3,,,,4,,,,enter\n\
             0,1,send,0.000000001,2026-03-01T23:59:59.500000Z,21,[9],,,\"[0,1]\",vm0-1,,4,[0],[1],123456,\n\
             1,18446744073709551615,receive,9.999999999,,21,,,,[1],vm1-8,20,4,,,\"a,\"\"b\"\"\",deliver vm1-8\n";
-        let log = COLUMNS.join(",") + "\n" + text;
-        let mut reader = RowReader::new(log.as_bytes(), "log".as_ref()).unwrap();
-        let (mut format, mut out) = (RowFormat::new(Timestamp::UNIX_EPOCH), Vec::new());
+        let mut log = Vec::new();
+        RowFormat::header(&ClockList::standard(), &mut log);
+        log.extend_from_slice(text.as_bytes());
+        let mut reader = RowReader::new(&log[..], "log".as_ref()).unwrap();
+        let (mut format, mut out) =
+            (RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::standard()), Vec::new());
         while let Some(row) = reader.next_row().unwrap() {
             format.again(row, &mut out);
         }
@@ -383,12 +437,12 @@ mod tests {
         fn any_payload_survives_a_reader_of_csv(payload in any::<String>()) {
             let sent = Sent { payload: Some(Arc::new(payload.clone())), ..Sent::default() };
             let mut out = Vec::new();
-            RowFormat::header(&mut out);
-            RowFormat::new(Timestamp::UNIX_EPOCH).row(&record(5, ALL, Kind::Send(&sent)), &mut out);
+            RowFormat::header(&ClockList::standard(), &mut out);
+            RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::standard()).row(&record(5, Reading::written(21, &values()), Kind::Send(&sent)), &mut out);
             let mut reader = csv::Reader::from_reader(out.as_slice());
             let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(rows.len(), 1);
-            prop_assert_eq!(rows[0].len(), COLUMNS.len());
+            prop_assert_eq!(rows[0].len(), columns(&ClockList::standard()).len());
             prop_assert_eq!(unguarded(rows[0][15].as_bytes()), payload.as_bytes());
         }
     }

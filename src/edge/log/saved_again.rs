@@ -47,10 +47,11 @@ fn odd() -> io::Error {
 }
 
 /// The columns as they were written and where they are now.
-fn places_in(header: &csv::ByteRecord) -> Option<Vec<(&'static str, usize)>> {
-    [&summary::COLUMNS[..], &bridge::COLUMNS[..]].into_iter().find_map(|columns| {
+fn places_in(header: &csv::ByteRecord) -> Option<Vec<(String, usize)>> {
+    let of_bridge = bridge::COLUMNS.map(str::to_owned).to_vec();
+    [summary::columns(&summary::clocks_of(header)), of_bridge].into_iter().find_map(|columns| {
         let place = |column: &str| header.iter().position(|name| name == column.as_bytes());
-        columns.iter().map(|column| Some((*column, place(column)?))).collect()
+        columns.into_iter().map(|column| place(&column).map(|place| (column, place))).collect()
     })
 }
 
@@ -64,7 +65,7 @@ fn cell_as_written(column: &str, cell: &str) -> Option<String> {
         }
         "system_time" => format!("{:.6}", otherwise(cell)?),
         "rate" => decimal(cell)?.to_string(),
-        "vector" => cell.replace(' ', "").replace(".0", ""),
+        _ if cell.starts_with('[') => cell.replace(' ', "").replace(".0", ""),
         _ if column.ends_with("_mean") || column.ends_with("_ms") => format!("{:.6}", decimal(cell)?),
         _ => match cell.strip_prefix('-') {
             Some(cell) => format!("-{}", whole(cell.as_bytes())?),

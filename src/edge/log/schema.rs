@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::row::{COLUMNS, Column};
+use super::row::{Column, columns};
+use crate::clock::ClockList;
 
 /// The schema of a run's CSV files. Lists and names of events tell theirs by themselves, cell by cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +26,22 @@ pub enum Schema {
 pub struct UnknownSchemaError(u8);
 
 impl Schema {
-    /// The columns of a log, in their order.
-    pub(super) fn columns(self) -> impl Iterator<Item = &'static str> + Clone {
-        let is_new = |column: &&str| [Column::HlcCount, Column::Mark].iter().any(|new| *column == new.name());
-        COLUMNS.into_iter().filter(move |column| self == Self::Second || !is_new(column))
+    /// The columns of a log of a run with those clocks, in their order. In the first schema a clock had one.
+    pub(super) fn columns(self, clocks: &ClockList) -> Vec<Column> {
+        let mut all = columns(clocks);
+        if self == Self::First {
+            all.retain(|column| !Self::is_new(*column));
+        }
+        all
+    }
+
+    /// Whether the first schema had no such column.
+    pub(super) fn is_new(column: Column) -> bool {
+        match column {
+            Column::Mark => true,
+            Column::Clock(column) => column.is_further(),
+            _ => false,
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use super::cell::{guarded, json_list};
+use super::cell::guarded;
+use super::clock_cells::{self, clock_cells};
 use super::file::NewFile;
 use super::{FileEntry, LogError};
+use crate::clock::{ClockList, ClockSpec};
 use crate::model::seed::Seed;
 use crate::model::tally::{Account, Lateness, largest_lamport};
 
-/// The columns of a summary.
-pub(super) const COLUMNS: [&str; 24] = [
+/// The columns of a summary before those of the clocks beside Lamport's.
+const BEFORE_CLOCKS: [&str; 13] = [
     "vm",
     "rate",
     "events",
@@ -25,9 +25,10 @@ pub(super) const COLUMNS: [&str; 24] = [
     "waiting",
     "in_flight",
     "lamport",
-    "vector",
-    "hlc",
-    "hlc_count",
+];
+
+/// The columns behind those of the standard clocks; the other clocks' stand behind these.
+const AFTER_CLOCKS: [&str; 8] = [
     "drift",
     "jump_mean",
     "jump_max",
@@ -38,14 +39,35 @@ pub(super) const COLUMNS: [&str; 24] = [
     "lateness_max_ms",
 ];
 
+/// The columns of the summary of a run that keeps those clocks.
+pub(super) fn columns(clocks: &ClockList) -> Vec<String> {
+    let of_clocks = |are_standard: bool| {
+        let all: Vec<ClockSpec> = clocks.in_a_log().to_vec();
+        let chosen = all.into_iter().filter(move |spec| spec.is_standard == are_standard);
+        chosen.flat_map(|spec| spec.columns().collect::<Vec<_>>())
+    };
+    let before = BEFORE_CLOCKS.map(str::to_owned).into_iter();
+    before.chain(of_clocks(true)).chain(AFTER_CLOCKS.map(str::to_owned)).chain(of_clocks(false)).collect()
+}
+
+/// The clocks whose columns a summary with such a header has.
+pub(super) fn clocks_of(header: &csv::ByteRecord) -> ClockList {
+    clock_cells::clocks_of(&header.iter().collect::<Vec<_>>())
+}
+
 /// Writes the summary of a run's machines, or of those of one process. `lamport` is the largest final Lamport
 /// clock of all, from which drift is measured.
 ///
 /// # Errors
 ///
 /// Where the file is there already or cannot be written.
-pub fn write_summary(path: PathBuf, accounts: &[Account], lamport: u64) -> Result<FileEntry, LogError> {
-    write(path, &[], accounts.iter().map(|account| row(account, lamport)))
+pub fn write_summary(
+    path: PathBuf,
+    accounts: &[Account],
+    clocks: &ClockList,
+    lamport: u64,
+) -> Result<FileEntry, LogError> {
+    write(path, clocks, &[], accounts.iter().map(|account| row(account, clocks, lamport)))
 }
 
 /// Writes the summaries of several runs as one table, each row with its run and the run's seed in front.
@@ -55,31 +77,37 @@ pub fn write_summary(path: PathBuf, accounts: &[Account], lamport: u64) -> Resul
 /// Where the file is there already or cannot be written.
 pub fn write_runs<'a>(
     path: PathBuf,
+    clocks: &ClockList,
     runs: impl IntoIterator<Item = (u32, Seed, &'a [Account])>,
 ) -> Result<FileEntry, LogError> {
     let rows = runs.into_iter().flat_map(|(run, Seed(seed), accounts)| {
         let largest = largest_lamport(accounts);
         // Spreadsheets keep fifteen digits of a number.
         let seed = guarded(&seed.to_string()).into_owned();
-        accounts.iter().map(move |account| (run, seed.clone(), row(account, largest)))
+        accounts.iter().map(move |account| {
+            let front = [run.to_string(), seed.clone()];
+            front.into_iter().chain(row(account, clocks, largest)).collect()
+        })
     });
-    write(path, &["run", "seed"], rows)
+    write(path, clocks, &["run", "seed"], rows)
 }
 
 /// Writes rows under the columns of a summary, with others in front of them.
 fn write(
     path: PathBuf,
+    clocks: &ClockList,
     front: &[&str],
-    rows: impl Iterator<Item = impl Serialize>,
+    rows: impl Iterator<Item = Vec<String>>,
 ) -> Result<FileEntry, LogError> {
     let file = NewFile::create(path.clone())?;
     let mut writer =
         csv::WriterBuilder::new().has_headers(false).buffer_capacity(64 * 1024).from_writer(file);
     let mut count = 0;
     let write_rows = || {
-        writer.write_record(front.iter().chain(&COLUMNS))?;
+        let columns = columns(clocks);
+        writer.write_record(front.iter().copied().chain(columns.iter().map(String::as_str)))?;
         for row in rows {
-            writer.serialize(row)?;
+            writer.write_record(row)?;
             count += 1;
         }
         writer.flush()?;
@@ -89,30 +117,39 @@ fn write(
 }
 
 /// A machine's row, in the order of the columns.
-fn row(account: &Account, largest_lamport: u64) -> impl Serialize + use<> {
+fn row(account: &Account, clocks: &ClockList, largest_lamport: u64) -> Vec<String> {
     let tally = &account.tally;
-    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let late = |ms: &dyn Fn(&Lateness) -> f64| {
         account.lateness.as_ref().map(|lateness| format!("{:.6}", ms(lateness))).unwrap_or_default()
     };
-    (
-        (account.vm.0, account.rate.to_string()),
-        (tally.events, tally.internal(), tally.sends, tally.receives),
-        (tally.sent, tally.receives, account.lost, account.duplicated),
-        (account.waiting, account.in_flight),
-        (account.lamport, json_list(&account.vector)),
-        (number(account.hybrid.map(|hybrid| hybrid.l.get())), number(account.hybrid.map(|hybrid| hybrid.c))),
-        account.drift(largest_lamport),
-        (format!("{:.6}", account.mean_jump()), tally.largest_jump),
-        (format!("{:.6}", tally.mean_queue()), tally.longest_queue, tally.queue),
-        (late(&Lateness::mean_ms), late(&Lateness::max_ms)),
-    )
+    let values = account.clocks.ordered_as(&clocks.in_a_log());
+    let of_clocks = |are_standard| {
+        let cells = clock_cells(&values, are_standard);
+        cells.map(|(_, cell)| cell.to_string()).collect::<Vec<_>>()
+    };
+    let mut cells = vec![account.vm.to_string(), account.rate.to_string()];
+    let counts = [tally.events, tally.internal(), tally.sends, tally.receives];
+    cells.extend(counts.map(|count| count.to_string()));
+    let messages = [tally.sent, tally.receives, account.lost, account.duplicated];
+    cells.extend(messages.map(|count| count.to_string()));
+    cells.extend([account.waiting, account.in_flight, account.lamport].map(|count| count.to_string()));
+    cells.extend(of_clocks(true));
+    cells.push(account.drift(largest_lamport).to_string());
+    cells.extend([format!("{:.6}", account.mean_jump()), tally.largest_jump.to_string()]);
+    cells.extend([
+        format!("{:.6}", tally.mean_queue()),
+        tally.longest_queue.to_string(),
+        tally.queue.to_string(),
+    ]);
+    cells.extend([late(&Lateness::mean_ms), late(&Lateness::max_ms)]);
+    cells.extend(of_clocks(false));
+    cells
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::HybridStamp;
+    use crate::clock::Values;
     use crate::model::id::VmId;
     use crate::model::tally::Tally;
     use crate::model::time::{Nanos, Rate};
@@ -128,8 +165,7 @@ mod tests {
             lost: 0,
             duplicated: 0,
             lamport,
-            vector: Box::new([4, 0]),
-            hybrid: Some(HybridStamp { l: Nanos::new(7), c: 1 }),
+            clocks: Values::new(ClockList::standard(), vec![vec![4, 0], vec![7, 1]]),
             waiting: 1,
             in_flight: 0,
             lateness: (vm == 0).then(|| {
@@ -139,7 +175,8 @@ mod tests {
                 lateness
             }),
         };
-        let entry = write_summary(path.clone(), &[account(0, 8), account(1, 6)], 8).unwrap();
+        let entry =
+            write_summary(path.clone(), &[account(0, 8), account(1, 6)], &ClockList::standard(), 8).unwrap();
         assert_eq!((entry.name.as_str(), entry.rows), ("summary.csv", 2));
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),

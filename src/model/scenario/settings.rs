@@ -4,7 +4,8 @@
 //! files and manifests, merging, what a join compares and what a series and a child are told follow from the entry.
 
 use super::numbers::{Draw, Processes, Runs, SeedNumber, Threads, VmCount};
-use super::{ClockList, LogChoice, Phase, Rates, Switch};
+use super::{LogChoice, Phase, Rates, Switch};
+use crate::clock::ClockList;
 use crate::model::network::{Latency, Partition, Probability};
 use crate::model::pace::Late;
 use crate::model::setting::Takes::{Item, Value};
@@ -110,8 +111,8 @@ settings! {
         "clocks" clocks: Option<ClockList> {
             default: |_, _| ClockList::default(),
             takes: Value("LIST"),
-            usual: "all",
-            meaning: "Clocks to keep, of `lamport,vector,hlc`; Lamport's is always kept",
+            usual: "lamport,vector,hlc",
+            meaning: "Clocks to keep, of those that clocklab has; Lamport's is always kept",
             heading: Heading::Clocks,
             ..Facts::EVERYDAY
         }

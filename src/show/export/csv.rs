@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 
 use super::{Cause, Event, Form};
-use crate::edge::log::{Column, RowFormat};
+use crate::clock::ClockList;
+use crate::edge::log::{Column, RowFormat, columns};
 use crate::model::text::words;
 
 words! {
@@ -59,6 +60,8 @@ impl Separator {
 pub(super) struct Csv {
     format: RowFormat,
     style: Style,
+    /// The place of the column with decimals.
+    elapsed: Option<usize>,
     /// A line in a log's own style, and its cells.
     line: Vec<u8>,
     record: csv::ByteRecord,
@@ -67,8 +70,8 @@ pub(super) struct Csv {
 impl Csv {
     pub(super) fn new(style: Style) -> Self {
         // Rows have their time of day; the start is needed for those that a run makes.
-        let format = RowFormat::new(Timestamp::UNIX_EPOCH);
-        Self { format, style, line: Vec::new(), record: csv::ByteRecord::new() }
+        let format = RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT);
+        Self { format, style, elapsed: None, line: Vec::new(), record: csv::ByteRecord::new() }
     }
 
     /// Writes the line again in the style that is asked for.
@@ -81,7 +84,7 @@ impl Csv {
             if column > 0 {
                 out.push(separator);
             }
-            let has_decimals = column == Column::Elapsed as usize && self.style.decimal == Decimal::Comma;
+            let has_decimals = Some(column) == self.elapsed && self.style.decimal == Decimal::Comma;
             let needs_quotes = |byte: &u8| *byte == separator || matches!(byte, b'"' | b'\n' | b'\r');
             if has_decimals {
                 out.extend(cell.iter().map(|byte| if *byte == b'.' { b',' } else { *byte }));
@@ -103,9 +106,11 @@ impl Csv {
 impl Form for Csv {
     type Stamp = ();
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn begin(&mut self, clocks: &ClockList, out: &mut Vec<u8>) {
+        self.format = RowFormat::new(Timestamp::UNIX_EPOCH, clocks);
+        self.elapsed = columns(clocks).iter().position(|column| *column == Column::Elapsed);
         self.line.clear();
-        RowFormat::header(&mut self.line);
+        RowFormat::header(clocks, &mut self.line);
         self.restyle(out);
     }
 

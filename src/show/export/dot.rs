@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::text::seconds;
 use super::{Cause, Event, Form};
+use crate::clock::ClockList;
 use crate::edge::log::{EventKind, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -32,7 +33,7 @@ impl Form for Dot {
     /// What the message carries, as its arrows are labelled.
     type Stamp = Option<Box<str>>;
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn begin(&mut self, _clocks: &ClockList, out: &mut Vec<u8>) {
         out.extend_from_slice(BEGIN.as_bytes());
     }
 

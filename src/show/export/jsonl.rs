@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::text::{event_name, json_text, number, seconds};
 use super::{Cause, Event, Form};
-use crate::edge::log::{Column, EventKind, RowFormat};
+use crate::clock::ClockList;
+use crate::edge::log::{ClockCell, Column, EventKind, Row, RowFormat, clock_cells, square};
 use crate::model::id::VmId;
 
 #[derive(Debug)]
@@ -18,14 +19,14 @@ pub(super) struct Jsonl {
 
 impl Jsonl {
     pub(super) fn new() -> Self {
-        Self { format: RowFormat::new(Timestamp::UNIX_EPOCH) }
+        Self { format: RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT) }
     }
 }
 
 impl Form for Jsonl {
     type Stamp = ();
 
-    fn begin(&mut self, _: &mut Vec<u8>) {}
+    fn begin(&mut self, _: &ClockList, _: &mut Vec<u8>) {}
 
     fn event(&mut self, event: &Event<'_>, _: Cause<'_, ()>, out: &mut Vec<u8>) {
         let row = event.row;
@@ -46,19 +47,26 @@ impl Form for Jsonl {
         });
         next(Column::Lamport, out);
         number(row.lamport, out);
-        next(Column::Vector, out);
-        maybe(Some(&row.vector).filter(|vector| !vector.is_empty()), out, |vector, out| {
-            list(vector, out, |entry| *entry);
-        });
-        next(Column::Hlc, out);
-        maybe(row.hybrid, out, |hybrid, out| number(hybrid.l.get(), out));
-        next(Column::HlcCount, out);
-        maybe(row.hybrid, out, |hybrid, out| number(hybrid.c, out));
+        clocks(row, true, out);
         message_columns(event, out);
+        clocks(row, false, out);
         out.extend_from_slice(b"}\n");
     }
 
     fn stamp(&mut self, _: &Event<'_>) {}
+}
+
+/// The columns of the standard clocks, or of the others.
+fn clocks(row: &Row, are_standard: bool, out: &mut Vec<u8>) {
+    for (column, cell) in clock_cells(&row.clocks, are_standard) {
+        next(Column::Clock(column), out);
+        match cell {
+            ClockCell::Nothing => out.extend_from_slice(b"null"),
+            ClockCell::Number(word) => number(word, out),
+            ClockCell::List(words) => list(words, out, |word| *word),
+            ClockCell::Square(words) => out.extend_from_slice(square(words).as_bytes()),
+        }
+    }
 }
 
 /// The columns from the peers on.

@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 
 use super::protobuf::Message;
 use super::{Cause, Event, Form};
-use crate::edge::log::{Column, EventKind, Row};
+use crate::clock::ClockList;
+use crate::edge::log::{ClockCell, Column, EventKind, Row, clock_cells};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 
@@ -95,7 +96,7 @@ impl Tracks {
 impl Form for Perfetto {
     type Stamp = Flows;
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn begin(&mut self, _clocks: &ClockList, out: &mut Vec<u8>) {
         describe(out, |track| {
             track.number(track::UUID, ROOT);
             track.text(track::NAME, "machines");
@@ -188,7 +189,7 @@ fn describe_machine(row: &Row, tracks: Tracks, out: &mut Vec<u8>) {
         if column == Column::Lamport || row.queue.is_some() {
             describe(out, |track| {
                 track.number(track::UUID, uuid);
-                track.text(track::NAME, column.name());
+                track.text(track::NAME, &column.name());
                 track.number(track::PARENT, tracks.events);
                 track.message(track::COUNTER, |_| {});
             });
@@ -225,7 +226,7 @@ fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
     let mut number = |column: Column, value: Option<u64>| {
         if let Some(value) = value {
             event.message(event::ANNOTATION, |annotation| {
-                annotation.text(annotation::NAME, column.name());
+                annotation.text(annotation::NAME, &column.name());
                 annotation.number(annotation::NUMBER, value);
             });
         }
@@ -234,17 +235,25 @@ fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
     number(Column::Lamport, Some(row.lamport));
     number(Column::SenderLamport, row.sender_lamport);
     number(Column::Queue, row.queue.map(u64::from));
-    number(Column::Hlc, row.hybrid.map(|hybrid| hybrid.l.get()));
-    number(Column::HlcCount, row.hybrid.map(|hybrid| hybrid.c));
+    let cells = || [true, false].into_iter().flat_map(|standard| clock_cells(&row.clocks, standard));
+    for (column, cell) in cells() {
+        if let ClockCell::Number(word) = cell {
+            number(Column::Clock(column), Some(word));
+        }
+    }
     let mut words = |column: Column, value: &str| {
         if !value.is_empty() {
             event.message(event::ANNOTATION, |annotation| {
-                annotation.text(annotation::NAME, column.name());
+                annotation.text(annotation::NAME, &column.name());
                 annotation.text(annotation::TEXT, value);
             });
         }
     };
-    words(Column::Vector, joined(text, &row.vector));
+    for (column, cell) in cells() {
+        if let ClockCell::List(_) | ClockCell::Square(_) = cell {
+            words(Column::Clock(column), write_over(text, format_args!("{cell}")));
+        }
+    }
     words(Column::Peers, joined(text, &row.peers));
     if let Some(message) = row.message {
         words(Column::Message, write_over(text, format_args!("{message}")));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::text::{event_name, json_text, machines, number, seconds};
 use super::{Cause, Event, Form};
+use crate::clock::ClockList;
 use crate::edge::log::{EventKind, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -65,7 +66,7 @@ fn merge(clock: &mut Clock, stamp: &Clock) {
 impl Form for Shiviz {
     type Stamp = Arc<Clock>;
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    fn begin(&mut self, _clocks: &ClockList, out: &mut Vec<u8>) {
         out.extend_from_slice(EXPRESSION.as_bytes());
         out.extend_from_slice(b"\n\n");
     }

@@ -15,6 +15,7 @@ use self::course::Courses;
 use self::sheet::{Sheet, Styles, Told};
 use super::{Cause, Event, ExportError, Form};
 use crate::after::stats::Stats;
+use crate::clock::ClockList;
 use crate::edge::panics;
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -88,7 +89,13 @@ impl Xlsx {
             }
             let index = self.workbook.worksheets().len();
             let worksheet = self.workbook.add_worksheet_with_constant_memory()?;
-            self.machines.push(Sheet::begin(worksheet, index, event.row.vm, &self.styles)?);
+            self.machines.push(Sheet::begin(
+                worksheet,
+                index,
+                event.row.vm,
+                event.row.clocks.list(),
+                &self.styles,
+            )?);
         }
         self.courses.add(event.machine, event.row);
         let sheet = &mut self.machines[event.machine];
@@ -119,7 +126,7 @@ impl Xlsx {
 impl Form for Xlsx {
     type Stamp = ();
 
-    fn begin(&mut self, _: &mut Vec<u8>) {}
+    fn begin(&mut self, _: &ClockList, _: &mut Vec<u8>) {}
 
     fn event(&mut self, event: &Event<'_>, _: Cause<'_, ()>, _: &mut Vec<u8>) {
         self.try_to(|workbook| workbook.write(event));

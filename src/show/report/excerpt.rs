@@ -12,6 +12,8 @@ pub(super) const MOST_LINES: usize = 200;
 
 /// The most characters of vectors in a page. Beyond that, it has none.
 const MOST_VECTOR_TEXT: usize = 2_500_000;
+/// The most characters of another clock of one machine.
+const MOST_CLOCK_TEXT: usize = 500_000;
 
 /// Rows of a window: the earliest of it, as many as there is room for.
 #[derive(Debug)]
@@ -44,9 +46,9 @@ impl Excerpt {
             return;
         }
         let mut row = row.clone();
-        if row.vector.len() > MOST_LINES {
+        if row.past().len() > MOST_LINES {
             self.has_long_vectors = true;
-            row.vector = Vec::new();
+            row.clocks.past_mut().into_iter().for_each(Vec::clear);
         }
         self.rows.push(row);
         if self.rows.len() >= 2 * self.most {
@@ -129,19 +131,31 @@ fn push_machine(json: &mut String, rows: &[Row], vectors: &str) {
     if rows.iter().all(|row| row.queue.is_some()) {
         column(json, "q", &rows.iter().map(|row| row.queue.unwrap_or(0).into()).collect::<Vec<_>>());
     }
-    if rows.iter().all(|row| row.hybrid.is_some()) {
-        let hybrid = |row: &Row| {
-            let stamp = row.hybrid.unwrap_or_default();
-            [i128::from(stamp.l.get()) - i128::from(row.elapsed.get()), stamp.c.into()]
-        };
-        column(json, "h", &rows.iter().flat_map(hybrid).collect::<Vec<_>>());
-    }
+    push_clocks(json, rows);
     column(json, "p", &messages(rows));
     if !vectors.is_empty() {
         let _ = write!(json, ",\"v\":[{vectors}]");
     }
     push_rare(json, rows);
     json.push('}');
+}
+
+/// The clocks that do not tell the past by themselves, each with its values in words; those that are too long are left
+/// out.
+fn push_clocks(json: &mut String, rows: &[Row]) {
+    let Some(first) = rows.first() else { return };
+    let mut clocks = Vec::new();
+    for (spec, _) in first.clocks.kept().filter(|(spec, _)| !spec.tells_past) {
+        let values: Vec<String> =
+            rows.iter().filter_map(|row| Some(spec.shown(row.clocks.of(spec)?))).collect();
+        if values.len() == rows.len() && values.iter().map(String::len).sum::<usize>() <= MOST_CLOCK_TEXT {
+            clocks.push((spec.to_string(), values));
+        }
+    }
+    if !clocks.is_empty() {
+        // Texts and lists are always JSON.
+        let _ = write!(json, ",\"c\":{}", serde_json::to_string(&clocks).unwrap_or_else(|_| "[]".to_owned()));
+    }
 }
 
 fn column(json: &mut String, name: &str, values: &[i128]) {
@@ -182,9 +196,9 @@ fn messages(rows: &[Row]) -> Vec<i128> {
 /// and of each of these the place and the difference. Empty where a row has none, or another number of entries.
 fn vector_column(rows: &[Row]) -> String {
     let mut text = String::new();
-    let Some(first) = rows.first().filter(|row| !row.vector.is_empty()) else { return text };
-    let (vm, length) = (first.vm, first.vector.len());
-    if rows.iter().any(|row| row.vector.len() != length) {
+    let Some(first) = rows.first().filter(|row| !row.past().is_empty()) else { return text };
+    let (vm, length) = (first.vm, first.past().len());
+    if rows.iter().any(|row| row.past().len() != length) {
         return text;
     }
     let mut expected = vec![0; length];
@@ -193,12 +207,12 @@ fn vector_column(rows: &[Row]) -> String {
         if let Some(own) = expected.get_mut(vm.index()) {
             *own += 1;
         }
-        let others = || row.vector.iter().zip(&expected).enumerate().filter(|(_, (a, b))| a != b);
+        let others = || row.past().iter().zip(&expected).enumerate().filter(|(_, (a, b))| a != b);
         let _ = write!(text, ",{}", others().count());
         for (place, (is, was)) in others() {
             let _ = write!(text, ",{place},{}", i128::from(*is) - i128::from(*was));
         }
-        expected.copy_from_slice(&row.vector);
+        expected.copy_from_slice(row.past());
     }
     text
 }
@@ -255,8 +269,8 @@ mod tests {
     #[test]
     fn rows_are_json_with_vectors_as_differences() {
         let mut rows = vec![row(1, 1, 5), row(1, 2, 9)];
-        rows[0].vector = vec![0, 1];
-        rows[1].vector = vec![4, 2];
+        *rows[0].clocks.past_mut().unwrap() = vec![0, 1];
+        *rows[1].clocks.past_mut().unwrap() = vec![4, 2];
         rows[1].payload = "</script>".into();
         let kept = Kept { rows, from: Nanos::ZERO, to: Nanos::ZERO, is_cut: false, has_long_vectors: false };
         let (json, has_no_vectors) = kept.json();

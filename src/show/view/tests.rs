@@ -38,7 +38,7 @@ impl Run {
 
     fn event(&self, (vm, event): (u32, u64), lamport: u64, queue: u32, kind: Kind<'_>) {
         let elapsed = Nanos::new(self.millis.load(Relaxed) * 1_000_000);
-        let clocks = Reading { lamport, vector: &[], hybrid: None };
+        let clocks = Reading::lamport_only(lamport);
         self.scene.see(0, &Record { vm: VmId(vm), event, elapsed, clocks, queue, kind, mark: "" });
     }
 

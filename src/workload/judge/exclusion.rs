@@ -235,7 +235,7 @@ mod tests {
                 id,
                 elapsed: Nanos::ZERO,
                 deed: Deed::Internal,
-                clocks: Reading { lamport: self.lamport[own], vector: &[], hybrid: None },
+                clocks: Reading::lamport_only(self.lamport[own]),
                 payload: "",
                 mark,
                 past: &self.pasts[own],

@@ -1,11 +1,11 @@
-//! The rules for a row's clocks.
+//! The rules for a row's clocks: Lamport's, which every row has, and the others by their own descriptions.
 
 use super::{Before, Checker, Stamp};
-use crate::after::check::clocks::{Shown, next_hybrid, next_hybrid_by_itself, next_lamport};
+use crate::after::check::clocks::{Circumstances, Shown, ShownClock, WrongValue, next_lamport};
 use crate::after::check::fault::FaultKind;
 use crate::after::history::Step;
-use crate::clock::HybridStamp;
-use crate::edge::log::{Column, EventKind};
+use crate::clock::{ClockSpec, Length};
+use crate::edge::log::{ClockColumn, Column, EventKind};
 
 impl Checker<'_> {
     pub(super) fn check_clocks(&mut self, step: &Step<'_>, before: Before, stamp: Option<&Stamp>) {
@@ -13,16 +13,20 @@ impl Checker<'_> {
             return self.adopt(step);
         }
         self.check_lamport(step, stamp);
-        self.check_vector(step, stamp);
-        self.check_hybrid(step, stamp);
+        for index in 0..self.machines[step.machine].clocks.len() {
+            self.check_clock(step, index, stamp);
+        }
     }
 
     /// Takes the row's clocks for right: there is nothing to hold them against.
     fn adopt(&mut self, step: &Step<'_>) {
+        let vms = self.model.vms();
         let (machine, row) = (&mut self.machines[step.machine], step.row);
         machine.lamport = Shown::right(row.lamport);
-        machine.vector.adopt(&row.vector);
-        machine.hybrid = row.hybrid.map(Shown::right);
+        let circumstances = Circumstances { row, vms, skew: machine.skew, cause: None };
+        for (index, shown) in machine.clocks.iter_mut().enumerate() {
+            shown.adopt(row.clocks.at(index), &circumstances);
+        }
     }
 
     fn check_lamport(&mut self, step: &Step<'_>, stamp: Option<&Stamp>) {
@@ -51,117 +55,113 @@ impl Checker<'_> {
         }
     }
 
-    fn check_vector(&mut self, step: &Step<'_>, stamp: Option<&Stamp>) {
-        let row = step.row;
-        let kept = self.model.scenario().map(|scenario| scenario.clocks().vector);
-        let vms = self.model.vms().map(|vms| vms as usize).filter(|_| kept == Some(true));
+    fn check_clock(&mut self, step: &Step<'_>, index: usize, stamp: Option<&Stamp>) {
+        let (row, found) = (step.row, step.row.clocks.at(index));
+        let (vms, scenario) = (self.model.vms(), self.model.scenario());
         let machine = &mut self.machines[step.machine];
-        let last = if row.event == 1 { None } else { Some(machine.vector.logged.len()) };
-        let length = vms.or(last).or_else(|| (kept == Some(false)).then_some(0)).unwrap_or(row.vector.len());
-        if row.vector.len() != length {
-            let found = format!("{} entries", row.vector.len());
-            self.add(
-                step,
-                FaultKind::Vector,
-                Column::Vector,
-                found,
-                format!("{length}, one for each machine where vectors are kept"),
-            );
-            return;
-        }
-        let is_unknown = row.kind == EventKind::Receive && stamp.is_none();
-        if is_unknown || row.vector.is_empty() {
-            machine.vector.adopt(&row.vector);
-            return;
-        }
-        let wrong =
-            machine.vector.judge(stamp.map(|stamp| &stamp.vector), &row.vector, row.vm.index(), row.event);
-        if let Some(wrong) = wrong {
-            let (index, line) = (wrong.index, machine.line);
-            let why = match row.message {
-                _ if index == row.vm.index() => "the number of the event itself".to_owned(),
-                Some(message) if row.kind == EventKind::Receive => {
-                    format!("the larger one of line {line} and message {message}")
-                }
-                _ => format!("as at line {line}"),
+        let shown = &mut machine.clocks[index];
+        let spec = shown.spec;
+        // Without a manifest, a machine keeps the clocks that its first row shows.
+        let is_kept = match scenario {
+            Some(scenario) => scenario.clocks().contains(&spec),
+            None if row.event == 1 => !found.is_empty(),
+            None => shown.logged().is_some(),
+        };
+        let words = match vms {
+            Some(vms) => spec.words(vms),
+            None => shown.logged().map(<[u64]>::len).filter(|_| !spec.has_any_length()),
+        };
+        if let Some(expected) = wrong_length(spec, found, is_kept, words) {
+            let text = if found.is_empty() || !is_kept {
+                shown_or_nothing(spec, found)
+            } else {
+                format!("{} entries", found.len())
             };
-            let found = format!("{} as entry of machine {index}", wrong.found);
-            self.add(step, FaultKind::Vector, Column::Vector, found, format!("{}, {why}", wrong.expected));
+            return self.add(step, FaultKind::clock(spec), first_column(spec), text, expected);
+        }
+        if !is_kept {
+            return;
+        }
+        let cause = stamp.and_then(|stamp| stamp.value(spec, &self.lists));
+        let circumstances = Circumstances { row, vms, skew: machine.skew, cause };
+        if row.kind == EventKind::Receive && cause.is_none() {
+            return shown.adopt(found, &circumstances);
+        }
+        if let Some(wrong) = shown.judge(found, &circumstances) {
+            let line = machine.line;
+            let column = Column::Clock(ClockColumn::of_difference(spec, found, &wrong.expected));
+            let (found, expected) = in_words(spec, &wrong, &circumstances, found, line);
+            self.add(step, FaultKind::clock(spec), column, found, expected);
         }
     }
 
-    fn check_hybrid(&mut self, step: &Step<'_>, stamp: Option<&Stamp>) {
-        let row = step.row;
-        let kept = self.model.scenario().map(|scenario| scenario.clocks().hybrid);
-        let machine = &mut self.machines[step.machine];
-        let keeps = kept.unwrap_or_else(|| {
-            if row.event == 1 { row.hybrid } else { machine.hybrid.map(|h| h.logged) }.is_some()
-        });
-        let Some(found) = row.hybrid.filter(|_| keeps) else {
-            if keeps != row.hybrid.is_some() {
-                let expected =
-                    if keeps { "a hybrid clock" } else { "nothing, as hybrid clocks are not kept" };
-                let found = row.hybrid.map(|hybrid| hybrid.to_string()).unwrap_or_default();
-                self.add(step, FaultKind::Hybrid, Column::Hlc, found, expected);
-            }
-            return;
-        };
-        let is_unknown = row.kind == EventKind::Receive && stamp.and_then(|stamp| stamp.hybrid).is_none();
-        if is_unknown {
-            machine.hybrid = Some(Shown::right(found));
-            return;
-        }
-        let before = machine.hybrid.unwrap_or_default();
-        let cause = stamp.and_then(|stamp| stamp.hybrid);
-        let physical = machine.skew.map(|skew| row.elapsed.shifted(skew));
-        let found = if row.hlc_is_number {
-            let cause = cause.map(|cause| cause.logged);
-            with_its_zeros(
-                found,
-                match physical {
-                    Some(physical) => next_hybrid(before.logged, cause, physical),
-                    None => next_hybrid_by_itself(before.logged, cause, found),
-                },
-            )
-        } else {
-            found
-        };
-        let (shown, wrong) = before.judge(cause, found, |before, cause| match physical {
-            Some(physical) => next_hybrid(before, cause, physical),
-            None => next_hybrid_by_itself(before, cause, found),
-        });
-        let line = machine.line;
-        machine.hybrid = Some(shown);
-        if let Some(right) = wrong {
-            let own = if row.event == 1 {
-                "the clock's start".to_owned()
-            } else {
-                format!("{} at line {line}", before.logged)
+    /// The clocks of a new machine: those of its log's columns, and those that it should have beside them.
+    pub(super) fn clocks_of(&self, step: &Step<'_>) -> Vec<ShownClock> {
+        let should = self.model.scenario().map(|scenario| scenario.clocks().to_vec()).unwrap_or_default();
+        let columns = step.row.clocks.list();
+        let lacking = should.into_iter().filter(|spec| !columns.contains(spec));
+        columns.iter().copied().chain(lacking).map(ShownClock::new).collect()
+    }
+}
+
+fn first_column(spec: ClockSpec) -> Column {
+    ClockColumn::of(spec).next().map_or(Column::Lamport, Column::Clock)
+}
+
+fn shown_or_nothing(spec: ClockSpec, value: &[u64]) -> String {
+    if value.is_empty() { String::new() } else { spec.shown(value) }
+}
+
+/// What is expected in place of a value that has too many numbers or too few.
+fn wrong_length(spec: ClockSpec, found: &[u64], is_kept: bool, words: Option<usize>) -> Option<String> {
+    match (found.is_empty(), is_kept) {
+        (true, false) => None,
+        (false, false) => Some(format!("nothing, as {}s are not kept", spec.title)),
+        (true, true) => Some(format!("a {}", spec.title)),
+        (false, true) => {
+            let words = words.filter(|words| *words != found.len())?;
+            let why = match spec.length {
+                Length::Machines => format!(", one for each machine where {}s are kept", spec.title),
+                Length::Pairs => format!(", one for each two machines where {}s are kept", spec.title),
+                _ => format!(" in a {}", spec.title),
             };
-            let message = cause
-                .zip(row.message)
-                .map(|(cause, message)| format!(", {} of message {message}", cause.logged))
-                .unwrap_or_default();
-            let physical = physical
-                .map(|physical| format!(" and a physical clock of {}", physical.get()))
-                .unwrap_or_default();
-            self.add(
-                step,
-                FaultKind::Hybrid,
-                if found.l == right.l { Column::HlcCount } else { Column::Hlc },
-                found,
-                format!("{right} after {own}{message}{physical}"),
-            );
+            Some(format!("{words}{why}"))
         }
     }
 }
 
-/// A hybrid clock that was taken for a number, `l.c`: zeros at its end may be lost, and are again there where they are
-/// expected.
-fn with_its_zeros(found: HybridStamp, expected: HybridStamp) -> HybridStamp {
-    let mut count = found.c;
-    while 0 < count && count < expected.c {
-        count = count.saturating_mul(10);
+/// What was found and what was expected.
+fn in_words(
+    spec: ClockSpec,
+    wrong: &WrongValue,
+    circumstances: &Circumstances<'_>,
+    found: &[u64],
+    line: u64,
+) -> (String, String) {
+    let row = circumstances.row;
+    let entry = found.iter().zip(&wrong.expected).position(|(found, expected)| found != expected);
+    if let Some(index) = entry.filter(|_| spec.tells_past) {
+        let why = match row.message {
+            _ if index == row.vm.index() => "the number of the event itself".to_owned(),
+            Some(message) if row.kind == EventKind::Receive => {
+                format!("the larger one of line {line} and message {message}")
+            }
+            _ => format!("as at line {line}"),
+        };
+        let found = format!("{} as entry of machine {index}", found[index]);
+        return (found, format!("{}, {why}", wrong.expected[index]));
     }
-    if found.l == expected.l && count == expected.c { expected } else { found }
+    let own = match &wrong.before {
+        Some(before) => format!("{} at line {line}", spec.shown(before)),
+        None => "the clock's start".to_owned(),
+    };
+    let cause = circumstances.cause.zip(row.message);
+    let message =
+        cause.map(|((logged, _), message)| format!(", {} of message {message}", spec.shown(logged)));
+    let physical = circumstances
+        .skew
+        .filter(|_| spec.reads_physical)
+        .map(|skew| format!(" and a physical clock of {}", row.elapsed.shifted(skew).get()));
+    let more = message.unwrap_or_default() + &physical.unwrap_or_default();
+    (spec.shown(found), format!("{} after {own}{more}", spec.shown(&wrong.expected)))
 }

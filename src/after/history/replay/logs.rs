@@ -33,8 +33,8 @@ pub(crate) struct LogSummary {
     pub(crate) torn: u64,
     /// Whether another program has saved it again.
     pub(crate) is_saved_again: bool,
-    /// Whether that took hybrid clocks for numbers.
-    pub(crate) hlc_is_number: bool,
+    /// Whether that took clocks of several numbers for one.
+    pub(crate) clock_is_number: bool,
     /// Rows that could not be read.
     pub(super) unreadable: u64,
 }

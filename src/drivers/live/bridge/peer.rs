@@ -111,7 +111,7 @@ impl Peer {
             session: Session::new(own.clone(), node, MOST_KEPT),
             own: own.clone(),
             node,
-            encoder: Encoder::default(),
+            encoder: Encoder::new(bounds.clocks()),
             decoder: Decoder::new(bounds, share(own.node), share(node)),
             parcel: Vec::new(),
             messages: 0,
@@ -172,7 +172,7 @@ impl Peer {
             let counts = plus(self.past, self.session.counts());
             let (sent, received) = (counts.sent.messages, counts.received.messages);
             self.loss_accounting.begin(sent, received, counts.lost.messages);
-            self.encoder = Encoder::default();
+            self.encoder = self.encoder.anew();
             self.decoder.begin(is_another && known != 0);
         }
         // One that left, and only has to hear the rest, is still one that left.
@@ -357,6 +357,7 @@ fn plus(a: Counts, b: Counts) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ClockList;
     use crate::clock::Stamp;
 
     fn identity(node: u32, incarnation: u64) -> Identity {
@@ -364,7 +365,7 @@ mod tests {
     }
 
     fn bounds() -> Arc<Bounds> {
-        Arc::new(Bounds::open(2))
+        Arc::new(Bounds::open(2, ClockList::LAMPORT))
     }
 
     fn hello(node: u32, incarnation: u64, turn: u64) -> Hello {

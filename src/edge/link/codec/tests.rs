@@ -6,20 +6,23 @@ use super::*;
 
 const VMS: u32 = 5;
 
+/// A stamp of the standard clocks.
+fn stamp(lamport: u64, values: &[&[u64]]) -> Stamp {
+    Stamp::new(lamport, StampLayout::of(&ClockList::standard()), values.iter().copied())
+}
+
 prop_compose! {
     fn messages()(
         sender in 0..VMS, to in 0..VMS, event in 1..=u64::MAX, arrives: u64, lamport: u64,
-        hybrid in proptest::option::of((0..u64::MAX, any::<u64>())),
-        vector in proptest::option::of(proptest::collection::vec(0u64..400, VMS as usize)),
+        values in proptest::option::of((
+            proptest::collection::vec(0u64..400, VMS as usize), (0..u64::MAX, any::<u64>()),
+        )),
         payload in proptest::option::of(".{0,10}"), is_call: bool,
     ) -> Message {
-        let mut stamp = Stamp::lamport_only(lamport);
-        if let Some((l, c)) = hybrid {
-            stamp = stamp.with_hybrid(HybridStamp { l: Nanos::new(l), c });
-        }
-        if let Some(vector) = vector {
-            stamp = stamp.with_vector(VectorStamp::new(vector));
-        }
+        let stamp = match values {
+            Some((vector, (l, c))) => stamp(lamport, &[&vector, &[l, c]]),
+            None => Stamp::lamport_only(lamport),
+        };
         let id = MessageId { sender: VmId(sender), event };
         let (to, arrives) = (VmId(to), Nanos::new(arrives));
         Message { id, to, is_call, arrives, stamp, payload: payload.map(Arc::new) }
@@ -27,7 +30,7 @@ prop_compose! {
 }
 
 fn decoder() -> Decoder {
-    Decoder::new(Arc::new(Bounds::open(VMS)), 0..VMS, 0..VMS)
+    Decoder::new(Arc::new(Bounds::open(VMS, ClockList::standard())), 0..VMS, 0..VMS)
 }
 
 /// As a machine sends them.
@@ -45,7 +48,7 @@ proptest! {
     fn messages_come_back_from_parcels_of_any_size(
         messages in proptest::collection::vec(messages(), 0..30), size in 1usize..10,
     ) {
-        let (mut encoder, mut decoder) = (Encoder::default(), decoder());
+        let (mut encoder, mut decoder) = (Encoder::new(&ClockList::standard()), decoder());
         let (messages, mut found) = (in_order(messages), Vec::new());
         for together in messages.chunks(size) {
             let mut parcel = Vec::new();
@@ -62,12 +65,12 @@ proptest! {
         messages in proptest::collection::vec(messages(), 1..20),
         (cut, at, byte) in (any::<usize>(), any::<usize>(), any::<u8>()), splits in 1usize..5,
     ) {
-        let (mut encoder, mut decoder) = (Encoder::default(), decoder());
+        let (mut encoder, mut decoder) = (Encoder::new(&ClockList::standard()), decoder());
         let (messages, mut found) = (in_order(messages), Vec::new());
         for together in messages.chunks(splits) {
             let mut parcel = Vec::new();
             together.iter().for_each(|message| encoder.put(message, &mut parcel));
-            let before = (decoder.latest.0.clone(), format!("{:?}", decoder.progress), found.len());
+            let before = (decoder.latest.0.concat(), format!("{:?}", decoder.progress), found.len());
             let mut wrong = parcel[..cut % parcel.len()].to_vec();
             wrong.extend_from_slice(&parcel);
             wrong[at % parcel.len()] ^= byte;
@@ -78,7 +81,7 @@ proptest! {
                 let sent = |stamp: &&Vec<u64>| stamp.iter().any(|entry| *entry > 0);
                 latest.iter().filter(sent).cloned().collect()
             };
-            prop_assert_eq!(stamps(&decoder.latest.0), stamps(&before.0));
+            prop_assert_eq!(stamps(&decoder.latest.0.concat()), stamps(&before.0));
             prop_assert_eq!((format!("{:?}", decoder.progress), found.len()), (before.1, before.2));
             decoder.read(&parcel, count(together), &mut found).unwrap();
         }
@@ -91,6 +94,10 @@ proptest! {
     }
 }
 
+fn vectors() -> ClockList {
+    "vector".parse().unwrap()
+}
+
 #[test]
 fn a_stamp_costs_what_has_changed() {
     let message = |event: u64, vector: Vec<u64>| Message {
@@ -98,10 +105,10 @@ fn a_stamp_costs_what_has_changed() {
         to: VmId(2),
         is_call: false,
         arrives: Nanos::ZERO,
-        stamp: Stamp::lamport_only(9).with_vector(VectorStamp::new(vector)),
+        stamp: Stamp::new(9, StampLayout::of(&vectors()), std::iter::once(&vector[..])),
         payload: None,
     };
-    let mut encoder = Encoder::default();
+    let mut encoder = Encoder::new(&vectors());
     let mut size = |message: &Message| {
         let mut parcel = Vec::new();
         encoder.put(message, &mut parcel);
@@ -126,7 +133,7 @@ fn what_no_machine_of_the_run_can_have_sent_is_refused_and_named() {
         let message =
             Message { id, to: VmId(to), is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
         let mut parcel = Vec::new();
-        Encoder::default().put(&message, &mut parcel);
+        Encoder::new(&ClockList::LAMPORT).put(&message, &mut parcel);
         parcel
     };
     let mut read = |(sender, event, to, lamport), messages| {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::{Stamp, VectorStamp};
+use crate::clock::{ClockList, Stamp, StampLayout};
 use crate::edge::link::bounds::Bounds;
 use crate::edge::link::codec::{Decoder, Encoder};
 use crate::edge::link::frame::Frames;
@@ -47,6 +47,10 @@ struct End {
     got: Vec<Message>,
 }
 
+fn vectors() -> ClockList {
+    "vector".parse().unwrap()
+}
+
 impl End {
     fn new(node: u32) -> Self {
         let own = Identity {
@@ -60,8 +64,8 @@ impl End {
         Self {
             node,
             session: Session::new(own, 1 - node, 1 << 20),
-            encoder: Encoder::default(),
-            decoder: Decoder::new(Arc::new(Bounds::open(VMS)), share(node), share(1 - node)),
+            encoder: Encoder::new(&vectors()),
+            decoder: Decoder::new(Arc::new(Bounds::open(VMS, vectors())), share(node), share(1 - node)),
             seal: Seal::open(),
             frames: Frames::default(),
             lane: Lane::both(0)[0],
@@ -84,7 +88,7 @@ impl End {
             self.vector[sender.index()] += 1;
             let id = MessageId { sender, event: self.vector[sender.index()] };
             let to = VmId(2 * (1 - self.node) + number / 2 % 2);
-            let stamp = Stamp::lamport_only(id.event).with_vector(VectorStamp::new(self.vector));
+            let stamp = Stamp::new(id.event, StampLayout::of(&vectors()), std::iter::once(&self.vector[..]));
             let message = Message { id, to, is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
             self.encoder.put(&message, &mut parcel);
             self.sent.push(message);
@@ -135,7 +139,7 @@ impl End {
                 self.decoder.read(parcel.payload, parcel.messages, &mut self.got).map_err(|_wrong| Broken)?;
                 self.session.accept(parcel, Nanos::ZERO);
                 for message in &self.got {
-                    let entries = message.stamp.vector().unwrap().entries();
+                    let entries = message.stamp.parts(StampLayout::of(&vectors())).next().unwrap().unwrap();
                     self.vector.iter_mut().zip(entries).for_each(|(own, entry)| *own = (*own).max(*entry));
                 }
             }

@@ -1,19 +1,21 @@
 //! The careful way through a row: columns in any order, quotes, and words for what is wrong.
 
+use std::borrow::Cow;
+
 use super::Row;
 use super::cells::Cells;
 use super::time_of_day::TimeOfDay;
-use super::values::{hybrid, items, kind, machine, message, narrow, seconds, whole};
-use crate::clock::HybridStamp;
+use super::values::{items, kind, machine, message, narrow, seconds, whole};
+use crate::clock::{ClockList, ClockSpec};
 use crate::edge::log::Schema;
 use crate::edge::log::cell::unguarded;
-use crate::edge::log::row::{COLUMNS, Column};
-use crate::model::time::Nanos;
+use crate::edge::log::clock_cells::{self, ClockColumn, WrongCell};
+use crate::edge::log::row::{Column, FIXED};
 
 /// A cell that holds what it cannot hold.
 pub(super) struct Wrong {
     pub(super) column: Column,
-    pub(super) expected: &'static str,
+    pub(super) expected: Cow<'static, str>,
 }
 
 pub(super) const NUMBER: &str = "a whole number";
@@ -23,7 +25,10 @@ pub(super) const MACHINES: &str = "numbers of machines as a JSON list such as [1
 /// One line's cells on their way into a row.
 pub(super) struct Parser<'a> {
     pub(super) cells: &'a Cells,
-    pub(super) places: &'a [Option<usize>; COLUMNS.len()],
+    pub(super) places: &'a [Option<usize>; FIXED.len()],
+    pub(super) clocks: &'a ClockList,
+    /// Where the columns of each clock stand, if they do.
+    pub(super) clock_places: &'a [Vec<Option<usize>>],
     pub(super) schema: Schema,
     pub(super) text: &'a [u8],
 }
@@ -31,26 +36,43 @@ pub(super) struct Parser<'a> {
 impl Parser<'_> {
     #[inline]
     pub(super) fn cell(&self, column: Column) -> &[u8] {
-        self.places[column as usize].map_or(&[], |place| self.cells.cell(place, self.text))
+        match column {
+            Column::Clock(column) => self.clock_cell(column),
+            _ => self.cell_at(column.place().and_then(|place| self.places[place])),
+        }
     }
 
-    /// Whether its hybrid clock lost the end that `l.0` has.
-    pub(super) fn has_hlc_as_number(&self) -> bool {
-        let cell = self.cell(Column::Hlc);
-        self.schema == Schema::First && !cell.is_empty() && cell.iter().all(u8::is_ascii_digit)
+    #[inline]
+    fn cell_at(&self, place: Option<usize>) -> &[u8] {
+        place.map_or(&[], |place| self.cells.cell(place, self.text))
+    }
+
+    fn clock_cell(&self, column: ClockColumn) -> &[u8] {
+        let name = column.name();
+        let columns = self.clocks.iter().zip(self.clock_places);
+        let all = columns.flat_map(|(spec, places)| spec.columns().zip(places));
+        let place = all.into_iter().find(|(other, _)| *other == name);
+        self.cell_at(place.and_then(|(_, place)| *place))
+    }
+
+    /// Each clock with the function that gives its cells.
+    fn clocks<'b>(&'b self) -> impl Iterator<Item = (ClockSpec, impl Fn(usize) -> &'b [u8])> {
+        let all = self.clocks.iter().zip(self.clock_places);
+        all.map(move |(spec, places)| {
+            (*spec, move |part: usize| self.cell_at(places.get(part).copied().flatten()))
+        })
+    }
+
+    /// Whether a clock of the first schema lost the end that `l.0` has.
+    pub(super) fn has_clock_as_number(&self) -> bool {
+        self.clocks().any(|(spec, cell)| clock_cells::lost_its_dot(spec, self.schema, cell))
     }
 
     /// Whether a cell is in a form that no log is written in, but one that another program saved again.
     pub(super) fn is_saved_again(&self) -> bool {
-        const NUMBERS: [Column; 6] = [
-            Column::Vm,
-            Column::Event,
-            Column::Lamport,
-            Column::HlcCount,
-            Column::SenderLamport,
-            Column::Queue,
-        ];
-        const LISTS: [Column; 4] = [Column::Vector, Column::Peers, Column::Lost, Column::Duplicated];
+        const NUMBERS: [Column; 5] =
+            [Column::Vm, Column::Event, Column::Lamport, Column::SenderLamport, Column::Queue];
+        const LISTS: [Column; 3] = [Column::Peers, Column::Lost, Column::Duplicated];
         let (elapsed, time) = (self.cell(Column::Elapsed), self.cell(Column::SystemTime));
         let is_time = matches!(time, [.., b'.', _, _, _, _, _, _, b'Z'] if time.get(10) == Some(&b'T'));
         let has = |columns: &[Column], is_odd: fn(&u8) -> bool| {
@@ -61,8 +83,7 @@ impl Parser<'_> {
             || !(time.is_empty() || is_time)
             || has(&NUMBERS, |byte| !byte.is_ascii_digit())
             || has(&LISTS, |byte| matches!(byte, b' ' | b'.'))
-            || (self.schema == Schema::Second && has(&[Column::Hlc], |byte| !byte.is_ascii_digit()))
-            || self.has_hlc_as_number()
+            || self.clocks().any(|(spec, cell)| clock_cells::is_odd(spec, self.schema, cell))
     }
 
     pub(super) fn fill(&self, row: &mut Row, time: &mut TimeOfDay) -> Result<(), Wrong> {
@@ -77,19 +98,13 @@ impl Parser<'_> {
             |cell| time.parse(cell),
         )?;
         row.lamport = self.one(Column::Lamport, NUMBER, whole)?;
-        self.list(
-            Column::Vector,
-            "whole numbers as a JSON list such as [5,12,0], or nothing",
-            whole,
-            &mut row.vector,
-        )?;
-        row.hybrid = self.hybrid()?;
-        row.hlc_is_number = self.schema == Schema::First;
+        self.fill_clocks(row)?;
+        row.may_lack_zeros = self.schema == Schema::First;
         self.list(Column::Peers, MACHINES, machine, &mut row.peers)?;
         row.message =
             self.maybe(Column::Message, "a message as vm<sender>-<event of the send>, or nothing", message)?;
         row.sender_lamport = self.maybe(Column::SenderLamport, "a whole number, or nothing", whole)?;
-        row.queue = match self.places[Column::Queue as usize] {
+        row.queue = match Column::Queue.place().and_then(|place| self.places[place]) {
             Some(_) => Some(self.one(Column::Queue, "a whole number up to 4294967295", narrow)?),
             None => None,
         };
@@ -99,20 +114,14 @@ impl Parser<'_> {
         self.text(Column::Mark, &mut row.mark)
     }
 
-    /// In the first schema both parts stand in one cell.
-    fn hybrid(&self) -> Result<Option<HybridStamp>, Wrong> {
-        if self.schema == Schema::First {
-            return self.maybe(Column::Hlc, "two whole numbers as l.c, or nothing", hybrid);
+    fn fill_clocks(&self, row: &mut Row) -> Result<(), Wrong> {
+        for ((spec, cell), into) in self.clocks().zip(row.clocks.places()) {
+            clock_cells::parse(spec, self.schema, cell, into).map_err(|WrongCell { part, expected }| {
+                let column = ClockColumn::of(spec).nth(part).map_or(Column::Lamport, Column::Clock);
+                Wrong { column, expected }
+            })?;
         }
-        let l = self.maybe(Column::Hlc, "a whole number, or nothing", whole)?;
-        let c = self.maybe(Column::HlcCount, "a whole number, or nothing", whole)?;
-        let wrong = |column, expected| Err(Wrong { column, expected });
-        match (l, c) {
-            (None, None) => Ok(None),
-            (Some(l), Some(c)) => Ok(Some(HybridStamp { l: Nanos::new(l), c })),
-            (Some(_), None) => wrong(Column::HlcCount, "a whole number, as hlc has one"),
-            (None, Some(_)) => wrong(Column::Hlc, "a whole number, as hlc_count has one"),
-        }
+        Ok(())
     }
 
     fn text(&self, column: Column, into: &mut String) -> Result<(), Wrong> {
@@ -120,7 +129,7 @@ impl Parser<'_> {
         let cell = self.cell(column);
         if !cell.is_empty() {
             let cell = if self.schema == Schema::First { cell } else { unguarded(as_written(cell)) };
-            let wrong = |_utf8_error| Wrong { column, expected: "a text in UTF-8" };
+            let wrong = |_utf8_error| Wrong { column, expected: "a text in UTF-8".into() };
             into.push_str(str::from_utf8(cell).map_err(wrong)?);
         }
         Ok(())
@@ -133,7 +142,7 @@ impl Parser<'_> {
         expected: &'static str,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<T, Wrong> {
-        parse(self.cell(column)).ok_or(Wrong { column, expected })
+        parse(self.cell(column)).ok_or_else(|| Wrong { column, expected: expected.into() })
     }
 
     #[inline]
@@ -144,7 +153,11 @@ impl Parser<'_> {
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, Wrong> {
         let cell = self.cell(column);
-        if cell.is_empty() { Ok(None) } else { parse(cell).map(Some).ok_or(Wrong { column, expected }) }
+        if cell.is_empty() {
+            Ok(None)
+        } else {
+            parse(cell).map(Some).ok_or_else(|| Wrong { column, expected: expected.into() })
+        }
     }
 
     #[inline]
@@ -160,8 +173,8 @@ impl Parser<'_> {
         if cell.is_empty() {
             return Ok(());
         }
-        for item in items(cell).ok_or(Wrong { column, expected })? {
-            into.push(parse(item).ok_or(Wrong { column, expected })?);
+        for item in items(cell).ok_or_else(|| Wrong { column, expected: expected.into() })? {
+            into.push(parse(item).ok_or_else(|| Wrong { column, expected: expected.into() })?);
         }
         Ok(())
     }

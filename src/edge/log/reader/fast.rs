@@ -6,15 +6,47 @@
 use memchr::memchr;
 
 use super::{EventKind, Row, TimeOfDay};
-use crate::clock::HybridStamp;
+use crate::clock::{ClockList, Form};
 use crate::edge::log::cell::unguarded;
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
+/// The forms of the cells of a log's clocks.
+#[derive(Debug, Default)]
+pub(super) struct Forms {
+    /// Of those that stand among the other columns.
+    standard: Vec<ClockForm>,
+    /// Of those that stand behind them.
+    others: Vec<ClockForm>,
+}
+
+/// A form that a clock's cells can be read in at once.
+#[derive(Clone, Copy, Debug)]
+enum ClockForm {
+    Numbers(usize),
+    List,
+}
+
+impl Forms {
+    /// The forms of clocks in the order of their columns; none where one of them wants care.
+    pub(super) fn of(clocks: &ClockList) -> Option<Self> {
+        let mut forms = Self::default();
+        for spec in clocks.iter() {
+            let form = match spec.form {
+                Form::Numbers => ClockForm::Numbers(spec.columns.len()),
+                Form::List => ClockForm::List,
+                Form::Square => return None,
+            };
+            if spec.is_standard { &mut forms.standard } else { &mut forms.others }.push(form);
+        }
+        Some(forms)
+    }
+}
+
 /// Fills the row with the first one of the text, and tells how long that is without its newline; or gives up.
 #[inline]
-pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<usize> {
+pub(super) fn fill(text: &[u8], forms: &Forms, row: &mut Row, time: &mut TimeOfDay) -> Option<usize> {
     let mut cursor = Cursor { rest: text };
     row.vm = VmId(cursor.narrow()?);
     cursor.comma()?;
@@ -27,9 +59,11 @@ pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<u
     cursor.comma()?;
     row.lamport = cursor.number()?;
     cursor.comma()?;
-    cursor.list(&mut row.vector, Cursor::number)?;
-    row.hybrid = cursor.hybrid()?;
-    row.hlc_is_number = false;
+    let values = row.clocks.places();
+    for (value, form) in values.iter_mut().zip(&forms.standard) {
+        cursor.clock(*form, b',', value)?;
+    }
+    row.may_lack_zeros = false;
     cursor.list(&mut row.peers, |cursor| cursor.narrow().map(VmId))?;
     row.message = cursor.maybe(|cursor| {
         cursor.byte(b'v')?;
@@ -45,6 +79,17 @@ pub(super) fn fill(text: &[u8], row: &mut Row, time: &mut TimeOfDay) -> Option<u
     cursor.list(&mut row.duplicated, |cursor| cursor.narrow().map(VmId))?;
     row.payload.clear();
     row.mark.clear();
+    if let Some((last, others)) = forms.others.split_last() {
+        plain(cursor.cell()?, &mut row.payload)?;
+        plain(cursor.cell()?, &mut row.mark)?;
+        let mut values = row.clocks.places().iter_mut().skip(forms.standard.len());
+        for (value, form) in values.by_ref().zip(others) {
+            cursor.clock(*form, b',', value)?;
+        }
+        cursor.clock(*last, b'\n', values.next()?)?;
+        // The newline was taken already.
+        return Some(text.len() - cursor.rest.len() - 1);
+    }
     if cursor.rest.first_chunk() == Some(b",\n") {
         cursor.comma()?;
     } else {
@@ -151,29 +196,55 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
-    /// The two columns of a hybrid clock, both filled or both empty, with the comma after each.
+    /// A cell up to its comma, which is taken as well.
+    #[inline]
+    fn cell(&mut self) -> Option<&'a [u8]> {
+        let cell = self.take(memchr(b',', self.rest)?)?;
+        self.comma()?;
+        Some(cell)
+    }
+
+    /// The columns of a clock, all filled or all empty, with a comma after each but the last and `end` after that.
     #[inline(always)]
-    fn hybrid(&mut self) -> Option<Option<HybridStamp>> {
-        let l = self.maybe(Self::number)?;
-        let c = self.maybe(Self::number)?;
-        match (l, c) {
-            (None, None) => Some(None),
-            (Some(l), Some(c)) => Some(Some(HybridStamp { l: Nanos::new(l), c })),
-            _ => None,
+    fn clock(&mut self, form: ClockForm, end: u8, into: &mut Vec<u64>) -> Option<()> {
+        match form {
+            ClockForm::List => self.list_to(end, into, Self::number),
+            ClockForm::Numbers(columns) => {
+                into.clear();
+                for column in 1..=columns {
+                    let separator = if column == columns { end } else { b',' };
+                    if self.rest.first() != Some(&separator) {
+                        into.push(self.number()?);
+                    }
+                    self.byte(separator)?;
+                }
+                (into.is_empty() || into.len() == columns).then_some(())
+            }
         }
     }
 
     /// A list that may be empty, with the comma after it: one number in brackets, or several in brackets and quotes.
     #[inline(always)]
     fn list<T>(&mut self, into: &mut Vec<T>, parse: impl Fn(&mut Self) -> Option<T>) -> Option<()> {
+        self.list_to(b',', into, parse)
+    }
+
+    /// The same with what stands behind it.
+    #[inline(always)]
+    fn list_to<T>(
+        &mut self,
+        end: u8,
+        into: &mut Vec<T>,
+        parse: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<()> {
         into.clear();
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         match first {
-            b',' => return Some(()),
+            first if *first == end => return Some(()),
             b'[' => {
                 into.push(parse(self)?);
-                return if *self.take(2)? == *b"]," { Some(()) } else { None };
+                return if *self.take(2)? == [b']', end] { Some(()) } else { None };
             }
             b'"' => self.byte(b'[')?,
             _ => return None,
@@ -184,7 +255,7 @@ impl<'a> Cursor<'a> {
             self.rest = rest;
             match separator {
                 b',' => {}
-                b']' => return if *self.take(2)? == *b"\"," { Some(()) } else { None },
+                b']' => return if *self.take(2)? == [b'"', end] { Some(()) } else { None },
                 _ => return None,
             }
         }

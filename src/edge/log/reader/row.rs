@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::clock::HybridStamp;
+use crate::clock::Values;
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
@@ -26,12 +26,11 @@ pub struct Row {
     pub system_time: Option<Timestamp>,
     /// The machine's Lamport clock after the event.
     pub lamport: u64,
-    /// The vector clock's entries; none where it is not kept.
-    pub vector: Vec<u64>,
-    /// The hybrid clock, where it is kept.
-    pub hybrid: Option<HybridStamp>,
-    /// Whether zeros at the end of its c may be lost, where another program took the `l.c` of the first schema for a number.
-    pub hlc_is_number: bool,
+    /// The clocks beside it that the log has columns for.
+    pub clocks: Values,
+    /// Whether zeros at the end of a clock of several numbers may be lost, where another program took the `l.c` of the
+    /// first schema for one number.
+    pub may_lack_zeros: bool,
     /// A send's recipients; a receive's sender.
     pub peers: Vec<VmId>,
     /// The message that a send sent or a receive received, by the name of its send.
@@ -48,6 +47,13 @@ pub struct Row {
     pub payload: String,
     /// What the workload says of the event.
     pub mark: String,
+}
+
+impl Row {
+    /// The last event of each machine that the row's event knows of, where a clock is kept that tells.
+    pub fn past(&self) -> &[u64] {
+        self.clocks.past()
+    }
 }
 
 /// The kind of an event, as a log names it.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::careful::{MACHINE, MACHINES, NUMBER};
 use super::*;
-use crate::clock::{HybridStamp, Reading};
+use crate::clock::{Reading, Values};
 use crate::edge::log::RowFormat;
 use crate::model::event::{Kind, MessageId, Received, Record, Sent};
 use crate::model::id::VmId;
@@ -40,7 +40,7 @@ fn rows(text: &[u8]) -> (Vec<Row>, u64) {
 
 fn log(lines: &[&str]) -> Vec<u8> {
     let mut text = Vec::new();
-    RowFormat::header(&mut text);
+    RowFormat::header(&ClockList::standard(), &mut text);
     for line in lines {
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
@@ -62,8 +62,8 @@ fn the_first_schema_is_read_for_ever() {
     assert_eq!(reader.schema(), Schema::First);
     let first = reader.next_row().unwrap().unwrap().clone();
     let (rows, _) = rows(&log(&[&SEND.replace("123456", "''123456")]));
-    assert_eq!(first, Row { hlc_is_number: true, ..rows[0].clone() });
-    assert_eq!((first.payload.as_str(), &first.vector[..]), ("'123456", &[9, 4, 17][..]));
+    assert_eq!(first, Row { may_lack_zeros: true, ..rows[0].clone() });
+    assert_eq!((first.payload.as_str(), first.past()), ("'123456", &[9, 4, 17][..]));
 }
 
 fn records() -> impl Strategy<Value = (bool, u64, u64, Vec<u64>, u32, String, String)> {
@@ -83,13 +83,14 @@ proptest! {
     #[test]
     fn what_is_written_is_read(records in prop::collection::vec(records(), 0..6)) {
         let start = "2026-03-01T23:59:59.5Z".parse::<Timestamp>().unwrap();
-        let mut format = RowFormat::new(start);
+        let mut format = RowFormat::new(start, &ClockList::standard());
         let mut text = log(&[]);
         let mut expected = Vec::new();
         for (is_send, number, nanos, entries, narrow, payload, mark) in records {
             let elapsed = Nanos::new(nanos);
-            let hybrid = (number > 3).then_some(HybridStamp { l: elapsed, c: number });
-            let clocks = Reading { lamport: number, vector: &entries, hybrid };
+            let hybrid = if number > 3 { vec![nanos, number] } else { vec![] };
+            let values = Values::new(ClockList::standard(), vec![entries.clone(), hybrid]);
+            let clocks = Reading::written(number, &values);
             let to: Vec<VmId> = entries.iter().map(|_| VmId(narrow)).collect();
             let carried = Arc::new(payload);
             let payload = Some(Arc::clone(&carried));
@@ -111,9 +112,8 @@ proptest! {
                 elapsed,
                 system_time: Some(time),
                 lamport: number,
-                vector: entries,
-                hybrid,
-                hlc_is_number: false,
+                clocks: values,
+                may_lack_zeros: false,
                 peers: if is_send { to.clone() } else { vec![VmId(narrow)] },
                 message: Some(message),
                 sender_lamport: (!is_send).then_some(number),
@@ -173,7 +173,7 @@ fn what_is_malformed_is_told_with_file_line_column_and_what_is_allowed() {
     check("0,2,internal", "vm_0_1.csv:3: found 3 columns, expected 17 as in the header");
     check("", "vm_0_1.csv:3: found 1 columns, expected 17 as in the header");
     let wrong = |column: &str, found: &str, expected: &str| {
-        let at = COLUMNS.iter().position(|name| *name == column).unwrap();
+        let at = columns(&ClockList::standard()).iter().position(|other| other.name() == column).unwrap();
         let mut cells: Vec<&str> = "0|2|send|0.2||2|\"[1,2]\"|5|0|[1]|vm0-2||0||||".split('|').collect();
         let cell = format!("\"{found}\"");
         cells[at] = &cell;

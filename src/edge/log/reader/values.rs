@@ -1,13 +1,12 @@
 //! The texts of cells as values.
 
 use super::EventKind;
-use crate::clock::HybridStamp;
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
 #[inline]
-pub(super) fn number(text: &[u8]) -> Option<u64> {
+pub(in crate::edge::log) fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
@@ -60,13 +59,13 @@ pub(super) fn kind(text: &[u8]) -> Option<EventKind> {
 }
 
 #[inline]
-pub(super) fn pair(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+pub(in crate::edge::log) fn pair(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|byte| *byte == separator)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
 /// The items of a list that is not empty in either schema: `[5,12,0]` or `5;12;0`.
-pub(super) fn items(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+pub(in crate::edge::log) fn items(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let (items, separator) = match text.strip_prefix(b"[") {
         Some(rest) => (rest.strip_suffix(b"]")?, b','),
         None => (text, b';'),
@@ -75,12 +74,6 @@ pub(super) fn items(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     // Programs that write a list anew put a blank behind each comma.
     let items = items.split(move |byte| *byte == separator).map(<[u8]>::trim_ascii);
     Some(items.skip(usize::from(is_empty)))
-}
-
-/// A hybrid clock of the first schema, `l.c`. Where another program took it for a number, `l.0` has lost its end.
-pub(super) fn hybrid(text: &[u8]) -> Option<HybridStamp> {
-    let (l, c) = pair(text, b'.').or_else(|| pair(text, b',')).unwrap_or((text, b"0"));
-    Some(HybridStamp { l: Nanos::new(number(l)?), c: number(c)? })
 }
 
 /// An event's name in either schema: `vm1-2` or `1-2`.

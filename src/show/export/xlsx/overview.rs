@@ -77,7 +77,8 @@ pub(super) fn courses(
     let machines = &table.machines[..lines];
     let of_kind = |kind| machines.iter().map(move |vm| format!("{kind} vm{vm}"));
     let names: Vec<String> = ["clock", "drift", "queue"].into_iter().flat_map(of_kind).collect();
-    let names = || std::iter::once(Column::Elapsed.name()).chain(names.iter().map(String::as_str));
+    let elapsed = Column::Elapsed.name();
+    let names = || std::iter::once(&*elapsed).chain(names.iter().map(String::as_str));
     head(sheet, names(), styles)?;
     for (column, name) in (0..).zip(names()) {
         set_width(sheet, column, name.len().max(10))?;

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use rust_xlsxwriter::{Format, Worksheet, XlsxError};
 
-use crate::edge::log::{COLUMNS, Column, Row, RowFormat, json_list};
+use crate::clock::ClockList;
+use crate::edge::log::{ClockCell, Column, Row, RowFormat, clock_cells, columns, json_list};
 use crate::model::id::VmId;
 use crate::model::text::count;
 
@@ -69,7 +70,9 @@ pub(super) struct Sheet {
     index: usize,
     rows: u32,
     /// The characters of the widest cell of each column.
-    widths: [usize; COLUMNS.len()],
+    widths: Vec<usize>,
+    /// The columns, in their order.
+    columns: Vec<Column>,
 }
 
 impl Sheet {
@@ -77,11 +80,15 @@ impl Sheet {
         worksheet: &mut Worksheet,
         index: usize,
         vm: VmId,
+        clocks: &ClockList,
         styles: &Styles,
     ) -> Result<Self, XlsxError> {
         worksheet.set_name(format!("vm{vm}"))?.set_freeze_panes(1, 0)?;
-        head(worksheet, COLUMNS, styles)?;
-        Ok(Self { index, rows: 0, widths: COLUMNS.map(str::len) })
+        let columns = columns(clocks);
+        let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+        head(worksheet, names.iter().map(|name| &**name), styles)?;
+        let widths = names.iter().map(|name| name.len()).collect();
+        Ok(Self { index, rows: 0, widths, columns })
     }
 
     pub(super) const fn index(&self) -> usize {
@@ -100,16 +107,21 @@ impl Sheet {
         told: &mut Told,
     ) -> Result<(), XlsxError> {
         self.rows += 1;
-        let mut cells = Cells { worksheet, row: self.rows, widths: &mut self.widths, styles, told };
+        let mut cells = Cells {
+            worksheet,
+            row: self.rows,
+            widths: &mut self.widths,
+            columns: &self.columns,
+            styles,
+            told,
+        };
         cells.whole(Column::Vm, Some(row.vm.0.into()))?;
         cells.whole(Column::Event, Some(row.event))?;
         cells.text(Column::Kind, row.kind.name())?;
         cells.seconds(Column::Elapsed, row.elapsed.as_secs_f64())?;
         cells.time_of_day(row.system_time)?;
         cells.whole(Column::Lamport, Some(row.lamport))?;
-        cells.text(Column::Vector, &json_list(&row.vector))?;
-        cells.whole(Column::Hlc, row.hybrid.map(|hybrid| hybrid.l.get()))?;
-        cells.whole(Column::HlcCount, row.hybrid.map(|hybrid| hybrid.c))?;
+        cells.clocks(row, true)?;
         cells.text(Column::Peers, &json_list(&row.peers))?;
         cells.text(Column::Message, &row.message.map(|message| message.to_string()).unwrap_or_default())?;
         cells.whole(Column::SenderLamport, row.sender_lamport)?;
@@ -118,12 +130,13 @@ impl Sheet {
         cells.text(Column::Duplicated, &json_list(&row.duplicated))?;
         // In a cell that is text by its type, nothing needs a guard.
         cells.text(Column::Payload, &row.payload)?;
-        cells.text(Column::Mark, &row.mark)
+        cells.text(Column::Mark, &row.mark)?;
+        cells.clocks(row, false)
     }
 
     /// Makes columns as wide as what stands in them, and pages for a printer.
     pub(super) fn finish(&self, worksheet: &mut Worksheet) -> Result<(), XlsxError> {
-        for (column, width) in (0..).zip(self.widths) {
+        for (column, width) in (0..).zip(self.widths.iter().copied()) {
             set_width(worksheet, column, width)?;
         }
         worksheet.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
@@ -135,12 +148,32 @@ impl Sheet {
 struct Cells<'a> {
     worksheet: &'a mut Worksheet,
     row: u32,
-    widths: &'a mut [usize; COLUMNS.len()],
+    widths: &'a mut [usize],
+    columns: &'a [Column],
     styles: &'a Styles,
     told: &'a mut Told,
 }
 
 impl Cells<'_> {
+    /// The column's place in the sheet.
+    fn at(&self, column: Column) -> usize {
+        self.columns.iter().position(|other| *other == column).unwrap_or(0)
+    }
+
+    /// The cells of the standard clocks, or of the others.
+    fn clocks(&mut self, row: &Row, are_standard: bool) -> Result<(), XlsxError> {
+        for (column, cell) in clock_cells(&row.clocks, are_standard) {
+            match cell {
+                ClockCell::Nothing => {}
+                ClockCell::Number(word) => self.whole(Column::Clock(column), Some(word))?,
+                ClockCell::List(_) | ClockCell::Square(_) => {
+                    self.text(Column::Clock(column), &cell.to_string())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn whole(&mut self, column: Column, number: Option<u64>) -> Result<(), XlsxError> {
         let Some(number) = number else { return Ok(()) };
         if number > EXACT {
@@ -163,12 +196,12 @@ impl Cells<'_> {
             return self.number(Column::SystemTime, days, &self.styles.time_of_day);
         }
         let mut text = Vec::new();
-        RowFormat::new(Timestamp::UNIX_EPOCH).time_of_day(time, &mut text);
+        RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT).time_of_day(time, &mut text);
         self.text(Column::SystemTime, &String::from_utf8_lossy(&text))
     }
 
     fn number(&mut self, column: Column, number: f64, style: &Format) -> Result<(), XlsxError> {
-        self.worksheet.write_number_with_format(self.row, place(column as usize), number, style)?;
+        self.worksheet.write_number_with_format(self.row, place(self.at(column)), number, style)?;
         Ok(())
     }
 
@@ -176,7 +209,7 @@ impl Cells<'_> {
         if text.is_empty() {
             return Ok(());
         }
-        let at = place(column as usize);
+        let at = place(self.at(column));
         // A character beyond the first 65,536 counts as two there.
         let characters = text.encode_utf16().count();
         self.widen(column, characters);
@@ -186,7 +219,8 @@ impl Cells<'_> {
     }
 
     fn widen(&mut self, column: Column, characters: usize) {
-        let width = &mut self.widths[column as usize];
+        let at = self.at(column);
+        let width = &mut self.widths[at];
         *width = characters.max(*width);
     }
 }

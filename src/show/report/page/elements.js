@@ -32,7 +32,7 @@ export function facts(h, i) {
   const vector = h.vector(i);
   if (vector) add("vector", vector.length <= 24 ? "[" + vector.join(", ") + "]"
     : "[" + vector.slice(0, 24).join(", ") + ", …] of " + vector.length);
-  if (m.h) add("hybrid", "(" + (h.nanos[i] + m.h[2 * k]).toFixed(0) + ", " + m.h[2 * k + 1] + ")");
+  for (const [name, values] of m.c || []) add(name, values[k]);
   if (h.kind[i] === "s") add("to", h.peers[i].join(", ") || "nobody");
   if (h.kind[i] === "r") add("message", eventName(...h.message[i]) + (h.stamp[i] >= 0 ? ", stamp " + h.stamp[i] : ""));
   if (m.q) add("queue", m.q[k]);

@@ -1,12 +1,12 @@
 //! The roster without a socket: a run starts, goes on and ends in decisions alone.
 
 use super::*;
-use crate::clock::Stamp;
+use crate::clock::{ClockList, Stamp};
 
 /// Node 0 or 1 of a run of two with four machines.
 fn roster(node: u32) -> Roster {
     let addresses = ["a:1".to_owned(), "b:2".to_owned()];
-    Roster::new(&identity(node, 7), &addresses, &Arc::new(Bounds::open(4)))
+    Roster::new(&identity(node, 7), &addresses, &Arc::new(Bounds::open(4, ClockList::LAMPORT)))
 }
 
 fn identity(node: u32, incarnation: u64) -> Identity {

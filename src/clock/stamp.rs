@@ -1,0 +1,144 @@
+//! What a message takes along of its sender's clocks, in the 32 bytes that every message has for it.
+
+use smallvec::SmallVec;
+use triomphe::ThinArc;
+
+use super::{ClockList, Length};
+
+/// What a message carries of its sender's clocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub(crate) lamport: u64,
+    pub(crate) others: OtherStamps,
+}
+
+/// How many numbers a stamp has a place of its own for.
+const SMALL: usize = 2;
+
+/// Stands for no small stamp. No clock comes to it in five hundred years.
+const NOT_KEPT: [u64; SMALL] = [u64::MAX; SMALL];
+
+/// What a message carries of the clocks beside Lamport's.
+///
+/// Numbers of one small clock stand here; those of all others are shared by the recipients of a send. Where they are
+/// of several clocks, the count of each one's stands before them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OtherStamps {
+    shared: Option<ThinArc<(), u64>>,
+    /// [`NOT_KEPT`] where there is none: an `Option` would make every message eight bytes longer.
+    small: [u64; SMALL],
+}
+
+/// Where in a stamp the numbers of each clock of a list are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StampLayout {
+    clocks: usize,
+    /// The clock that has the small place, and of how many numbers it is.
+    small: Option<(usize, usize)>,
+}
+
+impl StampLayout {
+    /// The layout for the clocks of a run: the first that fits has the small place.
+    pub fn of(list: &ClockList) -> Self {
+        let words = |length| match length {
+            Length::Words(words) if words <= SMALL => Some(words),
+            _ => None,
+        };
+        let small = list.iter().enumerate().find_map(|(index, spec)| Some((index, words(spec.length)?)));
+        Self { clocks: list.len(), small }
+    }
+
+    const fn shared(self) -> usize {
+        self.clocks - self.small.is_some() as usize
+    }
+}
+
+impl Stamp {
+    /// The stamp of a machine that keeps a Lamport clock alone.
+    pub const fn lamport_only(lamport: u64) -> Self {
+        Self { lamport, others: OtherStamps::NONE }
+    }
+
+    /// The stamp of a machine that keeps those clocks as well, with their values in the order of the list.
+    pub fn new<'a>(
+        lamport: u64,
+        layout: StampLayout,
+        values: impl Iterator<Item = &'a [u64]> + Clone,
+    ) -> Self {
+        Self { lamport, others: OtherStamps::new(layout, values) }
+    }
+
+    /// The Lamport clock.
+    pub const fn lamport(&self) -> u64 {
+        self.lamport
+    }
+
+    /// What it says of each of the clocks; none where it says nothing.
+    pub fn parts(&self, layout: StampLayout) -> impl Iterator<Item = Option<&[u64]>> {
+        self.others.parts(layout)
+    }
+
+    /// How many numbers it has beside the Lamport clock.
+    pub fn words(&self) -> usize {
+        SMALL + self.others.shared.as_ref().map_or(0, |shared| shared.slice.len())
+    }
+}
+
+impl OtherStamps {
+    /// What a message carries where a Lamport clock alone is kept.
+    pub(crate) const NONE: Self = Self { shared: None, small: NOT_KEPT };
+
+    /// Whether there is nothing.
+    #[inline]
+    pub(crate) fn is_none(&self) -> bool {
+        self.shared.is_none() && self.small == NOT_KEPT
+    }
+
+    #[inline]
+    pub(crate) fn new<'a>(layout: StampLayout, values: impl Iterator<Item = &'a [u64]> + Clone) -> Self {
+        let mut stamps = Self::NONE;
+        let mut together = SmallVec::<[u64; 32]>::new();
+        for (index, value) in values.enumerate() {
+            match layout.small {
+                // A log may lack the value, or have one that is too short.
+                Some((small, words)) if small == index => {
+                    if let Some(value) = value.get(..words) {
+                        stamps.small = [0; SMALL];
+                        stamps.small[..words].copy_from_slice(value);
+                    }
+                }
+                _ if layout.shared() == 1 && value.is_empty() => {}
+                _ if layout.shared() == 1 => stamps.shared = Some(ThinArc::from_header_and_slice((), value)),
+                _ => {
+                    together.push(value.len() as u64);
+                    together.extend_from_slice(value);
+                }
+            }
+        }
+        if !together.is_empty() {
+            stamps.shared = Some(ThinArc::from_header_and_slice((), &together));
+        }
+        stamps
+    }
+
+    #[inline]
+    pub(crate) fn parts(&self, layout: StampLayout) -> impl Iterator<Item = Option<&[u64]>> {
+        let mut rest = self.shared.as_ref().map(|shared| &shared.slice);
+        (0..layout.clocks).map(move |index| match layout.small {
+            Some((small, words)) if small == index => {
+                if self.small == NOT_KEPT {
+                    None
+                } else {
+                    Some(&self.small[..words])
+                }
+            }
+            _ if layout.shared() == 1 => rest,
+            _ => {
+                let (count, others) = rest?.split_first()?;
+                let (part, others) = others.split_at_checked(usize::try_from(*count).ok()?)?;
+                rest = Some(others);
+                Some(part)
+            }
+        })
+    }
+}
