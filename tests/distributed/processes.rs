@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use clocklab::clock::kinds;
 use tempfile::TempDir;
 
 use crate::common::program::{self, assert_code, empty_folder, news, wait_until};
@@ -14,6 +15,7 @@ cases!(
     three_processes_make_one_run_with_one_result,
     a_process_that_is_killed_does_not_stop_the_others,
     a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs,
+    every_clock_goes_on_where_a_killed_process_left_it,
     an_interrupted_run_ends_in_all_processes,
     no_process_outlives_the_one_that_started_it,
     server_and_clients_live_in_processes_of_their_own,
@@ -170,6 +172,26 @@ fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
     assert!((0..6).all(|vm| last(vm) > 3_900_000_000), "all tick to the end");
     assert!(err.contains("was started again"), "{err}");
     assert!(happenings(&path, 2).contains(&"restarted".to_owned()));
+}
+
+fn every_clock_goes_on_where_a_killed_process_left_it() {
+    let folder = empty_folder();
+    let clocks = kinds().iter().map(|kind| kind.name).collect::<Vec<_>>().join(",");
+    let mut args = vec!["--vms", "4", "--processes", "2", "--duration", "2", "--rates", "50", "--resume"];
+    args.extend(["--clocks", &clocks]);
+    let child = start(&folder, &args, 20);
+    let before = children(child.id());
+    signal(before[1], "KILL");
+    wait_until("another process", || {
+        let now = children(child.id());
+        now.len() == 2 && now != before
+    });
+    assert_code(&child.wait_with_output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    assert_eq!((run.status(), run.vms[&0].len()), ("complete", 100));
+    assert_code(&clocklab(&folder, &["check"]).output().unwrap(), 0);
+    assert_eq!(common::resumes(std::slice::from_ref(&path)), [0, 0, 1, 1], "as the bridges' logs tell");
 }
 
 fn an_interrupted_run_ends_in_all_processes() {

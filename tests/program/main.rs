@@ -10,6 +10,7 @@ mod exported;
 
 mod binary;
 mod check;
+mod clocks;
 mod export;
 mod inputs;
 mod killed;
