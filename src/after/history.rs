@@ -12,6 +12,7 @@ mod numbers;
 mod outside;
 mod queue;
 mod replay;
+mod sample;
 mod visitor;
 
 pub use graph::{Front, Graph, Received};
@@ -22,4 +23,5 @@ use outside::Outside;
 pub(crate) use queue::{Bound, Queue, Seen, WrongQueue};
 pub(crate) use replay::LogSummary;
 pub use replay::{HistoryError, Replay};
+pub(crate) use sample::{Earlier, Known, Sample};
 pub use visitor::{Delivery, Place, Step, Visitor};

@@ -32,19 +32,6 @@ impl Promise {
             (None, Some(Ordering::Equal) | None) => !matches!(self, Self::Total),
         }
     }
-
-    /// What it demands of two events, in words.
-    pub const fn in_words(self, truth: Truth) -> &'static str {
-        match (truth, self) {
-            (Some(Ordering::Less), _) => "a smaller value, as it happened before",
-            (Some(_), _) => "a larger value, as it happened after",
-            (None, Self::Strong) => {
-                "values that say nothing of their order, as neither happened before the other"
-            }
-            (None, Self::Total) => "one of two values to be the smaller",
-            (None, Self::Weak | Self::Plausible) => "any values",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -103,6 +103,11 @@ impl ShownClock {
         self.wrong.as_deref().or_else(|| self.right())
     }
 
+    /// The value of the replay before the latest row that was judged; empty where there was none.
+    pub(super) fn before(&self) -> &[u64] {
+        &self.before
+    }
+
     /// The value of the replay.
     pub(super) fn right(&self) -> Option<&[u64]> {
         self.clock.as_ref().map(AnyClock::value)
@@ -116,8 +121,11 @@ impl ShownClock {
     /// Takes a value for right.
     pub(super) fn adopt(&mut self, value: &[u64], circumstances: &Circumstances<'_>) {
         let setup = self.setup(value, circumstances);
-        self.clock = (!value.is_empty()).then(|| self.spec.start(&setup, Some(value)));
+        // Of a value that cannot be there is nothing to go on from.
+        let is_whole = self.spec.words(setup.vms).is_none_or(|words| words == value.len());
+        self.clock = (is_whole && !value.is_empty()).then(|| self.spec.start(&setup, Some(value)));
         self.wrong = None;
+        self.before.clear();
     }
 
     /// Judges the value of a row. Where it is wrong, tells what should stand there.

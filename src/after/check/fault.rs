@@ -49,6 +49,8 @@ pub enum FaultKind {
     Lamport,
     /// A clock beside Lamport's whose value does not follow from those before: its place in the registry.
     Clock(usize),
+    /// A clock whose values are not ordered as it promises.
+    ClockPromise,
     /// A queue that cannot be so long or so short.
     Queue,
     /// Something that the workload promises not to let happen.
@@ -90,6 +92,7 @@ impl fmt::Display for FaultKind {
             Self::Stamp => "stamp",
             Self::Payload => "what a message carried",
             Self::Lamport => "Lamport clock",
+            Self::ClockPromise => "promise of a clock",
             Self::Queue => "queue",
             Self::Promise => "what the workload promises",
             Self::File => "file unlike its manifest",

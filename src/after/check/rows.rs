@@ -1,6 +1,7 @@
 //! The rules for one row, given its direct causes.
 
 mod clocks;
+mod promises;
 mod queues;
 mod times;
 
@@ -10,13 +11,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::promises::Sampled;
 use super::Counts;
 use super::clocks::{Shown, ShownClock};
 use super::fault::{Fault, FaultKind, Faults};
 use super::form::wrong_cells;
 use super::judging::{self, Judging};
 
-use crate::after::history::{Delivery, Missing, Model, Place, Queue, Replay, Step, Visitor, Witness};
+use crate::after::history::{
+    Delivery, Known, Missing, Model, Place, Queue, Replay, Sample, Step, Visitor, Witness,
+};
 use crate::clock::{ClockList, ClockSpec, OtherStamps, StampLayout};
 use crate::edge::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
 use crate::model::event::MessageId;
@@ -35,6 +39,8 @@ pub(super) struct Checker<'a> {
     machines: Vec<Machine>,
     /// The lists of clocks that logs have: most often one.
     lists: Vec<Listed>,
+    /// Some of the events, to hold clocks' promises to.
+    sample: Sample<Sampled>,
     counts: Counts,
     faults: Faults,
     witness: Witness,
@@ -82,6 +88,10 @@ struct Machine {
     clocks: Vec<ShownClock>,
     /// Which of the lists of clocks these are.
     list: usize,
+    /// The Lamport clock before the latest row.
+    lamport_before: u64,
+    /// What it knows of the sample.
+    known: Known,
     queue: Queue,
     unreadable: u64,
 }
@@ -98,6 +108,8 @@ pub(in crate::after::check) struct Stamp {
     right: Option<OtherStamps>,
     /// Which of the lists of clocks these are.
     list: usize,
+    /// What the sender knew of the sample.
+    known: Known,
     payload: Box<str>,
     /// What had happened before it, where a judge asks for that.
     pub(super) past: Option<Arc<Past>>,
@@ -151,6 +163,7 @@ impl<'a> Checker<'a> {
             starts: starts.collect(),
             machines: Vec::new(),
             lists: Vec::new(),
+            sample: Sample::default(),
             counts: Counts::default(),
             faults: Faults::default(),
             witness: Witness::default(),
@@ -246,6 +259,8 @@ impl<'a> Checker<'a> {
                 lamport: Shown::right(0),
                 clocks,
                 list,
+                lamport_before: 0,
+                known: Known::default(),
                 queue: Queue::default(),
                 unreadable: 0,
             });
@@ -447,11 +462,13 @@ impl Visitor for Checker<'_> {
         self.check_clocks(step, before, stamp);
         let is_clean = self.faults.count() == faults;
         self.check_queue(step, &delivery, is_clean);
+        self.check_promises(step, before, &delivery, is_clean);
         let past = self.judge(step, &delivery);
         self.count(row);
         let machine = &mut self.machines[step.machine];
         (machine.event, machine.line, machine.elapsed) =
             (row.event, row.line, row.elapsed.max(machine.elapsed));
+        machine.lamport_before = row.lamport;
         let layout = self.lists[machine.list].1;
         let has_wrong = machine.clocks.iter().any(ShownClock::is_wrong);
         (row.kind == EventKind::Send).then(|| Stamp {
@@ -461,6 +478,7 @@ impl Visitor for Checker<'_> {
             clocks: stamps(layout, &machine.clocks, ShownClock::logged),
             right: has_wrong.then(|| stamps(layout, &machine.clocks, ShownClock::right)),
             list: machine.list,
+            known: machine.known,
             payload: row.payload.as_str().into(),
             past,
         })
