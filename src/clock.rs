@@ -19,6 +19,7 @@ mod values;
 
 mod hybrid;
 mod lamport;
+mod lamport_total;
 mod vector;
 
 // The registry: the order is that of tables and help; the standard ones have their columns in it.
@@ -26,6 +27,7 @@ registry! {
     Lamport: Lamport,
     Vector: vector::Vector,
     Hybrid: hybrid::Hybrid,
+    LamportTotal: lamport_total::LamportTotal,
 }
 
 use std::borrow::Cow;
