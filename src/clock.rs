@@ -20,6 +20,7 @@ mod values;
 mod hybrid;
 mod lamport;
 mod lamport_total;
+mod matrix;
 mod vector;
 
 // The registry: the order is that of tables and help; the standard ones have their columns in it.
@@ -28,6 +29,7 @@ registry! {
     Vector: vector::Vector,
     Hybrid: hybrid::Hybrid,
     LamportTotal: lamport_total::LamportTotal,
+    Matrix: matrix::Matrix,
 }
 
 use std::borrow::Cow;
