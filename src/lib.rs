@@ -43,50 +43,98 @@
 //! Where the recipient lives in another process, the directory hands the message to the
 //! [bridge](drivers::live::bridge) instead, whose link takes it to that process's bridge and so to *its* directory.
 //!
-//! # Your own workload
+//! # A laboratory of one's own
+//!
+//! A program adds an algorithm by describing it. From the description follow its place on the command line, in help,
+//! manifests and logs, how it runs live and in virtual time, over processes, and how `check` judges it. This one is
+//! complete: mutual exclusion by a token that goes round, and a judge that holds the log to it.
 //!
 //! ```
-//! use clocklab::edge::control::{Stop, Unwatched};
-//! use clocklab::edge::driver::Plan;
-//! use clocklab::model::id::VmId;
-//! use clocklab::drivers::live;
-//! use clocklab::edge::log::Layout;
-//! use clocklab::model::scenario::{Scenario, Settings};
-//! use clocklab::model::seed::{Seed, Stream};
-//! use clocklab::workload::{Action, Tick, Workload};
+//! use clocklab::{Algorithm, Exclusion, Heard, Make, Protocol, Registry, Run, Settings, Speaking, Turn, VmId};
 //!
-//! /// Passes what it gets, or a first message, to the next machine in the ring.
-//! #[derive(Debug)]
-//! struct Ring {
-//!     next: VmId,
+//! clocklab::messages! {
+//!     /// What machines say to each other: a word in the column `payload`.
+//!     enum Word { Token = "token" }
 //! }
 //!
-//! impl Workload for Ring {
-//!     fn choose(&mut self, tick: &Tick<'_>, _: &mut Stream, to: &mut Vec<VmId>) -> Action {
-//!         if tick.waiting > 0 {
-//!             return Action::Receive;
+//! /// One machine. It asks; with the token it is inside for a tick, and passes it on.
+//! #[derive(Debug)]
+//! struct Ring { next: VmId, has_asked: bool, has_token: bool, is_inside: bool }
+//!
+//! impl Protocol for Ring {
+//!     type Message = Word;
+//!
+//!     /// A tick with nothing to receive and nothing to send.
+//!     fn idle(&mut self, turn: &mut Turn<'_, Word>) {
+//!         if !self.has_asked {
+//!             turn.mark("request");
+//!             self.has_asked = true;
+//!         } else if self.is_inside {
+//!             turn.send([self.next], Word::Token);
+//!         } else if self.has_token {
+//!             turn.mark("enter");
+//!             self.is_inside = true;
 //!         }
-//!         to.push(self.next);
-//!         Action::Send { payload: None }
+//!     }
+//!
+//!     fn sent(&mut self, _: &Word, turn: &mut Turn<'_, Word>) {
+//!         turn.mark("leave");
+//!         (self.has_asked, self.has_token, self.is_inside) = (false, false, false);
+//!     }
+//!
+//!     fn received(&mut self, _: &Heard<Word>, _: &mut Turn<'_, Word>) {
+//!         self.has_token = true;
 //!     }
 //! }
 //!
-//! let settings = Settings { duration: "100ms".parse().ok(), rates: "50".parse().ok(), ..Settings::default() };
-//! let scenario = Scenario::new(&settings, Seed(1))?;
-//! let plan = Plan { threads: 1, layout: Layout::Nowhere, folder: "output".into() };
-//! let (_stopper, stop) = Stop::new();
-//! let ring = |vm: VmId| Ring { next: VmId((vm.0 + 1) % 3) };
-//! let outcome = live::run(&scenario, &plan, None, ring, stop, &mut Unwatched)?;
-//! assert_eq!(outcome.accounts.iter().map(|account| account.tally.events).sum::<u64>(), 15);
+//! static RING: Algorithm = Algorithm {
+//!     name: "ring",
+//!     title: "mutual exclusion by a token that goes round",
+//!     make: Make::Boxed(|vm, setup| {
+//!         let next = VmId((vm.0 + 1) % setup.vms());
+//!         let ring = Ring { next, has_asked: false, has_token: vm.0 == 0, is_inside: false };
+//!         Box::new(Speaking::new(vm, setup, ring))
+//!     }),
+//!     judge: Some(|_| Box::new(Exclusion::new())),
+//!     least_vms: 2,
+//!     ..Algorithm::PLAIN
+//! };
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let registry = Registry::default().with_workload(&RING);
+//! // The whole command line would be: `fn main() -> ExitCode { clocklab::main_with(registry) }`
+//! let settings = Settings { workload: Some("ring".parse()?), virtual_time: Some(true), ..Settings::default() };
+//! let made = Run::new(settings).with(registry).into_folder(folder.path().join("ring")).make()?;
+//! assert!(made.check()?.is_sound());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod after;
+#[cfg(feature = "program")]
 pub mod cli;
 pub mod clock;
 pub mod drivers;
 pub mod edge;
+mod laboratory;
 pub mod model;
 pub mod runs;
+#[cfg(feature = "program")]
 pub mod show;
 pub mod workload;
+
+pub use self::after::check::{Fault, FaultKind, Report};
+pub use self::after::stats::Stats;
+#[cfg(feature = "program")]
+pub use self::cli::{main, main_with};
+pub use self::edge::control::{Observer, Progress, Stop, Stopper};
+pub use self::laboratory::{LookError, Made, Run};
+pub use self::model::id::VmId;
+pub use self::model::registry::Registry;
+pub use self::model::scenario::Settings;
+pub use self::model::seed::Stream;
+pub use self::model::time::Nanos;
+pub use self::runs::run::{Finished, RunError};
+pub use self::workload::{
+    Action, Algorithm, Deed, Exclusion, Heard, Judge, Make, Parameter, Protocol, Setup, Speaking, Textbook,
+    Tick, Turn, Violation, Witnessed, Workload,
+};

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The layers from top to bottom, each a room of `src`, and in each its modules: each uses only modules that stand
 /// behind it. The room of the core is `model`, but for the clocks and the workloads, which have rooms of their own.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("the shell", &["main", "cli"]),
+    ("programs of one's own", &["laboratory"]),
     ("what people look at", &["report", "export", "view"]),
     ("after a run", &["check", "stats", "order", "history"]),
     ("one run", &["series", "child", "join", "run", "supervisor", "preflight"]),
