@@ -1,6 +1,7 @@
 //! What a run's logs say in numbers: jumps, drift, queues, latencies, order; beside them what theory expects, and
 //! what a person should be warned of.
 
+mod clocks;
 mod counts;
 mod measures;
 mod meter;
@@ -9,10 +10,12 @@ mod theory;
 mod trace;
 mod warnings;
 
+pub use clocks::{CLOCK_MEASURES, ClockMeasure};
 pub use measures::{MEASURES, Measure, TOTALS, Total};
 pub use theory::Flow;
 pub use trace::measure_trace;
 
+use self::clocks::ClockMeter;
 use self::meter::{Machine, Meter, Whole};
 use crate::after::history::{Delivery, HistoryError, Missing, Model, Place, Replay, Step, Visitor};
 use crate::edge::log::{LogFolder, LogPath, ReadError, Row};
@@ -28,6 +31,8 @@ pub struct Stats {
     pub machines: Vec<(VmId, Vec<Option<f64>>)>,
     /// The values of [`TOTALS`].
     pub totals: Vec<Option<f64>>,
+    /// The values of [`CLOCK_MEASURES`] of each clock beside Lamport's that the logs have columns for, under their names.
+    pub clocks: Vec<OfClock>,
     /// Drift at some times: each with the drift of every machine that there was, in the order of the machines.
     pub drift: Vec<(Nanos, Vec<Option<i64>>)>,
     /// What the scale model's theory says, where it holds for the run.
@@ -46,6 +51,17 @@ pub struct Stats {
     pub hosts: Vec<String>,
 }
 
+/// A measure of a clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfClock {
+    /// Its name: that of the clock, `_`, and that of the measure.
+    pub name: String,
+    /// What it means.
+    pub meaning: &'static str,
+    /// Its value.
+    pub value: Option<f64>,
+}
+
 impl Stats {
     /// A measure of a machine, by its name.
     pub fn of(&self, vm: VmId, name: &str) -> Option<f64> {
@@ -56,7 +72,10 @@ impl Stats {
 
     /// A measure of the whole run, by its name.
     pub fn total(&self, name: &str) -> Option<f64> {
-        self.totals[TOTALS.iter().position(|total| total.name == name)?]
+        match TOTALS.iter().position(|total| total.name == name) {
+            Some(place) => self.totals[place],
+            None => self.clocks.iter().find(|clock| clock.name == name)?.value,
+        }
     }
 
     /// A machine's name, or its number where it has none.
@@ -168,6 +187,7 @@ fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String], missing: &Missing) 
     Stats {
         machines: machines.iter().map(|machine| (machine.vm, values(machine))).collect(),
         totals: TOTALS.iter().map(|total| (total.value)(&machines, &context)).collect(),
+        clocks: of_clocks(&context),
         // The largest clock may be that of a machine that is not here.
         drift: if missing.lacks_last_events() { Vec::new() } else { drift(&machines) },
         flow,
@@ -178,6 +198,19 @@ fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String], missing: &Missing) 
         warnings,
         hosts: hosts.to_vec(),
     }
+}
+
+/// The measures of each clock.
+fn of_clocks(context: &Context<'_>) -> Vec<OfClock> {
+    let of_clock = |clock: &'_ ClockMeter| {
+        let measure = |measure: &ClockMeasure| OfClock {
+            name: format!("{}_{}", clock.spec, measure.name),
+            meaning: measure.meaning,
+            value: (measure.value)(clock, context),
+        };
+        CLOCK_MEASURES.iter().map(measure).collect::<Vec<_>>()
+    };
+    context.whole.clocks.iter().flat_map(of_clock).collect()
 }
 
 /// The drift at the times at which clocks were looked at: those of the coarsest machine.

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::source::Source;
-use crate::after::stats::{Flow, MEASURES, Stats, TOTALS};
+use crate::after::stats::{CLOCK_MEASURES, Flow, MEASURES, OfClock, Stats, TOTALS};
 use crate::model::id::VmId;
 use crate::model::text::words;
 
@@ -48,6 +48,10 @@ fn definitions() -> String {
     text += "\nOf the whole run:\n";
     for total in TOTALS {
         let _ = writeln!(text, "  {:width$}  {}", total.name, total.meaning);
+    }
+    text += "\nOf each clock beside Lamport's, behind its name:\n";
+    for measure in CLOCK_MEASURES {
+        let _ = writeln!(text, "  {:width$}  {}", format!("_{}", measure.name), measure.meaning);
     }
     let _ = write!(
         text,
@@ -123,6 +127,12 @@ impl Printed {
                 writeln!(f, "  {:>21}  {:<12}  {}", total.name, spread(&values), total.meaning)?;
             }
         }
+        for OfClock { name, meaning, .. } in self.of_clocks() {
+            let values: Vec<f64> = self.runs.iter().filter_map(|(_, stats)| stats.total(name)).collect();
+            if !values.is_empty() {
+                writeln!(f, "  {name:>21}  {:<12}  {meaning}", spread(&values))?;
+            }
+        }
         self.write_warnings(f)
     }
 
@@ -178,7 +188,9 @@ impl Printed {
 
     fn write_csv(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let totals = TOTALS.iter().map(|total| format!("run_{}", total.name));
+        let of_clocks: Vec<&str> = self.of_clocks().map(|clock| clock.name.as_str()).collect();
+        let totals = TOTALS.iter().map(|total| total.name).chain(of_clocks.iter().copied());
+        let totals = totals.map(|name| format!("run_{name}"));
         let names = MEASURES.iter().map(|measure| measure.name.to_owned());
         let head: Vec<String> =
             ["run".to_owned(), "vm".to_owned()].into_iter().chain(names).chain(totals).collect();
@@ -187,14 +199,26 @@ impl Printed {
         let text = |value: &Option<f64>| value.map(exact).unwrap_or_default();
         for (name, stats) in &self.runs {
             for (vm, values) in &stats.machines {
-                let cells = values.iter().map(text).chain(TOTALS.iter().map(|_| String::new()));
+                let cells =
+                    values.iter().map(text).chain(vec![String::new(); TOTALS.len() + of_clocks.len()]);
                 put([name.clone(), stats.name(*vm)].into_iter().chain(cells).collect())?;
             }
-            let cells = MEASURES.iter().map(|_| String::new()).chain(stats.totals.iter().map(text));
+            let of_clocks = of_clocks.iter().map(|name| text(&stats.total(name)));
+            let cells =
+                MEASURES.iter().map(|_| String::new()).chain(stats.totals.iter().map(text)).chain(of_clocks);
             put([name.clone(), "all".to_owned()].into_iter().chain(cells).collect())?;
         }
         let bytes = writer.into_inner().map_err(|_error| fmt::Error)?;
         f.write_str(&String::from_utf8_lossy(&bytes))
+    }
+
+    /// The measures of the clocks of all runs, each name once.
+    fn of_clocks(&self) -> impl Iterator<Item = &OfClock> {
+        let all = || self.runs.iter().flat_map(|(_, stats)| &stats.clocks);
+        all()
+            .enumerate()
+            .filter(move |(at, clock)| all().take(*at).all(|other| other.name != clock.name))
+            .map(|(_, clock)| clock)
     }
 
     /// A machine as people name it; the runs of one log have the same ones.
@@ -298,7 +322,12 @@ impl Serialize for Run<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Stats { machines, totals, drift, missing, warnings, hosts, .. } = self.stats;
         let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
-        let total_names: Vec<&str> = TOTALS.iter().map(|total| total.name).collect();
+        let of_clocks = || self.stats.clocks.iter();
+        let total_names =
+            TOTALS.iter().map(|total| total.name).chain(of_clocks().map(|clock| clock.name.as_str()));
+        let total_names: Vec<&str> = total_names.collect();
+        let totals: Vec<Option<f64>> =
+            totals.iter().copied().chain(of_clocks().map(|clock| clock.value)).collect();
         let name = |vm: VmId| hosts.get(vm.index()).map_or(Name::Number(vm), |host| Name::Host(host));
         let machines: Vec<Named<'_>> = machines
             .iter()
@@ -312,7 +341,7 @@ impl Serialize for Run<'_> {
             map.serialize_entry("missing", missing)?;
         }
         map.serialize_entry("machines", &machines)?;
-        map.serialize_entry("whole", &Named { vm: None, names: &total_names, values: totals })?;
+        map.serialize_entry("whole", &Named { vm: None, names: &total_names, values: &totals })?;
         map.serialize_entry("drift_over_time", &drift)?;
         map.serialize_entry("warnings", warnings)?;
         map.end()

@@ -37,6 +37,8 @@ pub struct Description {
     pub tells_past: bool,
     /// Whether the machine's physical clock shows in it.
     pub reads_physical: bool,
+    /// Whether any two values can be compared.
+    pub is_linear: bool,
     /// Whether it goes wrong where messages of one machine to another overtake each other.
     pub needs_order: bool,
     /// Whether each recipient of a send gets a stamp of its own.
@@ -59,6 +61,7 @@ impl Description {
         is_standard: false,
         tells_past: false,
         reads_physical: false,
+        is_linear: false,
         needs_order: false,
         is_for_recipient: false,
     };

@@ -42,6 +42,7 @@ impl Clock for Hybrid {
         columns: &["", "_count"],
         is_standard: true,
         reads_physical: true,
+        is_linear: true,
         ..Description::PLAIN
     };
 

@@ -48,6 +48,7 @@ impl Clock for Lamport {
         promise: Promise::Weak,
         length: Length::Words(1),
         form: Form::Numbers,
+        is_linear: true,
         ..Description::PLAIN
     };
 

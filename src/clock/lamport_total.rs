@@ -32,6 +32,7 @@ impl Clock for LamportTotal {
         source: "Lamport 1978",
         promise: Promise::Total,
         length: Length::Words(2),
+        is_linear: true,
         ..Description::PLAIN
     };
 

@@ -104,15 +104,9 @@ pub const TOTALS: &[Total] = measures! { Total:
         |_, c| share(concurrent(c)?.saturating_sub(c.whole.ties.pairs), concurrent(c)?);
     "lamport_stamp_bytes", "a stamp's Lamport clock with seven bits a byte, mean over sends (8 as a plain number)",
         |_, c| mean(c.whole.lamport_bytes, c.whole.sends);
-    "vector_stamp_bytes", "the same of its vector, where it is kept", |_, c| {
-        if c.whole.vector_entries == 0 { None } else { mean(c.whole.vector_bytes, c.whole.sends) }
-    };
-    "vector_plain_bytes", "a vector as plain numbers of 8 bytes", |_, c| {
-        if c.whole.vector_entries == 0 { None } else { mean(8 * c.whole.vector_entries, c.whole.sends) }
-    };
 };
 
-fn mean(sum: u64, count: u64) -> Option<f64> {
+pub(super) fn mean(sum: u64, count: u64) -> Option<f64> {
     (count > 0).then(|| as_f64(sum) / as_f64(count))
 }
 
@@ -136,12 +130,12 @@ fn pairs(context: &Context<'_>) -> u128 {
 }
 
 /// Pairs of concurrent events. A vector tells how many events happened before its own, here or elsewhere.
-fn concurrent(context: &Context<'_>) -> Option<u128> {
+pub(super) fn concurrent(context: &Context<'_>) -> Option<u128> {
     let is_known = context.whole.has_vectors && !context.missing.has_gaps();
     is_known.then(|| pairs(context).saturating_sub(context.whole.ordered_pairs))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for people to read")]
-fn share(part: u128, whole: u128) -> Option<f64> {
+pub(super) fn share(part: u128, whole: u128) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::clocks::{ClockMeter, bytes};
 use super::counts::{Counts, Line, Samples, Ties, as_f64};
 use super::pauses::Pauses;
-use crate::after::history::{Delivery, Model, Place, Queue, Seen, Step, Visitor, Witness};
+use crate::after::history::{Delivery, Known, Model, Place, Queue, Sample, Seen, Step, Visitor, Witness};
+use crate::clock::Values;
 use crate::edge::log::{EventKind, ReadError, Row};
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
@@ -27,6 +29,8 @@ pub(super) struct Meter<'a> {
     model: &'a Model,
     pub(super) machines: Vec<Machine>,
     pub(super) whole: Whole,
+    /// Some of the events, to see which concurrent ones clocks order.
+    sample: Sample<Values>,
     pub(super) witness: Witness,
 }
 
@@ -44,6 +48,10 @@ pub(super) struct Machine {
     /// Messages that were received beside others.
     pub(super) further: u64,
     pub(super) lamport: u64,
+    /// The latest values of the clocks whose values can all be compared, one after the other.
+    latest: Box<[u64]>,
+    /// What it knows of the sample.
+    known: Known,
     pub(super) first: Nanos,
     pub(super) last: Nanos,
     pub(super) jumps: Counts,
@@ -56,6 +64,13 @@ pub(super) struct Machine {
     pub(super) arrival: Mean,
     pub(super) waiting: Mean,
     pub(super) lateness: Option<Lateness>,
+}
+
+/// What is kept of a send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) elapsed: Nanos,
+    pub(super) known: Known,
 }
 
 /// A mean and the largest, of times in nanoseconds.
@@ -99,8 +114,8 @@ pub(super) struct Whole {
     pub(super) punctuality: BTreeMap<u32, Punctuality>,
     /// The bytes of stamps, with seven bits of a number in a byte, over all sends.
     pub(super) lamport_bytes: u64,
-    pub(super) vector_bytes: u64,
-    pub(super) vector_entries: u64,
+    /// The clocks beside Lamport's, by their columns.
+    pub(super) clocks: Vec<ClockMeter>,
     pub(super) sends: u64,
     /// Events of the mark for which a textbook counts the workload's messages.
     pub(super) counted: u64,
@@ -121,15 +136,15 @@ impl<'a> Meter<'a> {
             lateness: histogram(),
             punctuality: BTreeMap::new(),
             lamport_bytes: 0,
-            vector_bytes: 0,
-            vector_entries: 0,
+            clocks: Vec::new(),
             sends: 0,
             counted: 0,
             unreadable: 0,
             unknown: 0,
             next_look: 1024,
         };
-        Self { model, machines: Vec::new(), whole, witness: Witness::default() }
+        let (machines, sample) = (Vec::new(), Sample::default());
+        Self { model, machines, whole, sample, witness: Witness::default() }
     }
 
     fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
@@ -147,6 +162,8 @@ impl<'a> Meter<'a> {
                 duplicated: 0,
                 further: 0,
                 lamport: 0,
+                latest: Box::default(),
+                known: Known::default(),
                 first: step.row.elapsed,
                 last: Nanos::ZERO,
                 jumps: Counts::default(),
@@ -167,6 +184,8 @@ impl<'a> Meter<'a> {
     pub(super) fn further(&mut self, machine: usize, sent: u64, latencies: impl Iterator<Item = i64>) {
         let machine = &mut self.machines[machine];
         machine.tally.sent += sent;
+        // Only the first of its messages is followed.
+        machine.known.lacks_something();
         for latency in latencies {
             machine.further += 1;
             machine.latency.add(latency);
@@ -186,8 +205,57 @@ impl<'a> Meter<'a> {
             && let Some(least) = self.machines.iter().map(|machine| machine.lamport).min()
         {
             self.whole.ties.forget_below(least);
+            self.forget_values();
         }
         self.whole.next_look = self.whole.events + 1024.max(self.machines.len() as u64);
+    }
+}
+
+impl Meter<'_> {
+    /// No machine shows again what is below the latest values of all.
+    fn forget_values(&mut self) {
+        let mut start = 0;
+        for clock in self.whole.clocks.iter_mut().filter(|clock| clock.spec.is_linear) {
+            let words = clock.spec.words(0).unwrap_or(0);
+            let latest = self.machines.iter().map(|machine| machine.latest.get(start..start + words));
+            let least = latest.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().min());
+            if let Some(least) = least {
+                clock.forget_below(least);
+            }
+            start += words;
+        }
+    }
+
+    /// Follows what the machine knows of, and compares the row with some of the earlier ones.
+    fn follow(&mut self, step: &Step<'_>, delivery: &Delivery<'_, Sent>) {
+        let row = step.row;
+        let machine = &mut self.machines[step.machine];
+        match delivery {
+            Delivery::Delivered { stamp, .. } => self.sample.hear(&mut machine.known, &stamp.known),
+            Delivery::None if row.kind != EventKind::Receive => {}
+            _ => machine.known.lacks_something(),
+        }
+        keep_latest(&mut machine.latest, &self.whole.clocks, row);
+        if !self.sample.is_next() {
+            return;
+        }
+        for (sampled, earlier) in self.sample.against(machine.known) {
+            for clock in &mut self.whole.clocks {
+                clock.compare(earlier, sampled, row.clocks.of(clock.spec).unwrap_or_default());
+            }
+        }
+        self.sample.keep(&mut machine.known, row.clocks.clone());
+    }
+}
+
+/// Keeps the values of clocks that can all be compared.
+fn keep_latest(latest: &mut Box<[u64]>, clocks: &[ClockMeter], row: &Row) {
+    let linear = || clocks.iter().filter(|clock| clock.spec.is_linear);
+    let values = || linear().flat_map(|clock| row.clocks.of(clock.spec).unwrap_or_default());
+    if values().count() == latest.len() {
+        latest.iter_mut().zip(values()).for_each(|(own, value)| *own = *value);
+    } else {
+        *latest = values().copied().collect();
     }
 }
 
@@ -229,6 +297,21 @@ impl Machine {
 }
 
 impl Whole {
+    fn add_clocks(&mut self, row: &Row) {
+        let list = row.clocks.list();
+        let is_send = row.kind == EventKind::Send;
+        if self.clocks.len() != list.len()
+            || self.clocks.iter().zip(list.iter()).any(|(clock, spec)| clock.spec != *spec)
+        {
+            let new = list.iter().filter(|spec| self.clocks.iter().all(|clock| clock.spec != **spec));
+            let new: Vec<ClockMeter> = new.map(|spec| ClockMeter::new(*spec)).collect();
+            self.clocks.extend(new);
+        }
+        for clock in &mut self.clocks {
+            clock.add(row.clocks.of(clock.spec).unwrap_or_default(), is_send);
+        }
+    }
+
     fn add(&mut self, row: &Row) {
         self.events += 1;
         self.ties.add(row.lamport);
@@ -240,20 +323,19 @@ impl Whole {
             let known: u128 = row.past().iter().map(|entry| u128::from(*entry)).sum();
             self.ordered_pairs += known.saturating_sub(1);
         }
+        self.add_clocks(row);
         if row.kind == EventKind::Send {
             self.sends += 1;
             self.lamport_bytes += bytes(row.lamport);
-            self.vector_bytes += row.past().iter().map(|entry| bytes(*entry)).sum::<u64>();
-            self.vector_entries += row.past().len() as u64;
         }
     }
 }
 
 impl Visitor for Meter<'_> {
-    /// When the message was sent.
-    type Stamp = Nanos;
+    /// When the message was sent, and what its sender knew of the sample.
+    type Stamp = Sent;
 
-    fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Nanos>) -> Option<Nanos> {
+    fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Sent>) -> Option<Sent> {
         let row = step.row;
         self.witness.row(step.machine, step.log, MessageId { sender: row.vm, event: row.event });
         self.whole.add(row);
@@ -265,7 +347,9 @@ impl Visitor for Meter<'_> {
         let machine = self.machine(step);
         let made = machine.add(row);
         let arrived = machine.arrived(row, rows);
-        if let Delivery::Delivered { stamp: &sent, .. } = delivery {
+        self.follow(step, &delivery);
+        let machine = &mut self.machines[step.machine];
+        if let Delivery::Delivered { stamp: &Sent { elapsed: sent, .. }, .. } = delivery {
             let latency = since(row.elapsed, sent);
             machine.latency.add(latency);
             // Times of two clocks do not tell which is later.
@@ -292,7 +376,8 @@ impl Visitor for Meter<'_> {
         if rows >= self.whole.next_look {
             self.look();
         }
-        (row.kind == EventKind::Send).then_some(row.elapsed)
+        let known = self.machines[step.machine].known;
+        (row.kind == EventKind::Send).then_some(Sent { elapsed: row.elapsed, known })
     }
 
     fn unreadable(&mut self, _: ReadError) {
@@ -358,11 +443,6 @@ impl Spread {
         };
         Some(micros / 1e3)
     }
-}
-
-/// The bytes of a number with seven bits in each.
-fn bytes(number: u64) -> u64 {
-    u64::from((64 - number.leading_zeros()).div_ceil(7).max(1))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! Lamport clocks are made from them, by their own rule. Of queues, losses and schedules such a log says nothing.
 
-use super::meter::{Meter, since};
+use super::meter::{Meter, Sent, since};
 use super::{MEASURES, Stats, TOTALS};
-use crate::after::history::{Delivery, Missing, Model, Step, Visitor};
+use crate::after::history::{Delivery, Known, Missing, Model, Step, Visitor};
 use crate::edge::log::{EventKind, Row};
 use crate::edge::trace::{Causes, Trace};
 use crate::model::event::MessageId;
@@ -34,6 +34,8 @@ pub fn measure_trace(trace: &Trace) -> Stats {
     for (_, values) in &mut stats.machines {
         blank(values, &mut MEASURES.iter().map(|measure| measure.name));
     }
+    // What it sends to whom is not known of the sample of its events.
+    stats.clocks.retain(|clock| clock.value.is_some());
     blank(&mut stats.totals, &mut TOTALS.iter().map(|total| total.name));
     if !has_times {
         stats.drift.clear();
@@ -100,13 +102,14 @@ impl<'a> Events<'a> {
                 shown - 1
             });
             let causes = self.trace.causes(index);
-            let times: Vec<Nanos> = causes.iter().map(|cause| self.elapsed(*cause)).collect();
+            let sent = |cause: &usize| Sent { elapsed: self.elapsed(*cause), known: Known::default() };
+            let times: Vec<Sent> = causes.iter().map(sent).collect();
             let delivery = match times.first() {
                 Some(stamp) => Delivery::Delivered { stamp, overtaken_by: None },
                 None => Delivery::None,
             };
             meter.row(&Step::of(&row, machine), delivery);
-            let further = times.iter().skip(1).map(|sent| since(row.elapsed, *sent));
+            let further = times.iter().skip(1).map(|sent| since(row.elapsed, sent.elapsed));
             let sent = if causes.is_empty() { 0 } else { self.effects[index].len() };
             meter.further(machine, sent as u64, further);
             if !is_whole {

@@ -251,3 +251,59 @@ pub(super) fn lost_its_dot<'a>(spec: ClockSpec, schema: Schema, cell: impl Fn(us
         && !cell(0).is_empty()
         && cell(0).iter().all(u8::is_ascii_digit)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::kinds;
+
+    fn specs() -> impl Iterator<Item = ClockSpec> {
+        ClockList::new(kinds().iter().filter_map(|kind| kind.name.parse().ok())).to_vec().into_iter()
+    }
+
+    /// The cells of a value as a reader of CSV has them.
+    fn cells(spec: ClockSpec, value: &[u64]) -> Vec<String> {
+        let mut out = Vec::new();
+        put(spec, value, &mut out);
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&out[..]);
+        let row = reader.records().next().map(Result::unwrap).unwrap_or_default();
+        (0..spec.columns.len()).map(|part| row.get(part).unwrap_or_default().to_owned()).collect()
+    }
+
+    fn read(spec: ClockSpec, cells: &[String]) -> Option<Vec<u64>> {
+        let mut value = vec![7];
+        let cell = |part: usize| cells.get(part).map_or(&b""[..], |cell| cell.as_bytes());
+        parse(spec, Schema::Second, cell, &mut value).ok().map(|()| value)
+    }
+
+    proptest! {
+        #[test]
+        fn every_clocks_cells_are_read_as_they_were_written(
+            numbers in proptest::collection::vec(any::<u64>(), 1..40), vms in 1u32..6,
+        ) {
+            for spec in specs() {
+                let words = spec.words(vms).unwrap_or(numbers.len());
+                let value: Vec<u64> = numbers.iter().copied().cycle().take(words).collect();
+                let written = cells(spec, &value);
+                prop_assert_eq!(read(spec, &written), Some(value.clone()), "{}", spec);
+                let shown: Vec<String> = ClockColumn::of(spec).map(|column| column.cell(&value).to_string()).collect();
+                prop_assert_eq!(&shown, &written);
+                let loose: Vec<String> = written.iter().map(|cell| cell.replace(',', ", ")).collect();
+                prop_assert_eq!(read(spec, &loose), Some(value), "{}: as other programs write lists", spec);
+                prop_assert_eq!(read(spec, &vec![String::new(); written.len()]), Some(vec![]), "{}", spec);
+            }
+        }
+
+        #[test]
+        fn any_cell_is_read_or_refused(cell in "[\\[\\]0-9,. ;-]{0,12}") {
+            for spec in specs() {
+                if let Some(value) = read(spec, &vec![cell.clone(); spec.columns.len()]) {
+                    let is_square = value.len().isqrt().pow(2) == value.len();
+                    prop_assert!(spec.form != Form::Square || is_square, "{}", spec);
+                }
+            }
+        }
+    }
+}

@@ -109,14 +109,7 @@ const WHOLE: &[(&str, &[Figure])] = &[
             ("99 of 100 up to", "waiting_p99_ms", MILLIS),
         ],
     ),
-    (
-        "Bytes a stamp costs",
-        &[
-            ("Lamport, seven bits a byte", "lamport_stamp_bytes", BYTES),
-            ("vector, seven bits a byte", "vector_stamp_bytes", BYTES),
-            ("vector as plain numbers", "vector_plain_bytes", BYTES),
-        ],
-    ),
+    ("Bytes a stamp costs", &[("lamport, seven bits a byte", "lamport_stamp_bytes", BYTES)]),
     (
         "Events later than due",
         &[("median", "late_p50_ms", MILLIS), ("99 of 100 up to", "late_p99_ms", MILLIS)],
@@ -307,7 +300,30 @@ pub(super) fn push_whole(html: &mut String, runs: &[&RunView]) {
         }
         html.push_str("</dl></div>");
     }
+    push_clocks(html, runs);
     html.push_str("</div></section>");
+}
+
+/// What the clocks beside Lamport's cost, and which concurrent events they order.
+fn push_clocks(html: &mut String, runs: &[&RunView]) {
+    let Some(first) = runs.first() else { return };
+    let known: Vec<_> = first.stats.clocks.iter().filter(|clock| clock.value.is_some()).collect();
+    if known.is_empty() {
+        return;
+    }
+    html.push_str("<div><h4>Other clocks</h4><dl>");
+    for clock in known {
+        let values: Vec<f64> = runs.iter().filter_map(|run| run.stats.total(&clock.name)).collect();
+        let form = if clock.name.ends_with("share") { PERCENT } else { BYTES };
+        let _ = write!(
+            html,
+            "<div title=\"{}\"><dt>{}</dt><dd>{}</dd></div>",
+            Html(clock.meaning),
+            Html(&clock.name.replace('_', " ")),
+            spread(&values, form)
+        );
+    }
+    html.push_str("</dl></div>");
 }
 
 /// What the flow model expects beside what was measured, or why it expects nothing.

@@ -169,3 +169,31 @@ fn what_no_machine_of_the_run_can_have_sent_is_refused_and_named() {
     assert!(decoder.read(&parcel(3, 6, 0, 9), 1, &mut found).is_err(), "another process's event");
     assert!(decoder.read(&parcel(3, 7, 0, 9), 1, &mut found).is_ok());
 }
+
+proptest! {
+    /// Stamps of all clocks at once, which grow as those of machines do.
+    #[test]
+    fn every_clocks_stamps_come_back(steps in proptest::collection::vec((0..3u64, any::<usize>()), 1..20)) {
+        let clocks = ClockList::new(crate::clock::kinds().iter().filter_map(|kind| kind.name.parse().ok()));
+        let layout = StampLayout::of(&clocks);
+        let words = |spec: &ClockSpec| spec.words(VMS).unwrap_or(3);
+        let mut values: Vec<Vec<u64>> = clocks.iter().map(|spec| vec![0; words(spec)]).collect();
+        let mut encoder = Encoder::new(&clocks);
+        let mut decoder = Decoder::new(Arc::new(Bounds::open(VMS, clocks.clone())), 0..VMS, 0..VMS);
+        for (event, (more, place)) in (1..).zip(steps) {
+            values.iter_mut().for_each(|value| {
+                let place = place % value.len();
+                value[place] += more;
+            });
+            let stamp = Stamp::new(event, layout, values.iter().map(Vec::as_slice));
+            let id = MessageId { sender: VmId(1), event };
+            let message = Message { id, to: VmId(0), is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
+            let mut parcel = Vec::new();
+            encoder.put(&message, &mut parcel);
+            prop_assert!(parcel.len() <= most_bytes(&message));
+            let mut found = Vec::new();
+            decoder.read(&parcel, 1, &mut found).unwrap();
+            prop_assert_eq!(found, [message]);
+        }
+    }
+}

@@ -48,6 +48,12 @@ pub(super) fn summary(
         sheet.write_string(row, 0, total.name)?.write_number(row, 1, *value)?;
         sheet.write_string(row, 2, total.meaning)?;
     }
+    for clock in &stats.clocks {
+        let Some(value) = clock.value else { continue };
+        row += 1;
+        sheet.write_string(row, 0, &clock.name)?.write_number(row, 1, value)?;
+        sheet.write_string(row, 2, clock.meaning)?;
+    }
     row += 1;
     for note in notes.iter().chain(&stats.warnings) {
         row += 1;
