@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use clocklab::clock::Stamp;
 use clocklab::edge::nodes;
-use clocklab::model::event::{Message, MessageId, Outbox};
+use clocklab::model::event::{Envelope, Message, MessageId, Outbox};
 use clocklab::model::id::VmId;
 use clocklab::model::scenario::{Scenario, Settings};
 use clocklab::model::seed::Seed;
@@ -53,7 +53,7 @@ fn lamport_only(event: u64) -> Message {
     let half = u64::from(VMS / 2);
     let id = MessageId { sender: machine(event % half), event };
     let (to, arrives) = (machine(half + event * 7 % half), Nanos::new(event * 1000));
-    Message { id, to, is_call: false, arrives, stamp: Stamp::lamport_only(event + 7), payload: None }
+    Message { id, to, arrives, stamp: Stamp::lamport_only(event + 7), payload: None }
 }
 
 /// Bytes that a message takes on the wire when many leave together.
@@ -155,7 +155,7 @@ struct Machines {
     machines: Vec<(Vm<ScaleModel>, Ticks)>,
     store: Store,
     outbox: Outbox,
-    crossing: std::collections::VecDeque<Message>,
+    crossing: std::collections::VecDeque<Envelope>,
 }
 
 impl Machines {
@@ -175,7 +175,7 @@ impl Machines {
     }
 
     /// The next message from a machine of the first process to one of the second.
-    fn next(&mut self) -> Message {
+    fn next(&mut self) -> Envelope {
         loop {
             if let Some(message) = self.crossing.pop_front() {
                 return message;
@@ -188,10 +188,10 @@ impl Machines {
             let vms = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
             let node = |vm: VmId| nodes::node_of(vm.0, 2, vms);
             for mut message in self.outbox.drain() {
-                if (node(message.id.sender), node(message.to)) == (0, 1) {
+                if (node(message.from().sender), node(message.to())) == (0, 1) {
                     self.crossing.push_back(message.clone());
                 }
-                self.machines[message.to.index()].0.deliver(&mut message, &mut self.store);
+                self.machines[message.to().index()].0.deliver(&mut message, &mut self.store);
             }
         }
     }

@@ -40,7 +40,7 @@ fn message(event: u64, vms: u32, vector: &[u64]) -> Message {
     let sender = VmId(u32::try_from(event % u64::from(vms / 2)).unwrap_or(0));
     let id = MessageId { sender, event: event + 1 };
     let (to, arrives) = (VmId(vms - 1), Nanos::new(event * 1000));
-    Message { id, to, is_call: false, arrives, stamp, payload: None }
+    Message { id, to, arrives, stamp, payload: None }
 }
 
 fn clocks(have_vectors: bool) -> ClockList {
@@ -78,7 +78,7 @@ fn link(messages: u64, vms: u32, clocks: ClockList, mut next: impl FnMut(u64) ->
     for first in (0..messages).step_by(TOGETHER as usize) {
         parcel.clear();
         let last = messages.min(first + TOGETHER);
-        (first..last).for_each(|event| encoder.put(&next(event), &mut parcel));
+        (first..last).for_each(|event| encoder.put(&next(event).into(), &mut parcel));
         here.send((last - first) as u32, &parcel).expect("there is room");
         wire.clear();
         here.write(now, usize::MAX, &mut forth, &mut wire);
@@ -88,7 +88,7 @@ fn link(messages: u64, vms: u32, clocks: ClockList, mut next: impl FnMut(u64) ->
             if let Arrival::Parcel(parcel) = there.read(body, now).expect("sound frames") {
                 decoder.read(parcel.payload, parcel.messages, &mut found).expect("sound");
                 there.accept(parcel, now);
-                found.drain(..).for_each(|message| received += black_box(message).id.event.min(1));
+                found.drain(..).for_each(|message| received += black_box(message).from().event.min(1));
             }
         }
         back.clear();

@@ -18,7 +18,7 @@ use clocklab::drivers::live::conduct;
 use clocklab::edge::control::{Stop, Unwatched};
 use clocklab::edge::driver::Plan;
 use clocklab::edge::log::Layout;
-use clocklab::model::event::Message;
+use clocklab::model::event::Envelope;
 use clocklab::model::id::VmId;
 use clocklab::model::scenario::{Scenario, Settings};
 use clocklab::model::seed::{Seed, Stream};
@@ -75,7 +75,7 @@ fn machines(scenario: &Scenario) -> f64 {
 
 #[derive(actix::Message)]
 #[rtype(result = "()")]
-struct Payload(Message);
+struct Payload(Envelope);
 
 struct Counter {
     left: u64,
@@ -100,7 +100,7 @@ impl Handler<Payload> for Counter {
 
 struct Sender {
     counters: Vec<Addr<Counter>>,
-    message: Message,
+    message: Envelope,
     left: u64,
 }
 
@@ -129,7 +129,7 @@ impl Handler<Go> for Sender {
 }
 
 /// A message such as the machines of the scenario send.
-fn message(scenario: &Scenario) -> Message {
+fn message(scenario: &Scenario) -> Envelope {
     let mut outbox = clocklab::model::event::Outbox::default();
     let mut machine = scenario.machine(VmId(0), Broadcast(VmId(0)));
     machine.tick(clocklab::model::time::Nanos::ZERO, &mut clocklab::model::vm::Store::default(), &mut outbox);
@@ -137,7 +137,7 @@ fn message(scenario: &Scenario) -> Message {
 }
 
 /// Nanoseconds a message through bare actors.
-fn bare(message: &Message) -> f64 {
+fn bare(message: &Envelope) -> f64 {
     System::new().block_on(async {
         let (done, mut finished) = mpsc::unbounded_channel();
         let counters = (0..RECEIVERS).map(|_| Counter { left: SENDS, done: done.clone() }.start()).collect();

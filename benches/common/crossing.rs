@@ -17,7 +17,7 @@ use clocklab::edge::link::bounds::Bounds;
 use clocklab::edge::link::greeting::Identity;
 use clocklab::edge::link::seal::Key;
 use clocklab::edge::log::Traffic;
-use clocklab::model::event::{Message, MessageId};
+use clocklab::model::event::{Envelope, Message, MessageId};
 use clocklab::model::id::VmId;
 use clocklab::model::setting::as_named;
 use clocklab::model::time::Nanos;
@@ -87,7 +87,7 @@ impl End {
         end
     }
 
-    fn open(&self, deliver: impl FnMut(Message) + Send + 'static) {
+    fn open(&self, deliver: impl FnMut(Envelope) + Send + 'static) {
         self.bridge.do_send(Open(Box::new(deliver)));
     }
 
@@ -140,7 +140,8 @@ impl Crossing {
         let (echo, echoes) = mpsc::channel();
         let trips = Arc::new(Mutex::new(Trips::default()));
         let (outbound, under_way) = (Arc::clone(&end.outbound), Arc::clone(&trips));
-        end.open(move |message| {
+        end.open(move |envelope| {
+            let Envelope::Message(message) = envelope else { return };
             if is_echo(&message) {
                 if let Some(times) = returned(&under_way) {
                     let _ = echo.send(times);
@@ -157,7 +158,7 @@ impl Crossing {
 
     /// Nanoseconds a message until the other end has told that it has all of them, which are a whole number
     /// of [`REPORT`]s. The sender waits where too many are on their way, as one can that is no machine.
-    pub fn stream(&mut self, messages: u64, mut next: impl FnMut(u64) -> Message) -> f64 {
+    pub fn stream<M: Into<Envelope>>(&mut self, messages: u64, mut next: impl FnMut(u64) -> M) -> f64 {
         let begun = Instant::now();
         for _ in 0..messages {
             self.sent += 1;
@@ -215,7 +216,8 @@ pub fn count(words: &[String]) {
     let end = End::join(Setting { node: 1, addresses, listener, vms, is_secret });
     let outbound = Arc::clone(&end.outbound);
     let (mut received, mut latest) = (0, vec![0; vms as usize]);
-    end.open(move |message| {
+    end.open(move |envelope| {
+        let Envelope::Message(message) = envelope else { return };
         if is_echo(&message) {
             return outbound.push(Message { id: echo(vms - 1), to: VmId(0), ..message });
         }
@@ -251,7 +253,6 @@ fn report(received: u64, vms: u32) -> Message {
     Message {
         id: MessageId { sender: VmId(vms - 1), event: received },
         to: VmId(0),
-        is_call: false,
         arrives: Nanos::ZERO,
         stamp: Stamp::lamport_only(received),
         payload: None,

@@ -51,16 +51,27 @@ impl FromStr for MessageId {
 /// It is one pointer wide, since every message has room for one and few have one.
 pub type Payload = Option<Arc<String>>;
 
-/// A message on its way to one machine, or a call that travels like one.
+/// What travels from one machine to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// A message, which waits in the machine's inbox until a tick receives it.
+    Message(Message),
+    /// A call, of which the machine's workload alone learns.
+    Call {
+        /// The machine that is called.
+        to: VmId,
+        /// Who calls, and when it is heard.
+        call: Call,
+    },
+}
+
+/// A message on its way to one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its name; of a call the caller and the event with which it called.
+    /// Its name, by which sender and recipient know it.
     pub id: MessageId,
     /// The machine that it goes to.
     pub to: VmId,
-    /// Whether it is a [`Call`]: then it is none of the model's messages, and its stamp and payload
-    /// mean nothing.
-    pub is_call: bool,
     /// When it reaches that machine's inbox.
     pub arrives: Nanos,
     /// The sender's clocks just after the send.
@@ -161,23 +172,106 @@ pub struct Outbox {
     pub(crate) leaving: Leaving,
 }
 
-/// Messages that are to leave. Their places are kept and written where they stand: a message is long,
+/// Messages and calls that are to leave. Their places are kept and written where they stand: a message is long,
 /// and moving it would cost more than making it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leaving {
-    places: Vec<Message>,
+    places: Vec<Envelope>,
     count: usize,
 }
 
 impl Leaving {
     /// A place for one more message, with nothing in it.
+    ///
+    /// # Panics
+    ///
+    /// Never: a place that had a call is made one for a message.
     #[inline(always)]
-    pub(crate) fn place(&mut self) -> &mut Message {
+    pub(crate) fn message(&mut self) -> &mut Message {
+        let place = self.place();
+        if let Envelope::Call { .. } = place {
+            *place = Envelope::NOTHING;
+        }
+        match place {
+            Envelope::Message(message) => message,
+            Envelope::Call { .. } => unreachable!("nothing stands there any more"),
+        }
+    }
+
+    /// Adds a call.
+    pub(crate) fn call(&mut self, to: VmId, call: Call) {
+        *self.place() = Envelope::Call { to, call };
+    }
+
+    #[inline(always)]
+    fn place(&mut self) -> &mut Envelope {
         if self.count == self.places.len() {
-            self.places.push(Message::NOTHING);
+            self.places.push(Envelope::NOTHING);
         }
         self.count += 1;
         &mut self.places[self.count - 1]
+    }
+}
+
+impl Envelope {
+    /// What stands in a place that has no message yet, or from which one was taken.
+    const NOTHING: Self = Self::Message(Message::NOTHING);
+
+    /// The machine that it goes to.
+    #[inline]
+    pub const fn to(&self) -> VmId {
+        match self {
+            Self::Message(message) => message.to,
+            Self::Call { to, .. } => *to,
+        }
+    }
+
+    /// The machine that it comes from, and the number of the event at which it left.
+    #[inline]
+    pub const fn from(&self) -> MessageId {
+        match self {
+            Self::Message(message) => message.id,
+            Self::Call { call, .. } => MessageId { sender: call.caller, event: call.event },
+        }
+    }
+
+    /// When it reaches that machine.
+    #[inline]
+    pub const fn arrives(&self) -> Nanos {
+        match self {
+            Self::Message(message) => message.arrives,
+            Self::Call { call, .. } => call.arrives,
+        }
+    }
+
+    /// It does not reach it before that.
+    pub fn delay_until(&mut self, earliest: Nanos) {
+        let (Self::Message(Message { arrives, .. }) | Self::Call { call: Call { arrives, .. }, .. }) = self;
+        *arrives = earliest.max(*arrives);
+    }
+
+    /// Whether it is one of the model's messages, which are counted.
+    pub const fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_))
+    }
+
+    /// The message, where it is one.
+    pub const fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Call { .. } => None,
+        }
+    }
+
+    /// Takes it out of its place.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::NOTHING)
+    }
+}
+
+impl From<Message> for Envelope {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
     }
 }
 
@@ -186,7 +280,6 @@ impl Message {
     const NOTHING: Self = Self {
         id: MessageId { sender: VmId(0), event: 0 },
         to: VmId(0),
-        is_call: false,
         arrives: Nanos::ZERO,
         stamp: Stamp::lamport_only(0),
         payload: None,
@@ -200,18 +293,18 @@ impl Message {
 
 impl Outbox {
     /// Hands over the messages and calls that are to leave, in the order in which they were sent.
-    pub fn drain(&mut self) -> impl Iterator<Item = Message> + '_ {
+    pub fn drain(&mut self) -> impl Iterator<Item = Envelope> + '_ {
         let count = std::mem::take(&mut self.leaving.count);
-        self.leaving.places[..count].iter_mut().map(Message::take)
+        self.leaving.places[..count].iter_mut().map(Envelope::take)
     }
 
     /// The messages and calls that are to leave, in the order in which they were sent.
-    pub fn messages(&self) -> &[Message] {
+    pub fn envelopes(&self) -> &[Envelope] {
         &self.leaving.places[..self.leaving.count]
     }
 
     /// The same, each to be taken out of its place.
-    pub(crate) fn messages_mut(&mut self) -> &mut [Message] {
+    pub(crate) fn envelopes_mut(&mut self) -> &mut [Envelope] {
         &mut self.leaving.places[..self.leaving.count]
     }
 

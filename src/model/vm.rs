@@ -11,7 +11,7 @@ pub use store::Store;
 
 use crate::clock::{Clocks, Moment, Occurrence, Reading, Stamp};
 use crate::model::event::{
-    Call, Event, Kind, Leaving, Message, MessageId, Outbox, Payload, Received, Record, Sent,
+    Call, Envelope, Event, Kind, Leaving, Message, MessageId, Outbox, Payload, Received, Record, Sent,
 };
 use crate::model::id::VmId;
 use crate::model::network::{Fate, Uplink};
@@ -110,12 +110,10 @@ impl<W: Workload> Vm<W> {
     ///
     /// Where the workload does.
     #[inline(always)]
-    pub fn deliver(&mut self, message: &mut Message, store: &mut Store) {
-        if message.is_call {
-            let MessageId { sender: caller, event } = message.id;
-            self.workload.called(&Call { arrives: message.arrives, caller, event });
-        } else {
-            self.inbox.insert(message, store);
+    pub fn deliver(&mut self, envelope: &mut Envelope, store: &mut Store) {
+        match envelope {
+            Envelope::Message(message) => self.inbox.insert(message, store),
+            Envelope::Call { call, .. } => self.workload.called(call),
         }
     }
 
@@ -203,10 +201,10 @@ impl<W: Workload> Vm<W> {
             match self.uplink.fate(self.id, to, now) {
                 Fate::Lost => sent.lost.push(to),
                 Fate::Delivered { arrives, again } => {
-                    copy(id, to, arrives, &stamp, &sent.payload, leaving.place());
+                    copy(id, to, arrives, &stamp, &sent.payload, leaving.message());
                     if let Some(again) = again {
                         sent.duplicated.push(to);
-                        copy(id, to, again, &stamp, &sent.payload, leaving.place());
+                        copy(id, to, again, &stamp, &sent.payload, leaving.message());
                     }
                 }
             }
@@ -215,11 +213,10 @@ impl<W: Workload> Vm<W> {
 
     /// Asks the network when each call arrives, if it does. Nothing of it counts as a message.
     fn call(&mut self, now: Nanos, to: &[VmId], leaving: &mut Leaving) {
-        let id = MessageId { sender: self.id, event: self.tally.events + 1 };
+        let (caller, event) = (self.id, self.tally.events + 1);
         for &to in to {
             if let Some(arrives) = self.uplink.arrival_of_call(self.id, to, now) {
-                let place = leaving.place();
-                (place.id, place.to, place.is_call, place.arrives) = (id, to, true, arrives);
+                leaving.call(to, Call { arrives, caller, event });
             }
         }
     }
@@ -232,7 +229,7 @@ fn copy(id: MessageId, to: VmId, arrives: Nanos, stamp: &Stamp, payload: &Payloa
         place.payload.is_none() && place.stamp.others.is_none(),
         "what an earlier message carried would leave with this one"
     );
-    (place.id, place.to, place.is_call, place.arrives) = (id, to, false, arrives);
+    (place.id, place.to, place.arrives) = (id, to, arrives);
     place.stamp.lamport = stamp.lamport;
     if !stamp.others.is_none() {
         place.stamp.others = stamp.others.clone();

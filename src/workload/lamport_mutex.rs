@@ -229,7 +229,6 @@ mod tests {
             let message = Message {
                 id: MessageId { sender: VmId(from), event: 1 },
                 to: VmId(1),
-                is_call: false,
                 arrives: Nanos::ZERO,
                 stamp: Stamp::lamport_only(lamport),
                 payload: Some(Arc::new(word.to_owned())),

@@ -295,7 +295,6 @@ mod tests {
         Message {
             id: MessageId { sender: VmId(from), event: 5 },
             to: VmId(1),
-            is_call: false,
             arrives: Nanos::ZERO,
             stamp: Stamp::lamport_only(lamport),
             payload: Some(Arc::new(text.to_owned())),

@@ -1248,13 +1248,12 @@ impl Impostor {
         let message = Message {
             id: MessageId { sender: VmId(2), event },
             to: VmId(0),
-            is_call: false,
             arrives: Nanos::ZERO,
             stamp: Stamp::lamport_only(event),
             payload: None,
         };
         let mut parcel = Vec::new();
-        self.encoder.put(&message, &mut parcel);
+        self.encoder.put(&message.into(), &mut parcel);
         self.session.send(1, &parcel).unwrap();
         self.write();
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use actix::{Message as ActixMessage, Recipient};
 
 use super::bridge::{Inbound, Outbound};
-use crate::model::event::Message;
+use crate::model::event::Envelope;
 use crate::model::id::VmId;
 
 /// A message or a call on its way to the actor of the machine that it is for.
 #[derive(Debug, ActixMessage)]
 #[rtype(result = "()")]
-pub(super) struct Deliver(pub(super) Message);
+pub(super) struct Deliver(pub(super) Envelope);
 
 /// The actors of this process's machines, by number, and the way to all others.
 pub(super) struct Directory {
@@ -42,18 +42,19 @@ impl Directory {
         }
     }
 
-    /// Puts the message into the mailbox of its machine's actor, or into the queue to its process, behind all
+    /// Puts the message or the call into the mailbox of its machine's actor, or into the queue to its process, behind all
     /// that this sender put there before.
     ///
     /// # Panics
     ///
     /// Where the workload has named a machine that the run does not have.
-    pub(super) fn send(&self, message: Message) {
-        let place = message.to.index().wrapping_sub(self.first);
+    pub(super) fn send(&self, envelope: Envelope) {
+        let VmId(to) = envelope.to();
+        let place = (to as usize).wrapping_sub(self.first);
         match (self.recipients.get(place), &self.elsewhere) {
-            (Some(recipient), _) => recipient.do_send(Deliver(message)),
-            (None, Some((outbound, _))) if message.to.0 < self.vms => outbound.push(message),
-            _ => panic!("the workload sends to machine {}, which this run does not have", message.to),
+            (Some(recipient), _) => recipient.do_send(Deliver(envelope)),
+            (None, Some((outbound, _))) if to < self.vms => outbound.push(envelope),
+            _ => panic!("the workload sends to machine {to}, which this run does not have"),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::edge::driver::{Failure, LatenessCounts};
 use crate::edge::log::{FileEntry, LogError, LogFile, Passed, RowFormat};
 use crate::edge::panics;
 use crate::edge::watch::Scene;
-use crate::model::event::{Kind, Message, Outbox, Record};
+use crate::model::event::{Envelope, Kind, Outbox, Record};
 use crate::model::id::VmId;
 use crate::model::pace::Made;
 use crate::model::tally::Account;
@@ -184,8 +184,8 @@ impl Shared {
         log.flush()
     }
 
-    pub(super) fn send(&self, message: Message) {
-        self.stage().directory.send(message);
+    pub(super) fn send(&self, envelope: Envelope) {
+        self.stage().directory.send(envelope);
     }
 
     pub(super) fn count(&self, record: &Record<'_>, made: &Made) {

@@ -76,7 +76,6 @@ impl Alone {
         self.outbound.push(Message {
             id: MessageId { sender: VmId(0), event },
             to: VmId(to),
-            is_call: false,
             arrives: Nanos::ZERO,
             stamp: Stamp::lamport_only(event),
             payload: None,

@@ -120,8 +120,8 @@ impl<W: Workload> Ticking for VmActor<W> {
         }
         self.lateness.add(made.late());
         self.shard.count(&record, &made);
-        for message in outbox.drain() {
-            self.shard.send(message);
+        for envelope in outbox.drain() {
+            self.shard.send(envelope);
         }
     }
 }
@@ -142,14 +142,14 @@ impl<W: Workload> Handler<Begin> for VmActor<W> {
 impl<W: Workload> Handler<Deliver> for VmActor<W> {
     type Result = ();
 
-    fn handle(&mut self, Deliver(mut message): Deliver, _: &mut Context<Self>) {
+    fn handle(&mut self, Deliver(mut envelope): Deliver, _: &mut Context<Self>) {
         let arrival = match self.phase {
             Phase::Ticking => *self.arrival.get_or_insert_with(|| self.shard.elapsed()),
             // The ticker is gone, so nobody tells that the mailbox was empty in between.
             Phase::Quiet | Phase::Done => self.shard.elapsed(),
         };
-        message.arrives = message.arrives.max(arrival);
-        self.vm.deliver(&mut message, &mut self.shard.store());
+        envelope.delay_until(arrival);
+        self.vm.deliver(&mut envelope, &mut self.shard.store());
     }
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::edge::control::Progress;
 use crate::edge::driver::{Ending, Failure};
-use crate::model::event::Message;
+use crate::model::event::Envelope;
 use crate::model::time::Nanos;
 
 /// Stands for no window, or no time.
@@ -37,7 +37,7 @@ struct Side {
     was_full: Vec<AtomicBool>,
     stop: AtomicBool,
     /// Messages by sending and receiving shard.
-    mail: Vec<Mutex<Vec<Message>>>,
+    mail: Vec<Mutex<Vec<Envelope>>>,
 }
 
 /// How far one shard has come; aligned, so that two shards share no cache line.
@@ -82,7 +82,7 @@ impl Exchange {
         shard: usize,
         next: Option<u64>,
         wants_to_stop: bool,
-        outgoing: &mut [Vec<Message>],
+        outgoing: &mut [Vec<Envelope>],
     ) {
         // Relaxed, as all accesses here but the barrier's: what was written before it is seen behind it.
         let side = self.side(round);
@@ -128,7 +128,7 @@ impl Exchange {
     }
 
     /// Hands a shard, after the round's barrier, the messages that the others have for it.
-    pub(super) fn take_mail(&self, round: u64, shard: usize, mut deliver: impl FnMut(&mut Vec<Message>)) {
+    pub(super) fn take_mail(&self, round: u64, shard: usize, mut deliver: impl FnMut(&mut Vec<Envelope>)) {
         for from in (0..self.shards).filter(|from| *from != shard) {
             deliver(&mut lock(&self.side(round).mail[from * self.shards + shard]));
         }

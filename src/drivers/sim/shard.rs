@@ -8,7 +8,7 @@ use super::logs::Logs;
 use super::windows::Windows;
 use crate::edge::driver::Plan;
 use crate::edge::log::{FileEntry, LogError};
-use crate::model::event::{Kind, Message, Outbox};
+use crate::model::event::{Envelope, Kind, Outbox};
 use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
 use crate::model::tally::Account;
@@ -45,7 +45,7 @@ pub(super) struct Shard<W> {
     /// When the run ends.
     end: Nanos,
     /// Messages for other shards, by shard.
-    outgoing: Vec<Vec<Message>>,
+    outgoing: Vec<Vec<Envelope>>,
     /// The first machine of every shard.
     bounds: Vec<VmId>,
     /// The machines of the window that is being run.
@@ -137,7 +137,7 @@ impl<W: Workload> Shard<W> {
     }
 
     /// The messages that it has for other shards, by shard.
-    pub(super) fn outgoing(&mut self) -> &mut [Vec<Message>] {
+    pub(super) fn outgoing(&mut self) -> &mut [Vec<Envelope>] {
         &mut self.outgoing
     }
 
@@ -172,13 +172,16 @@ impl<W: Workload> Shard<W> {
     }
 
     /// Puts messages that other shards have for its machines into their inboxes.
-    pub(super) fn deliver(&mut self, messages: &mut Vec<Message>) {
+    pub(super) fn deliver(&mut self, messages: &mut Vec<Envelope>) {
         for together in messages.chunks_mut(DELIVERY) {
             self.touch_inboxes(together);
             for message in together {
-                debug_assert!(message.arrives >= self.reached, "a message arrives in a window that was run");
-                let index = (message.to.0 - self.first) as usize;
-                self.desk.current = message.to;
+                debug_assert!(
+                    message.arrives() >= self.reached,
+                    "a message arrives in a window that was run"
+                );
+                let index = (message.to().0 - self.first) as usize;
+                self.desk.current = message.to();
                 self.machines[index].vm.deliver(message, &mut self.desk.store);
             }
         }
@@ -221,12 +224,12 @@ impl<W: Workload> Shard<W> {
                     self.calendar.put(index, self.windows.of(next));
                 }
             }
-            if self.desk.outbox.messages().len() >= DELIVERY {
+            if self.desk.outbox.envelopes().len() >= DELIVERY {
                 self.post();
             }
         }
         self.due = due;
-        if !self.desk.outbox.messages().is_empty() {
+        if !self.desk.outbox.envelopes().is_empty() {
             self.post();
         }
         Ok(())
@@ -245,23 +248,23 @@ impl<W: Workload> Shard<W> {
     /// Delivers the messages in the outbox, or puts them aside for another shard. None of them arrives
     /// within this window.
     fn post(&mut self) {
-        self.touch_inboxes(self.desk.outbox.messages());
-        for message in self.desk.outbox.messages_mut() {
+        self.touch_inboxes(self.desk.outbox.envelopes());
+        for message in self.desk.outbox.envelopes_mut() {
             // The bounded lag of Lubachevsky (1989): a window is no longer than the least latency, so that whatever is
             // sent in it arrives after its end, and the order in which its machines were run is not seen.
             debug_assert!(
-                message.arrives >= self.reached,
+                message.arrives() >= self.reached,
                 "a message arrives within the window in which it is sent"
             );
-            let index = message.to.0.wrapping_sub(self.first) as usize;
+            let index = message.to().0.wrapping_sub(self.first) as usize;
             if let Some(machine) = self.machines.get_mut(index) {
-                self.desk.current = message.to;
+                self.desk.current = message.to();
                 machine.vm.deliver(message, &mut self.desk.store);
             } else {
-                let VmId(to) = message.to;
-                self.desk.current = message.id.sender;
+                let VmId(to) = message.to();
+                self.desk.current = message.from().sender;
                 assert!(to < self.vms, "the workload sends to machine {to}, which this run does not have");
-                let shard = self.bounds.partition_point(|first| *first <= message.to) - 1;
+                let shard = self.bounds.partition_point(|first| first.0 <= to) - 1;
                 self.outgoing[shard].push(message.take());
             }
         }
@@ -269,8 +272,8 @@ impl<W: Workload> Shard<W> {
     }
 
     /// Has the inboxes to which messages go fetched into the cache, all of them at once.
-    fn touch_inboxes(&self, messages: &[Message]) {
-        let index = |message: &Message| message.to.0.wrapping_sub(self.first) as usize;
+    fn touch_inboxes(&self, messages: &[Envelope]) {
+        let index = |message: &Envelope| message.to().0.wrapping_sub(self.first) as usize;
         let recipients = messages.iter().filter_map(|message| self.machines.get(index(message)));
         black_box(recipients.fold(0, |sum, machine| sum ^ machine.vm.touch_inbox()));
     }

@@ -19,7 +19,7 @@ use super::bounds::{Bounds, LONGEST_PAYLOAD};
 use super::session;
 use super::wire::{Reader, put_number, put_text};
 use crate::clock::{ClockList, ClockSpec, Stamp, StampLayout, Wire};
-use crate::model::event::{Message, MessageId};
+use crate::model::event::{Call, Envelope, Message, MessageId};
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
@@ -113,21 +113,25 @@ pub enum CodecError {
 }
 
 /// Whether a message can travel: neither what it carries nor its stamp is too long for a parcel.
-pub fn fits(message: &Message) -> bool {
+pub fn fits(message: &Envelope) -> bool {
     payload_bytes(message) <= LONGEST_PAYLOAD && most_bytes(message) <= session::LONGEST_PAYLOAD
 }
 
 /// The most bytes that a message can take.
-pub fn most_bytes(message: &Message) -> usize {
+pub fn most_bytes(message: &Envelope) -> usize {
     // Flags and ten numbers of at most ten bytes; and for each number of a stamp its difference and, as a
     // rule, one byte of the gap before it.
     const NUMBERS: usize = 120;
     const ENTRY: usize = 11;
-    NUMBERS + payload_bytes(message) + ENTRY * message.stamp.words()
+    let Envelope::Message(Message { stamp, .. }) = message else { return NUMBERS };
+    NUMBERS + payload_bytes(message) + ENTRY * stamp.words()
 }
 
-fn payload_bytes(message: &Message) -> usize {
-    message.payload.as_ref().map_or(0, |payload| payload.len())
+fn payload_bytes(message: &Envelope) -> usize {
+    match message {
+        Envelope::Message(Message { payload: Some(payload), .. }) => payload.len(),
+        _ => 0,
+    }
 }
 
 impl Encoder {
@@ -143,12 +147,24 @@ impl Encoder {
         Self::new(&self.clocks)
     }
 
-    /// Appends a message, which is one that [`fits`].
-    pub fn put(&mut self, message: &Message, out: &mut Vec<u8>) {
-        let Message { id, to, is_call, arrives, stamp, payload } = message;
+    /// Appends a message, which is one that [`fits`], or a call.
+    pub fn put(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
+        match envelope {
+            Envelope::Message(message) => self.put_message(message, out),
+            Envelope::Call { to, call: Call { arrives, caller, event } } => {
+                out.push(CALL);
+                for number in [u64::from(caller.0), *event, u64::from(to.0), arrives.get()] {
+                    put_number(number, out);
+                }
+            }
+        }
+    }
+
+    fn put_message(&mut self, message: &Message, out: &mut Vec<u8>) {
+        let Message { id, to, arrives, stamp, payload } = message;
         let flag = |is_there: bool, flag| if is_there { flag } else { 0 };
         let has_stamps = !self.clocks.is_empty() && stamp.parts(self.layout).all(|part| part.is_some());
-        out.push(flag(has_stamps, STAMPS) | flag(payload.is_some(), PAYLOAD) | flag(*is_call, CALL));
+        out.push(flag(has_stamps, STAMPS) | flag(payload.is_some(), PAYLOAD));
         for number in [u64::from(id.sender.0), id.event, u64::from(to.0), arrives.get(), stamp.lamport()] {
             put_number(number, out);
         }
@@ -202,7 +218,7 @@ impl Decoder {
     /// # Errors
     ///
     /// Where there is something else in it; then no message is taken, and nothing has changed.
-    pub fn read(&mut self, parcel: &[u8], messages: u32, into: &mut Vec<Message>) -> Result<(), CodecError> {
+    pub fn read(&mut self, parcel: &[u8], messages: u32, into: &mut Vec<Envelope>) -> Result<(), CodecError> {
         let before = into.len();
         self.changes.clear();
         let taken = self.take(parcel, messages, into);
@@ -214,11 +230,11 @@ impl Decoder {
         taken
     }
 
-    fn take(&mut self, parcel: &[u8], messages: u32, into: &mut Vec<Message>) -> Result<(), CodecError> {
+    fn take(&mut self, parcel: &[u8], messages: u32, into: &mut Vec<Envelope>) -> Result<(), CodecError> {
         let (mut reader, mut count) = (Reader(parcel), 0);
         while !reader.is_empty() {
-            let message = self.message(&mut reader, parcel.len())?;
-            count += u32::from(!message.is_call);
+            let message = self.envelope(&mut reader, parcel.len())?;
+            count += u32::from(message.is_message());
             into.push(message);
         }
         if count == messages { Ok(()) } else { Err(CodecError::Malformed) }
@@ -237,11 +253,12 @@ impl Decoder {
         }
     }
 
-    fn message(&mut self, reader: &mut Reader<'_>, length: usize) -> Result<Message, CodecError> {
+    fn envelope(&mut self, reader: &mut Reader<'_>, length: usize) -> Result<Envelope, CodecError> {
         let malformed = CodecError::Malformed;
-        let has = reader.byte().filter(|flags| *flags <= STAMPS | PAYLOAD | CALL).ok_or(malformed)?;
-        let head = (reader.small(), reader.number(), reader.small(), reader.number(), reader.number());
-        let (Some(sender), Some(event), Some(to), Some(arrives), Some(lamport)) = head else {
+        let is_known = |flags: &u8| *flags <= STAMPS | PAYLOAD || *flags == CALL;
+        let has = reader.byte().filter(is_known).ok_or(malformed)?;
+        let head = (reader.small(), reader.number(), reader.small(), reader.number());
+        let (Some(sender), Some(event), Some(to), Some(arrives)) = head else {
             return Err(malformed);
         };
         if !self.there.contains(&sender) || !self.here.contains(&to) {
@@ -249,12 +266,16 @@ impl Decoder {
         }
         let id = MessageId { sender: VmId(sender), event };
         self.follow(id)?;
+        let (to, arrives) = (VmId(to), Nanos::new(arrives));
+        if has == CALL {
+            return Ok(Envelope::Call { to, call: Call { arrives, caller: id.sender, event } });
+        }
+        let lamport = reader.number().ok_or(malformed)?;
         let stamp = match has & STAMPS {
             0 => Stamp::lamport_only(lamport),
             _ => self.stamp(id.sender, lamport, reader, length).ok_or(malformed)?,
         };
-        let is_call = has & CALL != 0;
-        if !is_call && !self.bounds.allow(id.sender, event, &stamp) {
+        if !self.bounds.allow(id.sender, event, &stamp) {
             return Err(CodecError::Clocks { sender: id.sender, event });
         }
         let payload = match has & PAYLOAD {
@@ -264,8 +285,7 @@ impl Decoder {
                 Some(Arc::new(text.to_owned()))
             }
         };
-        let (to, arrives) = (VmId(to), Nanos::new(arrives));
-        Ok(Message { id, to, is_call, arrives, stamp, payload })
+        Ok(Envelope::Message(Message { id, to, arrives, stamp, payload }))
     }
 
     /// A stamp that has a part for each of the run's clocks. Where one of them is malformed, those before it that were

@@ -17,8 +17,8 @@ const MAGIC: &[u8; 8] = b"clocklab";
 /// The version of this protocol. Processes of different versions refuse each other; a hello has the same beginning
 /// in all of them, so that both can say which versions met.
 ///
-/// Version 2 binds frames to their connection, direction and place.
-pub const PROTOCOL: u32 = 3;
+/// Version 2 binds frames to their connection, direction and place. In version 4 a call has no clock.
+pub const PROTOCOL: u32 = 4;
 
 /// Kinds of a frame's body while a connection opens; a session's kinds are others.
 const HELLO: u8 = 1;
@@ -423,13 +423,13 @@ mod tests {
         let mut other = body(&hello());
         other[9] = 1;
         let error = read(&other).unwrap_err();
-        assert_eq!(error.to_string(), "it speaks version 1 of the protocol, and this process version 3");
+        assert_eq!(error.to_string(), "it speaks version 1 of the protocol, and this process version 4");
         let mut refusal = Vec::new();
         put_refusal(&error, &mut refusal);
         let told = read(&refusal).unwrap_err();
         assert_eq!(
             told.to_string(),
-            "it refused: it speaks version 3 of the protocol, and this process version 1"
+            "it refused: it speaks version 4 of the protocol, and this process version 1"
         );
         assert!(error.is_final() && told.is_final());
         other[1] = b'C';

@@ -217,7 +217,6 @@ mod tests {
         Message {
             id: MessageId { sender: VmId(sender), event },
             to: OWN,
-            is_call: false,
             arrives: Nanos::new(arrives),
             stamp: Stamp::lamport_only(event),
             payload: None,

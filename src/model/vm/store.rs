@@ -108,7 +108,7 @@ impl Store {
         let id = MessageId { sender: slot.sender, event: slot.event };
         let stamp = Stamp { lamport: slot.lamport, others: cargo.stamps };
         let (arrives, payload) = (slot.arrives, cargo.payload);
-        let message = Message { id, to, is_call: false, arrives, stamp, payload };
+        let message = Message { id, to, arrives, stamp, payload };
         let next = std::mem::replace(&mut slot.next, self.free);
         self.free = place;
         (message, next)

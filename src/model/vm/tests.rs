@@ -59,7 +59,7 @@ fn execute(seed: u64, vms: u32, faults: (f64, f64), steps: &[(u32, u64)]) -> Vec
         order.push(event.id);
         events.insert(event.id, event);
         for mut message in outbox.drain() {
-            machines[message.to.index()].deliver(&mut message, &mut store);
+            machines[message.to().index()].deliver(&mut message, &mut store);
         }
     }
     order.into_iter().map(|id| events.remove(&id).unwrap()).collect()
@@ -195,6 +195,11 @@ fn scripted(vm: u32, script: Vec<(Action, Vec<VmId>)>, network: Network) -> Vm<S
     Vm::new(vm, Script(script, Vec::new()), seed.stream(vm, Purpose::Workload), clocks, uplink)
 }
 
+fn message(envelope: Envelope) -> Message {
+    let Envelope::Message(message) = envelope else { panic!("{envelope:?}") };
+    message
+}
+
 fn instant() -> Network {
     Network::new(Latency::Fixed(Nanos::ZERO))
 }
@@ -207,7 +212,7 @@ fn a_send_to_several_is_one_event_with_one_stamp() {
     let event = vm.tick(Nanos::new(2), &mut store, &mut outbox);
     let record = vm.record(event);
     assert_eq!((record.event, record.clocks.lamport, record.clocks.at(0)), (2, 2, &[2, 0, 0][..]));
-    let messages: Vec<Message> = outbox.drain().collect();
+    let messages: Vec<Message> = outbox.drain().map(message).collect();
     assert_eq!(messages.iter().map(|message| message.to).collect::<Vec<_>>(), [VmId(1), VmId(2)]);
     assert!(
         messages.iter().all(|message| message.id == messages[0].id && message.stamp == messages[0].stamp)
@@ -248,8 +253,8 @@ fn a_call_is_an_internal_event_of_the_caller_and_none_of_the_called() {
     let event = caller.tick(Nanos::new(2), &mut store, &mut outbox);
     let record = caller.record(event);
     assert_eq!((record.kind, record.event, record.clocks.lamport), (Kind::Internal, 2, 2));
-    let calls: Vec<Message> = outbox.drain().collect();
-    assert_eq!(calls.iter().map(|call| call.to).collect::<Vec<_>>(), [VmId(1), VmId(2)]);
+    let calls: Vec<Envelope> = outbox.drain().collect();
+    assert_eq!(calls.iter().map(Envelope::to).collect::<Vec<_>>(), [VmId(1), VmId(2)]);
     let account = caller.account(Nanos::new(9), &mut store, Rate::new(1).unwrap(), None);
     assert_eq!((account.tally.internal(), account.tally.sends, account.tally.sent), (2, 0, 0));
 
@@ -280,7 +285,7 @@ fn faults_of_calls_are_told_nowhere() {
 /// A million machines are to fit into little memory, and many messages into the cache.
 #[test]
 fn calls_make_neither_messages_nor_machines_larger() {
-    assert_eq!(size_of::<Message>(), 72);
+    assert_eq!((size_of::<Message>(), size_of::<Envelope>()), (72, 80));
     assert!(size_of::<Vm<ScaleModel>>() <= 160);
 }
 

@@ -20,7 +20,7 @@ use crate::edge::driver::LinkReport;
 use crate::edge::link::seal::Key;
 use crate::edge::log::{BridgeRow, Happening};
 use crate::edge::panics;
-use crate::model::event::Message;
+use crate::model::event::Envelope;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
@@ -50,9 +50,9 @@ pub(super) struct Links {
     inbound: Arc<Inbound>,
     delivery: RefCell<Delivery>,
     /// Messages on their way out; empty, and kept for its memory.
-    leaving: RefCell<Vec<Message>>,
+    leaving: RefCell<Vec<Envelope>>,
     /// The same for messages that have arrived and are to be passed on.
-    pub(super) arrived: RefCell<Vec<Message>>,
+    pub(super) arrived: RefCell<Vec<Envelope>>,
     /// Something has happened that those who wait for the start or the end should look at.
     pub(super) changed: Notify,
 }
@@ -60,7 +60,7 @@ pub(super) struct Links {
 /// Where arrived messages go.
 enum Delivery {
     /// The machines do not tick yet.
-    Early(Vec<Message>),
+    Early(Vec<Envelope>),
     Open(Deliver),
 }
 
@@ -161,14 +161,14 @@ impl Links {
 
     /// Passes what has arrived from a process on to machines of this one, as far as there is room for so many
     /// messages.
-    pub(super) fn deliver(&self, node: u32, messages: u32, arrived: &mut Vec<Message>) {
+    pub(super) fn deliver(&self, node: u32, messages: u32, arrived: &mut Vec<Envelope>) {
         let messages = u64::from(messages);
         let stay = self.inbound.arrived(node, messages);
         if stay < messages {
             let mut rest = stay;
             arrived.retain(|message| {
-                let stays = message.is_call || rest > 0;
-                rest -= u64::from(stays && !message.is_call);
+                let stays = !message.is_message() || rest > 0;
+                rest -= u64::from(stays && message.is_message());
                 stays
             });
             let most = self.inbound.most();
@@ -220,8 +220,8 @@ impl Links {
     fn undelivered(&self) -> BTreeMap<VmId, u64> {
         let mut undelivered = BTreeMap::new();
         if let Delivery::Early(messages) = &*self.delivery.borrow() {
-            for message in messages.iter().filter(|message| !message.is_call) {
-                *undelivered.entry(message.to).or_default() += 1;
+            for message in messages.iter().filter(|message| message.is_message()) {
+                *undelivered.entry(message.to()).or_default() += 1;
             }
         }
         undelivered

@@ -6,12 +6,12 @@ use std::io;
 
 use crate::edge::driver::LinkReport;
 use crate::edge::log::{FileEntry, LogError};
-use crate::model::event::Message;
+use crate::model::event::Envelope;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
 /// Takes a message that has arrived.
-pub type Deliver = Box<dyn FnMut(Message) + Send>;
+pub type Deliver = Box<dyn FnMut(Envelope) + Send>;
 
 /// Takes what the bridge has to tell its run.
 pub type Tell = Box<dyn Fn(News) + Send>;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::{Message as ActixMessage, Recipient};
 
-use crate::model::event::Message;
+use crate::model::event::Envelope;
 
 /// The most messages that wait for the bridge.
 const MOST: usize = 1 << 20;
@@ -28,7 +28,7 @@ pub struct Outbound {
 
 #[derive(Default)]
 struct Waiting {
-    messages: Vec<Message>,
+    messages: Vec<Envelope>,
     /// Whether the bridge has been woken and has not come yet, or is going to look in any case.
     is_told: bool,
     dropped: u64,
@@ -36,10 +36,11 @@ struct Waiting {
 
 impl Outbound {
     /// Hands a message over; where too many wait already, it is dropped and counted.
-    pub fn push(&self, message: Message) {
+    pub fn push(&self, message: impl Into<Envelope>) {
+        let message = message.into();
         let mut waiting = self.lock();
         if waiting.messages.len() >= MOST {
-            waiting.dropped += u64::from(!message.is_call);
+            waiting.dropped += u64::from(message.is_message());
             return;
         }
         waiting.messages.push(message);
@@ -74,7 +75,7 @@ impl Outbound {
     }
 
     /// Swaps the messages that wait for an empty batch, and tells how many were dropped.
-    pub(super) fn take(&self, batch: &mut Vec<Message>) -> u64 {
+    pub(super) fn take(&self, batch: &mut Vec<Envelope>) -> u64 {
         let mut waiting = self.lock();
         debug_assert!(batch.is_empty(), "messages of an earlier batch would wait for their turn again");
         std::mem::swap(&mut waiting.messages, batch);
@@ -98,23 +99,23 @@ impl fmt::Debug for Outbound {
 mod tests {
     use super::*;
     use crate::clock::Stamp;
-    use crate::model::event::MessageId;
+    use crate::model::event::{Call, Message, MessageId};
     use crate::model::id::VmId;
     use crate::model::time::Nanos;
 
     #[test]
     fn beyond_the_bound_messages_are_dropped_and_counted_and_calls_just_dropped() {
-        let message = |is_call| Message {
+        let message = || Message {
             id: MessageId { sender: VmId(0), event: 1 },
             to: VmId(1),
-            is_call,
             arrives: Nanos::ZERO,
             stamp: Stamp::lamport_only(1),
             payload: None,
         };
+        let call = Call { arrives: Nanos::ZERO, caller: VmId(0), event: 1 };
         let outbound = Outbound::default();
-        (0..MOST + 5).for_each(|_| outbound.push(message(false)));
-        outbound.push(message(true));
+        (0..MOST + 5).for_each(|_| outbound.push(message()));
+        outbound.push(Envelope::Call { to: VmId(1), call });
         let mut batch = Vec::new();
         assert_eq!((outbound.take(&mut batch), batch.len()), (5, MOST));
         batch.clear();

@@ -13,7 +13,7 @@ use crate::edge::link::session::{Amount, Arrival, Attached, Counts, LONGEST_PAYL
 use crate::edge::link::word::Word;
 use crate::edge::log::Traffic;
 use crate::edge::nodes;
-use crate::model::event::{Message, MessageId};
+use crate::model::event::{Envelope, MessageId};
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
@@ -224,23 +224,23 @@ impl Peer {
 
     /// Adds a message to the parcel that is being filled. A call to a process that is not there meets nobody;
     /// a message is kept for it, as long as there is room.
-    pub(super) fn put(&mut self, message: &Message) {
+    pub(super) fn put(&mut self, message: &Envelope) {
         let is_there = self.standing == Standing::Here && self.session.is_attached();
-        if message.is_call && !is_there {
+        if !message.is_message() && !is_there {
             return;
         }
         let most = codec::most_bytes(message);
         let is_expected =
             matches!(self.standing, Standing::Expected | Standing::Here) && !self.session.has_ended();
         if !is_expected || !codec::fits(message) || !self.session.has_room(self.parcel.len() + most) {
-            self.drop_messages(u64::from(!message.is_call));
+            self.drop_messages(u64::from(message.is_message()));
             return;
         }
         if self.parcel.len() + most > LONGEST_PAYLOAD {
             self.flush();
         }
         self.encoder.put(message, &mut self.parcel);
-        self.messages += u32::from(!message.is_call);
+        self.messages += u32::from(message.is_message());
         if self.parcel.len() >= PARCEL {
             self.flush();
         }
@@ -252,7 +252,7 @@ impl Peer {
         &mut self,
         body: &'a [u8],
         now: Nanos,
-        messages: &mut Vec<Message>,
+        messages: &mut Vec<Envelope>,
     ) -> Result<Arrival<'a>, Fault> {
         let arrival = self.session.read(body, now)?;
         if let Arrival::Parcel(parcel) = arrival {
@@ -359,6 +359,7 @@ mod tests {
     use super::*;
     use crate::clock::ClockList;
     use crate::clock::Stamp;
+    use crate::model::event::{Call, Message};
 
     fn identity(node: u32, incarnation: u64) -> Identity {
         Identity { run: "r".into(), scenario: "".into(), nodes: 2, node, incarnation }
@@ -372,15 +373,12 @@ mod tests {
         Hello { from: identity(node, incarnation), to: 1 - node, knows: 0, received: 0, turn }
     }
 
-    fn message(is_call: bool) -> Message {
-        Message {
-            id: MessageId { sender: VmId(0), event: 1 },
-            to: VmId(1),
-            is_call,
-            arrives: Nanos::ZERO,
-            stamp: Stamp::lamport_only(1),
-            payload: None,
+    fn message(is_call: bool) -> Envelope {
+        let (id, to, arrives) = (MessageId { sender: VmId(0), event: 1 }, VmId(1), Nanos::ZERO);
+        if is_call {
+            return Envelope::Call { to, call: Call { arrives, caller: id.sender, event: id.event } };
         }
+        Envelope::Message(Message { id, to, arrives, stamp: Stamp::lamport_only(1), payload: None })
     }
 
     #[test]
@@ -437,16 +435,18 @@ mod tests {
     #[test]
     fn no_more_is_kept_for_a_process_than_may_be() {
         let mut peer = Peer::new(&identity(0, 7), 1, bounds());
-        let mut long = message(false);
-        long.payload = Some(Arc::new("x".repeat(60_000)));
-        (0..1000).for_each(|_| peer.put(&long));
+        let long = |bytes: usize| {
+            let payload = Some(Arc::new("x".repeat(bytes)));
+            let Envelope::Message(short) = message(false) else { panic!("a message") };
+            Envelope::Message(Message { payload, ..short })
+        };
+        (0..1000).for_each(|_| peer.put(&long(60_000)));
         peer.flush();
         assert!(peer.session.kept_bytes() <= MOST_KEPT);
         let traffic = peer.traffic();
         assert!(traffic.dropped > 400 && traffic.messages_sent + traffic.dropped == 1000, "{traffic:?}");
-        long.payload = Some(Arc::new("x".repeat(70_000)));
         let mut peer = Peer::new(&identity(0, 7), 1, bounds());
-        peer.put(&long);
+        peer.put(&long(70_000));
         assert_eq!(peer.traffic().dropped, 1, "no reader would take it");
     }
 }

@@ -21,7 +21,7 @@ use crate::edge::link::session::Attached;
 use crate::edge::link::word::Word;
 use crate::edge::log::{Happening, Passed, Traffic};
 use crate::edge::nodes;
-use crate::model::event::{Message, MessageId};
+use crate::model::event::{Envelope, MessageId};
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
 
@@ -333,7 +333,7 @@ impl Roster {
     /// Takes the messages that wait for machines elsewhere, and sees to it that they leave; so many were dropped before.
     pub(super) fn forward(
         &mut self,
-        messages: impl Iterator<Item = Message>,
+        messages: impl Iterator<Item = Envelope>,
         dropped: u64,
         effects: &mut Effects,
     ) {
@@ -343,8 +343,8 @@ impl Roster {
             effects.row(Happening::Dropped, "", &reason);
         }
         for message in messages {
-            self.frontier.sent(message.id);
-            let node = nodes::node_of(message.to.0, self.own.nodes, self.vms);
+            self.frontier.sent(message.from());
+            let node = nodes::node_of(message.to().0, self.own.nodes, self.vms);
             debug_assert_ne!(node, self.own.node, "the directory knows the machines of this process");
             if let Some(member) = self.member_mut(node) {
                 member.peer.put(&message);

@@ -18,14 +18,17 @@ prop_compose! {
             proptest::collection::vec(0u64..400, VMS as usize), (0..u64::MAX, any::<u64>()),
         )),
         payload in proptest::option::of(".{0,10}"), is_call: bool,
-    ) -> Message {
+    ) -> Envelope {
         let stamp = match values {
             Some((vector, (l, c))) => stamp(lamport, &[&vector, &[l, c]]),
             None => Stamp::lamport_only(lamport),
         };
         let id = MessageId { sender: VmId(sender), event };
         let (to, arrives) = (VmId(to), Nanos::new(arrives));
-        Message { id, to, is_call, arrives, stamp, payload: payload.map(Arc::new) }
+        if is_call {
+            return Envelope::Call { to, call: Call { arrives, caller: id.sender, event } };
+        }
+        Envelope::Message(Message { id, to, arrives, stamp, payload: payload.map(Arc::new) })
     }
 }
 
@@ -34,13 +37,13 @@ fn decoder() -> Decoder {
 }
 
 /// As a machine sends them.
-fn in_order(mut messages: Vec<Message>) -> Vec<Message> {
-    messages.sort_by_key(|message| message.id.event);
+fn in_order(mut messages: Vec<Envelope>) -> Vec<Envelope> {
+    messages.sort_by_key(|message| message.from().event);
     messages
 }
 
-fn count(messages: &[Message]) -> u32 {
-    u32::try_from(messages.iter().filter(|message| !message.is_call).count()).unwrap()
+fn count(messages: &[Envelope]) -> u32 {
+    u32::try_from(messages.iter().filter(|message| message.is_message()).count()).unwrap()
 }
 
 proptest! {
@@ -103,7 +106,6 @@ fn a_stamp_costs_what_has_changed() {
     let message = |event: u64, vector: Vec<u64>| Message {
         id: MessageId { sender: VmId(1), event },
         to: VmId(2),
-        is_call: false,
         arrives: Nanos::ZERO,
         stamp: Stamp::new(9, StampLayout::of(&vectors()), std::iter::once(&vector[..])),
         payload: None,
@@ -111,7 +113,7 @@ fn a_stamp_costs_what_has_changed() {
     let mut encoder = Encoder::new(&vectors());
     let mut size = |message: &Message| {
         let mut parcel = Vec::new();
-        encoder.put(message, &mut parcel);
+        encoder.put(&message.clone().into(), &mut parcel);
         parcel.len()
     };
     let mut vector = vec![3; 1000];
@@ -130,10 +132,9 @@ fn what_no_machine_of_the_run_can_have_sent_is_refused_and_named() {
     let parcel = |sender, event, to, lamport| {
         let id = MessageId { sender: VmId(sender), event };
         let stamp = Stamp::lamport_only(lamport);
-        let message =
-            Message { id, to: VmId(to), is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
+        let message = Message { id, to: VmId(to), arrives: Nanos::ZERO, stamp, payload: None };
         let mut parcel = Vec::new();
-        Encoder::new(&ClockList::LAMPORT).put(&message, &mut parcel);
+        Encoder::new(&ClockList::LAMPORT).put(&message.into(), &mut parcel);
         parcel
     };
     let mut read = |(sender, event, to, lamport), messages| {
@@ -187,7 +188,7 @@ proptest! {
             });
             let stamp = Stamp::new(event, layout, values.iter().map(Vec::as_slice));
             let id = MessageId { sender: VmId(1), event };
-            let message = Message { id, to: VmId(0), is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
+            let message: Envelope = Message { id, to: VmId(0), arrives: Nanos::ZERO, stamp, payload: None }.into();
             let mut parcel = Vec::new();
             encoder.put(&message, &mut parcel);
             prop_assert!(parcel.len() <= most_bytes(&message));

@@ -16,7 +16,7 @@ use crate::edge::link::codec::{Decoder, Encoder};
 use crate::edge::link::frame::Frames;
 use crate::edge::link::greeting;
 use crate::edge::link::seal::{Key, Seal};
-use crate::model::event::{Message, MessageId};
+use crate::model::event::{Envelope, Message, MessageId};
 use crate::model::id::VmId;
 
 /// Machines 0 and 1 at one end, 2 and 3 at the other.
@@ -43,8 +43,8 @@ struct End {
     latest: u64,
     /// What its clock says; the own machines' entries count its messages.
     vector: [u64; VMS as usize],
-    sent: Vec<Message>,
-    got: Vec<Message>,
+    sent: Vec<Envelope>,
+    got: Vec<Envelope>,
 }
 
 fn vectors() -> ClockList {
@@ -89,7 +89,7 @@ impl End {
             let id = MessageId { sender, event: self.vector[sender.index()] };
             let to = VmId(2 * (1 - self.node) + number / 2 % 2);
             let stamp = Stamp::new(id.event, StampLayout::of(&vectors()), std::iter::once(&self.vector[..]));
-            let message = Message { id, to, is_call: false, arrives: Nanos::ZERO, stamp, payload: None };
+            let message = Envelope::Message(Message { id, to, arrives: Nanos::ZERO, stamp, payload: None });
             self.encoder.put(&message, &mut parcel);
             self.sent.push(message);
         }
@@ -138,7 +138,7 @@ impl End {
             if let Arrival::Parcel(parcel) = self.session.read(body, Nanos::ZERO).map_err(|_wrong| Broken)? {
                 self.decoder.read(parcel.payload, parcel.messages, &mut self.got).map_err(|_wrong| Broken)?;
                 self.session.accept(parcel, Nanos::ZERO);
-                for message in &self.got {
+                for message in self.got.iter().filter_map(Envelope::message) {
                     let entries = message.stamp.parts(StampLayout::of(&vectors())).next().unwrap().unwrap();
                     self.vector.iter_mut().zip(entries).for_each(|(own, entry)| *own = (*own).max(*entry));
                 }

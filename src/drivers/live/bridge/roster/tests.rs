@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::{ClockList, Stamp};
+use crate::model::event::Message;
 
 /// Node 0 or 1 of a run of two with four machines.
 fn roster(node: u32) -> Roster {
@@ -105,12 +106,11 @@ fn the_end_waits_for_what_is_not_said_and_not_for_ever() {
     let message = Message {
         id: MessageId { sender: VmId(0), event: 1 },
         to: VmId(2),
-        is_call: false,
         arrives: Nanos::ZERO,
         stamp: Stamp::lamport_only(1),
         payload: None,
     };
-    at(4, &mut roster, |roster, effects| roster.forward([message].into_iter(), 0, effects));
+    at(4, &mut roster, |roster, effects| roster.forward([message.into()].into_iter(), 0, effects));
     at(5, &mut roster, |roster, effects| roster.finish(1, false, effects));
     at(5, &mut roster, |roster, effects| roster.lose(1, 1, "b:5", &Fault::Closed, effects));
     let mut is_over = true;
@@ -140,12 +140,11 @@ fn one_that_leaves_early_is_told_of_and_gets_nothing_more() {
         let message = Message {
             id: MessageId { sender: VmId(0), event: 2 },
             to: VmId(3),
-            is_call: false,
             arrives: Nanos::ZERO,
             stamp: Stamp::lamport_only(2),
             payload: None,
         };
-        roster.forward([message].into_iter(), 0, effects);
+        roster.forward([message.into()].into_iter(), 0, effects);
     });
     assert_eq!(rows(&effects), [Happening::Dropped]);
 }
