@@ -116,6 +116,13 @@ impl Scenario {
         if *duration == Nanos::ZERO {
             return wrong("duration", duration, "must be longer than zero".into());
         }
+        let ordered = self.model.clocks.iter().find(|clock| clock.needs_order);
+        if let Some(clock) = ordered.filter(|_| self.model.fifo == Switch::Off) {
+            let allowed = format!(
+                "cannot go with setting `fifo = off`: {clock} goes wrong where messages overtake others"
+            );
+            return wrong("clocks", &self.model.clocks, allowed);
+        }
         let times = [("duration", *duration), ("skew", self.model.skew.0), ("latency", latency.longest())];
         if let Some((setting, time)) = times.into_iter().find(|(_, time)| *time > Nanos::LONGEST) {
             return wrong(setting, &time, "must be at most ten years".into());

@@ -174,4 +174,7 @@ fn the_reference_has_every_clock() {
         .collect();
     let table = format!("| clock | rule | promise | parameters | source |\n|---|---|---|---|---|\n{rows}");
     assert!(reference.contains(&table), ".readme/options.md should have:\n{table}");
+    let usual = format!("| {} |", ClockList::standard());
+    let row = reference.lines().find(|line| line.starts_with("| `--clocks LIST`")).unwrap();
+    assert!(row.ends_with(&usual), "{row}");
 }
