@@ -40,6 +40,7 @@ fn make(settings: &str, folder: &Path) -> (LogFolder, u64) {
         settings: scenario.settings(),
         run: RunSection::default(),
         drawn: Drawn::default(),
+        sweep: None,
         files: outcome.files,
     };
     manifest.write(folder).expect("a manifest");

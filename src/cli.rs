@@ -17,6 +17,7 @@ mod signals;
 mod source;
 mod spelling;
 mod stats;
+mod sweep;
 mod table;
 mod tamer;
 mod tui;

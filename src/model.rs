@@ -4,6 +4,7 @@
 //! randomness but from the seed.
 
 pub mod event;
+pub mod experiment;
 pub mod id;
 pub mod network;
 pub mod pace;

@@ -6,3 +6,4 @@ pub mod preflight;
 pub mod run;
 pub mod series;
 pub mod supervisor;
+pub mod sweep;

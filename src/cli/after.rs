@@ -1,4 +1,5 @@
-//! The commands: `check` and what else reads the logs of runs that are over, and what tells of the program itself.
+//! The commands: `check` and what else reads the logs of runs that are over, what makes many runs, and what tells of the
+//! program itself.
 
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use super::report::{self, ReportFlags};
 use super::shells::{self, CompletionsFlags, ManFlags};
 use super::source::{Logs, Source};
 use super::stats::{Format, Printed, StatsFlags};
+use super::sweep::{self, EffectsTable, SweepFlags};
 use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
 use crate::after::check;
 use crate::after::stats;
@@ -29,6 +31,8 @@ pub(super) enum Command {
     Report(ReportFlags),
     /// A run in another tool's format, such as ShiViz, Graphviz or Perfetto
     Export(ExportFlags),
+    /// Runs of many conditions, every combination of them, in one table
+    Sweep(Box<SweepFlags>),
     /// A script that completes command lines, for bash, zsh, fish, powershell or elvish
     Completions(CompletionsFlags),
     /// The manual page, as roff, of a run or of a command
@@ -74,6 +78,7 @@ pub(super) fn run(command: Command, registry: &Registry) -> Result<ExitCode, Fat
         Command::Export(flags) => export::run(&flags, registry),
         Command::Completions(flags) => shells::completions(&flags, registry),
         Command::Man(flags) => shells::man(&flags, registry),
+        Command::Sweep(flags) => sweep::run(*flags, registry),
     }
 }
 
@@ -92,6 +97,13 @@ fn check(flags: &CheckFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
 }
 
 fn stats(flags: &StatsFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
+    // Machines of different conditions are no sample of anything.
+    let sweep = flags.source.folders.sweep().filter(|_| flags.format == Format::Table);
+    if let Some(folder) = sweep {
+        let effects = sweep::effects(folder)?;
+        say(&EffectsTable(&effects)).map_err(|error| failed("cannot print the measures", &error))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut runs = Vec::new();
     for (name, logs) in flags.source.runs()? {
         let stats = match logs {

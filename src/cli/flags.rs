@@ -18,8 +18,7 @@ const MORE: &str = "\
 Examples:
   clocklab                                three machines for a minute, as in the exercise
   clocklab -n 5 -d 30s --virtual-time     five machines for half a minute, in no time
-  clocklab --tui                          watch the machines while they run
-  clocklab check                          is the log in output/ right?
+  clocklab sweep rates=1-6 rates=3-4      two conditions side by side, and as many more as you name
 
 clocklab --help has all flags, in more words, and clocklab help COMMAND those of a command.";
 
@@ -95,11 +94,15 @@ impl Flags {
         let worker = Arg::new(WORKER).long(WORKER).action(ArgAction::SetTrue).hide(true);
         Command::augment_subcommands(command)
             .about(ABOUT)
-            .args(Settings::table().iter().map(argument))
-            .args(Invocation::table().iter().map(argument))
+            .args(Settings::table().iter().map(|setting| argument(setting, |_| true)))
+            .args(Invocation::table().iter().map(|setting| argument(setting, |_| true)))
             .args([worker, help, version])
             .mut_arg("workload", |arg| tell_workloads(arg, &registry.workloads))
             .mut_arg("clocks", tell_clocks)
+            .mut_subcommand("sweep", |sweep| {
+                let sweep = sweep.mut_arg("workload", |arg| tell_workloads(arg, &registry.workloads));
+                sweep.mut_arg("clocks", tell_clocks)
+            })
     }
 
     /// Reads a command line, the program's name first.
@@ -144,8 +147,8 @@ fn tell_clocks(arg: Arg) -> Arg {
     arg.help(short).long_help(in_full)
 }
 
-/// What clap is told of a setting.
-fn argument<H: Holder>(setting: &'static Setting<H>) -> Arg {
+/// What clap is told of a setting, where there are flags of those names beside it.
+pub(super) fn argument<H: Holder>(setting: &'static Setting<H>, is_there: impl Fn(&str) -> bool) -> Arg {
     let facts = &setting.facts;
     let short = help(setting);
     let mut arg = Arg::new(facts.name)
@@ -153,7 +156,7 @@ fn argument<H: Holder>(setting: &'static Setting<H>) -> Arg {
         .short(facts.letter)
         .help_heading(facts.heading.words())
         .hide_short_help(!facts.is_everyday)
-        .conflicts_with_all(facts.conflicts);
+        .conflicts_with_all(facts.conflicts.filter(|name| is_there(name)));
     if let Some(needs) = facts.needs {
         arg = arg.requires(needs);
     }
@@ -194,17 +197,18 @@ fn plain(text: &str) -> String {
     text.replace('`', "")
 }
 
-/// What the command line says of a table's settings. Each value has been read once before, by clap.
-fn found<H: Holder>(matches: &ArgMatches) -> H {
+/// What the command line says of a table's settings, as far as it has their flags. Each value has been read once before,
+/// by clap.
+pub(super) fn found<H: Holder>(matches: &ArgMatches) -> H {
     let mut holder = H::default();
     for setting in H::table() {
         let name = setting.facts.name;
         if setting.facts.takes == Takes::Nothing {
-            if matches.get_flag(name) {
+            if matches.try_get_one(name).ok().flatten() == Some(&true) {
                 let _ = setting.put(&mut holder, OsStr::new("true"));
             }
         } else {
-            for text in matches.get_raw(name).into_iter().flatten() {
+            for text in matches.try_get_raw(name).ok().flatten().into_iter().flatten() {
                 let _ = setting.put(&mut holder, text);
             }
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Fatal, complain, unreadable};
-use crate::edge::log::{self, Found, LogFolder};
+use crate::edge::log::{self, Found, LogFolder, MANIFEST};
 
 /// The folder of a run where nothing else is asked for.
 pub(super) const OUTPUT: &str = "output";
@@ -31,6 +31,13 @@ impl Folders {
         self.folders.first().map_or_else(|| Path::new(OUTPUT), PathBuf::as_path)
     }
 
+    /// The folder of a sweep, where that is what they name.
+    pub(super) fn sweep(&self) -> Option<&Path> {
+        let [path] = self.folders.as_slice() else { return None };
+        let saved = log::read_manifest(&path.join(MANIFEST)).ok()?;
+        saved.sweep.is_some().then_some(path)
+    }
+
     /// The run in the folders, where only one is meant.
     pub(super) fn one_run(&self) -> Result<Run, Fatal> {
         let mut runs = self.runs()?;
@@ -39,9 +46,13 @@ impl Folders {
                 run.folders.iter().filter_map(LogFolder::cut).for_each(|words| complain(&words));
                 Ok(run)
             }
-            _ => Err(unreadable(
-                "there are several runs in the folder: name one of them, such as output/run_1",
-            )),
+            Some(run) => {
+                let one = runs.first().map_or(&run.name, |first| &first.name);
+                Err(unreadable(format_args!(
+                    "there are several runs in the folder: name one of them, such as {one}"
+                )))
+            }
+            None => Err(unreadable("there is no run in the folder")),
         }
     }
 

@@ -53,6 +53,13 @@ pub(super) struct ReportFlags {
 
 /// Makes what is asked for, and prints the names of the files.
 pub(super) fn run(flags: &ReportFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
+    if let Some(folder) = flags.folders.sweep() {
+        let folder = folder.display();
+        return Err(unreadable(format_args!(
+            "{folder} holds a sweep, whose conditions are not one series: name a condition, such as {folder}/condition_1; \
+             clocklab stats {folder} tells what its conditions do"
+        )));
+    }
     let runs = flags.folders.runs()?;
     let folder = home(flags.folders.first());
     let page = flags.out.clone().unwrap_or_else(|| folder.join(REPORT));

@@ -123,6 +123,16 @@ pub enum Failure {
         /// What that run's own failure says, which stays with that run.
         message: String,
     },
+    /// A run of a sweep failed, or could not start.
+    #[error("condition {condition}, run {run}: {message}")]
+    InSweep {
+        /// Its condition, in words.
+        condition: String,
+        /// Which of the condition's runs, counted from 1.
+        run: u32,
+        /// What that run's own failure says, which stays with that run.
+        message: String,
+    },
     /// The driver of virtual time cannot run the scenario.
     #[error(
         "messages may arrive in no time at all, and in virtual time machines are run ahead of each other by as long as a \

@@ -5,6 +5,8 @@
 mod bridge;
 mod cell;
 mod clock_cells;
+mod conditions;
+mod experiment;
 mod file;
 mod folder;
 mod found;
@@ -21,14 +23,19 @@ mod summary;
 pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use cell::json_list;
 pub use clock_cells::{ClockCell, ClockColumn, clock_cells, square};
+pub use conditions::{parse_conditions, read_conditions};
+pub use experiment::{
+    ExperimentRow, ExperimentRows, ExperimentTable, Rank, RunsByPlace, SavedExperiment, TableError,
+    read_experiment, read_runs,
+};
 pub use file::{FileEntry, LogError, LogFile};
 pub use folder::{FolderError, RunFolder};
 pub use found::{Bridge, FindError, Found, LogFolder, LogPath, find, find_among, find_beside, one_run};
 pub use frontier::Frontier;
 pub use layout::{Layout, LayoutError, OpenFiles};
 pub use manifest::{
-    Drawn, Manifest, ManifestError, Room, RunSection, SavedManifest, Status, Unfinished, read_manifest,
-    read_settings, read_unfinished,
+    Drawn, Manifest, ManifestError, Room, RunSection, SavedManifest, Status, SweepSection, Unfinished,
+    read_manifest, read_settings, read_unfinished,
 };
 pub use reader::{Columns, EventKind, ReadError, Row, RowReader};
 pub use recover::{Passed, Recovered, RecoveredLog, ResumeError, recover};
@@ -52,6 +59,8 @@ pub const SUMMARY: &str = "summary.csv";
 pub const MANIFEST: &str = "run.toml";
 /// The name of the table of several runs, one row a run and machine.
 pub const RUNS: &str = "runs.csv";
+/// The name of the table of a sweep, one row a run and machine.
+pub const EXPERIMENT: &str = "experiment.csv";
 /// The folder to which earlier runs are moved.
 pub const PREVIOUS: &str = "previous";
 
@@ -113,6 +122,16 @@ pub fn node_folder_name(node: u32) -> String {
     format!("node_{node}")
 }
 
+/// The name of the folder of the runs of one condition of a sweep, by its number from 1.
+pub fn condition_folder_name(condition: usize) -> String {
+    format!("condition_{condition}")
+}
+
+/// Whether a folder of that name is that of one condition.
+fn is_condition_folder(name: &str) -> bool {
+    name.strip_prefix("condition_").is_some_and(is_digits)
+}
+
 /// Whether a folder of that name is that of one node.
 fn is_node_folder(name: &str) -> bool {
     name.strip_prefix("node_").is_some_and(is_digits)
@@ -168,10 +187,11 @@ pub fn is_run_file(name: &str) -> bool {
     let is_log =
         is_log(name) || name.strip_suffix(TORN).is_some_and(is_log) || node_of_bridge_log(name).is_some();
     // A manifest or a page that was being written when its run was killed.
-    let is_draft =
-        name.strip_prefix('.').is_some_and(|rest| rest.starts_with("run.toml.") || rest == "report.html.new");
+    let is_draft = name.strip_prefix('.').is_some_and(|rest| {
+        rest.starts_with("run.toml.") || rest == "report.html.new" || rest == "experiment.csv.new"
+    });
     let is_picture = name.starts_with("report_") && name.ends_with(".svg");
-    [SUMMARY, MANIFEST, RUNS, REPORT, NOTEBOOK, frontier::FRONTIER].contains(&name)
+    [SUMMARY, MANIFEST, RUNS, EXPERIMENT, REPORT, NOTEBOOK, frontier::FRONTIER].contains(&name)
         || is_log
         || is_draft
         || is_picture

@@ -43,6 +43,20 @@ impl Seed {
         Self::to_copy(scramble(scramble(self.0).wrapping_add(u64::from(k))))
     }
 
+    /// The seed from which those of a condition's runs follow, where an experiment has this one: what the condition says
+    /// decides, not its place.
+    #[must_use]
+    pub fn of_condition(self, says: &str) -> Self {
+        let length = says.len() as u64;
+        let words = says.as_bytes().chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        });
+        // The length tells a text from one that goes on with zeros.
+        Self(words.chain([length]).fold(scramble(self.0), |state, word| scramble(state ^ word)))
+    }
+
     /// The seed of what a machine draws after so many events where its streams of before are lost.
     #[must_use]
     pub fn after(self, events: u64) -> Self {

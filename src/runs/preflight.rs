@@ -76,6 +76,28 @@ pub fn check(
     }
 }
 
+/// The same for so many runs of each of several scenarios, one of which is under way at a time.
+///
+/// # Errors
+///
+/// With the estimate, and the flag that helps.
+pub(crate) fn check_each<'a>(
+    scenarios: impl Iterator<Item = (&'a Scenario, Layout)>,
+    folder: &Path,
+    runs: u32,
+) -> Result<(), DoesNotFit> {
+    let available = available_memory().unwrap_or(u64::MAX);
+    let mut free = free_disk(folder).unwrap_or(u64::MAX);
+    for (scenario, layout) in scenarios {
+        check_memory(scenario, scenario.vms(), 1, available)?;
+        if layout != Layout::Nowhere {
+            check_disk(scenario, scenario.vms(), folder, runs, free)?;
+            free -= disk_of_runs(scenario, scenario.vms(), runs).1.min(free);
+        }
+    }
+    Ok(())
+}
+
 /// How many runs of the scenario this machine's memory holds at the same time.
 pub(crate) fn most_at_once(scenario: &Scenario) -> u64 {
     available_memory().unwrap_or(u64::MAX) / memory_of_a_run(scenario, scenario.vms()).0.max(1)
@@ -123,11 +145,7 @@ fn check_disk(
     runs: u32,
     available: u64,
 ) -> Result<(), DoesNotFit> {
-    let all = scenario.events();
-    let row = row_bytes(scenario, all);
-    let events = part(all, here, scenario.vms());
-    let events = events.saturating_mul(runs.into());
-    let needed = events.saturating_mul(row);
+    let (events, needed) = disk_of_runs(scenario, here, runs);
     if needed <= available {
         return Ok(());
     }
@@ -141,6 +159,13 @@ fn check_disk(
             .to_owned(),
     };
     Err(DoesNotFit::Disk { folder: folder.to_owned(), events, needed, available, help })
+}
+
+/// The events of so many runs, and the bytes of their logs.
+fn disk_of_runs(scenario: &Scenario, here: u32, runs: u32) -> (u64, u64) {
+    let all = scenario.events();
+    let events = part(all, here, scenario.vms()).saturating_mul(runs.into());
+    (events, events.saturating_mul(row_bytes(scenario, all)))
 }
 
 /// What the system and the process's own group of processes leave; caches count as available.

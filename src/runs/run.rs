@@ -165,7 +165,8 @@ impl Prepared {
             run.id = identity.run.to_string();
             (run.node, run.nodes) = (Some(identity.node), Some(identity.nodes));
         }
-        let manifest = Manifest { status: Status::Running, settings, run, drawn, files: Vec::new() };
+        let manifest =
+            Manifest { status: Status::Running, settings, run, drawn, sweep: None, files: Vec::new() };
         manifest.write(folder.path())?;
         let room = manifest.keep_room(folder.path(), here.into());
         let id = manifest.run.id.clone();

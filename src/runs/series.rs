@@ -67,8 +67,14 @@ impl Series {
         let folder = RunFolder::claim(&request.output)?;
         let settings = Settings { runs: Some(runs), ..request.settings.clone() }.or(&scenario.settings());
         let run = new_section(&scenario);
-        let manifest =
-            Manifest { status: Status::Running, settings, run, drawn: Drawn::default(), files: Vec::new() };
+        let manifest = Manifest {
+            status: Status::Running,
+            settings,
+            run,
+            drawn: Drawn::default(),
+            sweep: None,
+            files: Vec::new(),
+        };
         manifest.write(folder.path())?;
         let rows = u64::from(scenario.vms()) * u64::from(runs.get());
         let room = manifest.keep_room(folder.path(), rows);

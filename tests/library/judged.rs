@@ -39,6 +39,7 @@ fn run_as(own: &'static Algorithm, workload: &str, settings: &str, seed: u64) ->
         settings: scenario.settings(),
         run: RunSection::default(),
         drawn: Drawn::of(&scenario),
+        sweep: None,
         files: outcome.files,
     };
     manifest.write(folder.path()).unwrap();

@@ -10,15 +10,28 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("the shell", &["main", "cli"]),
     ("programs of one's own", &["laboratory"]),
     ("what people look at", &["report", "export", "view"]),
-    ("after a run", &["check", "stats", "order", "history"]),
-    ("one run", &["series", "child", "join", "run", "supervisor", "preflight"]),
+    ("after a run", &["effects", "check", "stats", "order", "history"]),
+    ("one run", &["sweep", "series", "child", "join", "run", "supervisor", "preflight"]),
     ("the drivers", &["live", "sim"]),
     ("the edge", &["driver", "panics", "log", "trace", "link", "nodes", "control", "watch", "input"]),
     (
         "the core",
         &[
-            "scenario", "registry", "setting", "vm", "tally", "pace", "workload", "network", "event",
-            "clock", "seed", "id", "time", "text",
+            "experiment",
+            "scenario",
+            "registry",
+            "setting",
+            "vm",
+            "tally",
+            "pace",
+            "workload",
+            "network",
+            "event",
+            "clock",
+            "seed",
+            "id",
+            "time",
+            "text",
         ],
     ),
     ("the map", &["lib"]),
@@ -113,7 +126,7 @@ fn a_module_uses_only_what_stands_below_it() {
 /// What reads logs does not care how they were made, and could read those of another program.
 #[test]
 fn what_works_after_a_run_knows_no_driver() {
-    let makers = ["series", "run", "preflight", "live", "sim", "driver", "link", "control"];
+    let makers = ["sweep", "series", "run", "preflight", "live", "sim", "driver", "link", "control"];
     let works_after =
         |module: &str| ["what people look at", "after a run"].iter().any(|layer| is_of(layer, module));
     for source in sources().iter().filter(|source| works_after(&source.module)) {

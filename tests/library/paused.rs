@@ -76,6 +76,7 @@ fn run(settings: &str, layout: Layout) -> (Outcome, Run) {
         settings: scenario.settings(),
         run: RunSection::default(),
         drawn: Drawn::of(&scenario),
+        sweep: None,
         files: outcome.files.clone(),
     };
     manifest.write(folder.path()).unwrap();

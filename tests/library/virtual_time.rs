@@ -53,6 +53,7 @@ fn finish(scenario: &Scenario, outcome: &Outcome, folder: &Path) {
         settings: scenario.settings(),
         run: RunSection::default(),
         drawn: Drawn::of(scenario),
+        sweep: None,
         files: outcome.files.iter().cloned().chain([summary]).collect(),
     };
     manifest.write(folder).unwrap();

@@ -517,7 +517,7 @@ fn wrong_words_are_answered_as_elsewhere() {
         ("--format csv --window 5s-3s", "a window ends after it begins"),
         ("--format csv --window events:0-3", "events are counted 1, 2, 3"),
         ("--format csv --window 90s-", "no event is in the window 90s-: the run has "),
-        ("series --format csv", "name one of them, such as output/run_1"),
+        ("series --format csv", "name one of them, such as series/run_1"),
         ("output series --format csv", "name one run of each"),
         ("none --format csv", "cannot read none: "),
         ("mine.csv --format csv", "expected a header with a column 'vm'"),

@@ -21,4 +21,5 @@ mod report;
 mod resaved;
 mod shiviz;
 mod stats;
+mod sweep;
 mod words;

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::is_same_file;
-use super::{MANIFEST, PREVIOUS, REPORT, SUMMARY, is_report, is_run_file, is_run_folder, manifest};
+use super::{
+    MANIFEST, PREVIOUS, REPORT, SUMMARY, is_condition_folder, is_report, is_run_file, is_run_folder, manifest,
+};
 
 /// A folder that this run alone writes to, empty of other runs.
 #[derive(Debug)]
@@ -63,10 +65,24 @@ impl RunFolder {
     ///
     /// Where the folder cannot be used, another run writes to it, or the earlier run cannot be moved.
     pub fn claim(path: &Path) -> Result<Self, FolderError> {
-        let mut folder = Self::lock(path)?;
-        let earlier = run_files(path).map_err(unusable(path))?;
-        folder.moved = if earlier.is_empty() { None } else { Some(move_aside(path, &earlier)?) };
-        Ok(folder)
+        Self::lock(path)?.emptied()
+    }
+
+    fn emptied(mut self) -> Result<Self, FolderError> {
+        let earlier = run_files(&self.path).map_err(unusable(&self.path))?;
+        self.moved = if earlier.is_empty() { None } else { Some(move_aside(&self.path, &earlier)?) };
+        Ok(self)
+    }
+
+    /// Claims the folder with what it holds where that is to be gone on with, as `goes_on` finds once nobody else writes
+    /// there; else moves that aside like [`claim`](Self::claim).
+    ///
+    /// # Errors
+    ///
+    /// As those of [`claim`](Self::claim).
+    pub fn claim_unless(path: &Path, goes_on: impl FnOnce() -> bool) -> Result<Self, FolderError> {
+        let folder = Self::lock(path)?;
+        if goes_on() { Ok(folder) } else { folder.emptied() }
     }
 
     /// Claims the folder with the run that it holds, to go on with that run. Its summary is taken away, since it
@@ -130,7 +146,11 @@ fn run_files(folder: &Path) -> io::Result<Vec<String>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if let Ok(name) = entry.file_name().into_string()
-            && if entry.file_type()?.is_dir() { is_run_folder(&name) } else { is_run_file(&name) }
+            && if entry.file_type()?.is_dir() {
+                is_run_folder(&name) || is_condition_folder(&name)
+            } else {
+                is_run_file(&name)
+            }
             && (name != REPORT || (entry.path().is_file() && is_report(&entry.path()).unwrap_or(true)))
         {
             names.push(name);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::frontier::frontier_of;
 use super::manifest::{SavedManifest, read_manifest};
 use super::{
-    MANIFEST, ManifestError, PREVIOUS, ReadError, RowReader, bridge, is_log, is_node_folder, is_run_folder,
-    node_of_bridge_log,
+    MANIFEST, ManifestError, PREVIOUS, ReadError, RowReader, bridge, is_condition_folder, is_log,
+    is_node_folder, is_run_folder, node_of_bridge_log,
 };
 use crate::edge::input;
 use crate::model::id::VmId;
@@ -159,7 +159,7 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
         })));
     }
     let (mut own, mut others, mut bridges) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut runs, mut nodes) = (Vec::new(), Vec::new());
+    let (mut runs, mut nodes, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
     for entry in fs::read_dir(path).map_err(read)? {
         let entry = entry.map_err(read)?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -169,6 +169,8 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
             bridges.push(Bridge { node, resumes: bridge::resumes(&entry.path()) });
         } else if is_folder && is_run_folder(&name) {
             runs.push(entry.path());
+        } else if is_folder && is_condition_folder(&name) {
+            conditions.push(entry.path());
         } else if is_folder && is_node_folder(&name) {
             nodes.push(entry.path());
         } else if machines.is_some() {
@@ -185,6 +187,9 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
     let manifest = if manifest_path.exists() { Some(read_manifest(&manifest_path)?) } else { None };
     let mut logs = if own.is_empty() && manifest.is_none() { others } else { own };
     if logs.is_empty() {
+        if !conditions.is_empty() {
+            return each_condition(conditions).map(Found::Series);
+        }
         return match (runs.is_empty(), nodes.is_empty()) {
             (false, _) => each(runs).map(Found::Series),
             (true, false) => {
@@ -248,9 +253,7 @@ pub fn find_beside(folder: &Path, logs: &[PathBuf]) -> Result<LogFolder, FindErr
 
 /// What is in each of several folders, by their numbers.
 fn each(mut runs: Vec<PathBuf>) -> Result<Vec<LogFolder>, FindError> {
-    let number =
-        |path: &PathBuf| path.to_string_lossy().rsplit('_').next().and_then(|k| k.parse::<u32>().ok());
-    runs.sort_by_key(number);
+    runs.sort_by_key(|path| number(path));
     let mut folders = Vec::with_capacity(runs.len());
     for path in runs {
         match find(&path)? {
@@ -259,6 +262,25 @@ fn each(mut runs: Vec<PathBuf>) -> Result<Vec<LogFolder>, FindError> {
         }
     }
     Ok(folders)
+}
+
+/// The runs of a sweep, by condition and number.
+fn each_condition(mut conditions: Vec<PathBuf>) -> Result<Vec<LogFolder>, FindError> {
+    conditions.sort_by_key(|path| number(path));
+    let mut folders = Vec::new();
+    for path in conditions {
+        match find(&path) {
+            Ok(Found::Series(runs)) => folders.extend(runs),
+            Ok(Found::Run(_) | Found::Nodes(_)) => return Err(nothing(&path, None)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(folders)
+}
+
+/// The number at the end of a folder's name.
+fn number(path: &Path) -> Option<u64> {
+    path.to_string_lossy().rsplit('_').next().and_then(|number| number.parse().ok())
 }
 
 /// Makes sure that several folders are not of several runs, as far as their manifests tell.

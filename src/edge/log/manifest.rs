@@ -3,7 +3,7 @@
 //! Its settings stand at the top level under the names of the flags, so that the manifest is itself
 //! a scenario file.
 
-mod text;
+pub(super) mod text;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use self::text::Part;
 use super::{FileEntry, MANIFEST, Schema, Traffic};
+use crate::model::experiment::{Outline, Shard};
 use crate::model::id::VmId;
 use crate::model::scenario::{Scenario, Settings};
 use crate::model::time::Rate;
@@ -57,8 +58,22 @@ pub struct Manifest {
     pub run: RunSection,
     /// What was drawn for each machine.
     pub drawn: Drawn,
+    /// The conditions, where it is a sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSection>,
     /// The files that it left, the manifest not counted.
     pub files: Vec<FileEntry>,
+}
+
+/// The section `[sweep]`: the conditions of a sweep, and which share of its runs is here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepSection {
+    /// Which share of the runs it is, where not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// What the conditions say.
+    #[serde(flatten)]
+    pub outline: Outline,
 }
 
 /// The section `[run]`: what is no setting. What is not yet known while the run goes on is left out.
@@ -171,7 +186,7 @@ pub struct Unfinished {
 }
 
 /// The manifest's own keys, which no setting has. The first tells a manifest from another scenario file.
-const OWN_KEYS: [&str; 4] = ["status", "run", "drawn", "files"];
+const OWN_KEYS: [&str; 5] = ["status", "run", "drawn", "sweep", "files"];
 
 /// Why a manifest or a scenario file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -209,6 +224,16 @@ pub enum ManifestError {
         path: PathBuf,
         /// The schema in which that run's logs were begun.
         schema: Schema,
+    },
+    /// A setting of one of its conditions is wrong.
+    #[error("{}: condition {condition}: {}", path.display(), shortened(source))]
+    Condition {
+        /// The file with the conditions.
+        path: PathBuf,
+        /// The condition's name.
+        condition: String,
+        /// What is wrong.
+        source: Box<toml::de::Error>,
     },
     /// It is no TOML, or a setting in it is wrong.
     #[error("{}: {}", path.display(), shortened(source))]
@@ -325,6 +350,8 @@ pub struct SavedManifest {
     pub place: Option<(u32, u32)>,
     /// When it started, where that is known.
     pub started: Option<Timestamp>,
+    /// The conditions, where it is a sweep's.
+    pub sweep: Option<SweepSection>,
     /// The files that it left.
     pub files: Vec<FileEntry>,
 }
@@ -335,6 +362,7 @@ struct Own {
     status: Status,
     #[serde(default)]
     run: OwnRun,
+    sweep: Option<SweepSection>,
     #[serde(default)]
     files: Vec<FileEntry>,
 }
@@ -375,11 +403,11 @@ impl Default for OwnRun {
 pub fn read_manifest(path: &Path) -> Result<SavedManifest, ManifestError> {
     let (settings, own) = tables(path, &read_text(path)?)?;
     let settings = settings.try_into().map_err(|source| wrong(path, source))?;
-    let Own { status, run, files } = own.try_into().map_err(|source| wrong(path, source))?;
+    let Own { status, run, sweep, files } = own.try_into().map_err(|source| wrong(path, source))?;
     let OwnRun { id, node, nodes, started, prepared, elapsed_s, schema } = run;
     let is_known = prepared.is_some() || elapsed_s.is_some();
     let started = started.parse().ok().filter(|_| is_known);
-    Ok(SavedManifest { status, settings, schema, id, place: node.zip(nodes), started, files })
+    Ok(SavedManifest { status, settings, schema, id, place: node.zip(nodes), started, sweep, files })
 }
 
 /// A scenario file's settings, and where it is a manifest, what it has beside them.
@@ -454,6 +482,7 @@ mod tests {
             settings: scenario.settings(),
             run: RunSection { id: "20260101T000000Z-1f".into(), time: "live", ..RunSection::default() },
             drawn: Drawn::of(&scenario),
+            sweep: None,
             files: vec![FileEntry { name: "vm_0_1.csv".into(), rows: 1, bytes: 2, crc32c: "0".into() }],
         }
     }

@@ -117,7 +117,7 @@ fn write(
 }
 
 /// A machine's row, in the order of the columns.
-fn row(account: &Account, clocks: &ClockList, largest_lamport: u64) -> Vec<String> {
+pub(super) fn row(account: &Account, clocks: &ClockList, largest_lamport: u64) -> Vec<String> {
     let tally = &account.tally;
     let late = |ms: &dyn Fn(&Lateness) -> f64| {
         account.lateness.as_ref().map(|lateness| format!("{:.6}", ms(lateness))).unwrap_or_default()

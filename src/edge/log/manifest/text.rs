@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path, part: Part) -> io::Result<String> {
 }
 
 /// Reads a scenario file, which may come through a pipe, and may be a manifest.
-pub(super) fn read_scenario(path: &Path) -> io::Result<String> {
+pub(in crate::edge::log) fn read_scenario(path: &Path) -> io::Result<String> {
     text(&mut *input::source(path, LONGEST)?, Part::All)
 }
 

@@ -1,0 +1,231 @@
+//! `clocklab sweep`: every combination in one table, each run repeatable alone, sweeps that are cut short.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::common::names;
+use crate::common::program::{assert_code, clocklab, empty_folder, wait_until};
+
+const SIX: [&str; 5] = ["rates=1-6", "rates=3-4", "rates=6,2,1", "draw=10", "draw=4"];
+
+fn sweep(folder: &TempDir, line: &str) -> (String, String) {
+    let line: Vec<&str> = std::iter::once("sweep").chain(line.split_whitespace()).collect();
+    assert_code(&clocklab(folder, &line).output().unwrap(), 0)
+}
+
+fn refused(folder: &TempDir, line: &str, code: i32, parts: &[&str]) {
+    let line: Vec<&str> = std::iter::once("sweep").chain(line.split_whitespace()).collect();
+    let (_, err) = assert_code(&clocklab(folder, &line).output().unwrap(), code);
+    assert!(parts.iter().all(|part| err.contains(part)), "{err}");
+}
+
+fn table(folder: &Path) -> String {
+    fs::read_to_string(folder.join("experiment.csv")).unwrap()
+}
+
+/// The rows of a table by column.
+fn rows(folder: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(folder.join("experiment.csv")).unwrap();
+    reader.deserialize().collect::<Result<_, _>>().unwrap()
+}
+
+fn manifest(folder: &Path) -> toml::Table {
+    fs::read_to_string(folder.join("run.toml")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn every_combination_has_its_runs_in_one_tidy_table() {
+    let folder = empty_folder();
+    let (out, err) = sweep(&folder, &format!("{} --runs 5 --seed 7", SIX.join(" ")));
+    assert_eq!(err, "");
+    let output = folder.path().join("output");
+    let text = table(&output);
+    let head = text.lines().next().unwrap();
+    assert!(head.starts_with("rates,draw,run,seed,vm,rate,rank,events,internal,send,receive,"), "{head}");
+    let summary = fs::read_to_string(output.join("condition_1/run_1/summary.csv")).unwrap();
+    let of_summary = summary.lines().next().unwrap().strip_prefix("vm,rate,").unwrap();
+    assert!(
+        head.ends_with(&format!("rank,{of_summary}")),
+        "the measures are named as in the summary: {head}"
+    );
+    let rows = rows(&output);
+    let conditions: Vec<_> =
+        rows.chunks(15).map(|rows| (rows[0]["rates"].as_str(), rows[0]["draw"].as_str())).collect();
+    let expected = ["'1-6", "'3-4", "'6,2,1"].into_iter().flat_map(|rates| [(rates, "10"), (rates, "4")]);
+    assert_eq!(conditions, expected.collect::<Vec<_>>());
+    let runs: Vec<_> = rows[..15].iter().map(|row| format!("{}.{}", row["run"], row["vm"])).collect();
+    assert_eq!(runs[..4], ["1.0", "1.1", "1.2", "2.0"]);
+    let seeds: BTreeSet<_> = rows.iter().map(|row| &row["seed"]).collect();
+    assert_eq!((rows.len(), seeds.len()), (90, 30), "every run has a seed of its own");
+    let ranks: Vec<_> = rows[60..63].iter().map(|row| row["rank"].as_str()).collect();
+    assert_eq!(ranks, ["fastest", "middle", "slowest"]);
+    assert!(out.starts_with("6 conditions with 5 runs each, seed 7: complete\n"), "{out}");
+    let line = out.lines().find(|line| line.trim_start().starts_with("6,2,1  4 ")).unwrap();
+    assert!(line.contains('±') && out.contains("output/condition_1/run_1 and so on, 30 folders"), "{out}");
+    assert_eq!(manifest(&output)["status"].as_str(), Some("complete"));
+}
+
+#[test]
+fn each_run_is_made_again_alone_from_its_own_manifest() {
+    let folder = empty_folder();
+    sweep(&folder, "rates=1-6 rates=3-4 draw=4 --runs 3 --duration 20 --seed 7 --quiet");
+    let run = folder.path().join("output/condition_2/run_3");
+    let line = ["--scenario", "output/condition_2/run_3/run.toml", "--output", "again", "--quiet"];
+    assert_code(&clocklab(&folder, &line).output().unwrap(), 0);
+    let again = folder.path().join("again");
+    for name in names(&run).iter().filter(|name| name.ends_with(".csv")) {
+        assert_eq!(fs::read(run.join(name)).unwrap(), fs::read(again.join(name)).unwrap(), "{name}");
+    }
+    let summary = fs::read_to_string(again.join("summary.csv")).unwrap();
+    let row = summary.lines().nth(1).unwrap().splitn(3, ',').nth(2).unwrap();
+    let in_table = table(&folder.path().join("output")).lines().nth(1 + 3 * 5).unwrap().to_owned();
+    assert!(in_table.starts_with("'3-4,4,3,") && in_table.ends_with(row), "{in_table}\n{row}");
+}
+
+#[test]
+fn a_run_depends_on_no_order_no_thread_and_no_other_condition() {
+    let folder = empty_folder();
+    let made = |line: &str, output: &str| {
+        sweep(&folder, &format!("{line} --runs 2 --duration 10 --seed 7 --quiet --output {output}"));
+        rows(&folder.path().join(output))
+    };
+    let one = made("rates=1-6 rates=3-4 draw=10 draw=4 --threads 1", "one");
+    let other = made("draw=4 draw=10 rates=3-4 rates=1-6 --log none", "other");
+    let sorted = |mut rows: Vec<BTreeMap<String, String>>| {
+        rows.sort();
+        rows
+    };
+    assert_eq!(sorted(one.clone()), sorted(other));
+    let few = made("rates=3-4 draw=4 draw=5", "few");
+    assert!(few[..6].iter().all(|row| one.contains(row)), "{few:?}");
+    let all = ["1", "2"].map(|threads| made(&format!("draw=4..6 --log none --threads {threads}"), threads));
+    assert_eq!(all[0], all[1]);
+    assert_eq!(table(&folder.path().join("1")), table(&folder.path().join("2")));
+    assert_eq!(names(&folder.path().join("1")).len(), 2, "the table and its manifest alone");
+}
+
+#[test]
+fn a_sweep_that_was_killed_goes_on_with_what_is_missing() {
+    let folder = empty_folder();
+    let line = "draw=4..6 --runs 3 --duration 10 --seed 7";
+    sweep(&folder, line);
+    let output = folder.path().join("output");
+    let (whole, saved) = (table(&output), fs::read_to_string(output.join("run.toml")).unwrap());
+    // As it stands when the process dies: four runs, half of the fifth, and a row that is torn.
+    let cut: String = whole.lines().take(1 + 3 * 4 + 1).map(|line| format!("{line}\n")).collect();
+    fs::write(output.join("experiment.csv"), cut + "4,2,").unwrap();
+    fs::write(output.join("run.toml"), saved.replace("status = \"complete\"", "status = \"running\""))
+        .unwrap();
+    fs::remove_dir_all(output.join("condition_3")).unwrap();
+    let kept = fs::metadata(output.join("condition_1/run_1/run.toml")).unwrap().modified().unwrap();
+    let (out, err) = sweep(&folder, &line.replace(" --seed 7", ""));
+    assert!(err.contains("Going on with the sweep that was cut short: 4 of 9 runs are there."), "{err}");
+    assert!(out.contains("3 conditions with 3 runs each, seed 7: complete"), "{out}");
+    assert_eq!(table(&output), whole);
+    assert_eq!(fs::metadata(output.join("condition_1/run_1/run.toml")).unwrap().modified().unwrap(), kept);
+    assert!(output.join("condition_3/run_3/summary.csv").exists() && !output.join("previous").exists());
+    // What is whole, or another sweep, is not gone on with: it is moved, or told where going on was asked for.
+    refused(&folder, &format!("{line} --resume"), 1, &["output holds no sweep to go on with", "is complete"]);
+    sweep(&folder, line);
+    assert_eq!(fs::read_dir(output.join("previous")).unwrap().count(), 1);
+    fs::write(output.join("run.toml"), saved.replace("status = \"complete\"", "status = \"interrupted\""))
+        .unwrap();
+    let other = line.replace("--duration 10", "--duration 11");
+    refused(&folder, &format!("{other} --resume"), 1, &["has 10s for 'duration', and asked for is 11s"]);
+    refused(&folder, &format!("{} --resume", line.replace("4..6", "4..7")), 1, &["has other conditions"]);
+    sweep(&folder, &other);
+    assert_eq!(fs::read_dir(output.join("previous")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_live_sweep_says_how_long_it_takes_and_ends_in_order_at_ctrl_c() {
+    let folder = empty_folder();
+    let line =
+        ["sweep", "rates=50", "rates=100", "--runs", "2", "--duration", "300ms", "--live", "--seed", "7"];
+    let output = folder.path().join("output");
+    let child = clocklab(&folder, &line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("the first run is in the table", || {
+        fs::read_to_string(output.join("experiment.csv")).is_ok_and(|text| text.lines().count() > 3)
+    });
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let (out, err) = assert_code(&child.wait_with_output().unwrap(), 130);
+    assert!(err.contains("4 runs in real time, one after the other: 1 s."), "{err}");
+    assert!(err.contains("Interrupted. The runs that were over are in the table"), "{err}");
+    assert!(out.contains(": interrupted"), "{out}");
+    assert_eq!(manifest(&output)["status"].as_str(), Some("interrupted"));
+    let first = table(&output);
+    sweep(&folder, &format!("{} --resume", line[1..].join(" ")));
+    let whole = table(&output);
+    assert!(whole.starts_with(&first), "what was there stays as it is");
+    assert_eq!((whole.lines().count(), manifest(&output)["status"].as_str()), (1 + 4 * 3, Some("complete")));
+    let rows = rows(&output);
+    assert!(rows.iter().all(|row| !row["lateness_mean_ms"].is_empty()), "it was in real time");
+}
+
+#[test]
+fn files_and_presets_have_conditions_with_names() {
+    let folder = empty_folder();
+    let plan = "duration = \"10s\"\n\n[wide]\nrates = \"1-6\"\n\n[narrow]\nrates = \"3-4\"\n\n[cut]\npartition = [\"2s-4s:0/1,2\"]\n";
+    fs::write(folder.path().join("plan.toml"), plan).unwrap();
+    sweep(&folder, "--conditions plan.toml draw=4..5 --runs 2 --quiet");
+    let all = rows(&folder.path().join("output"));
+    let names: Vec<_> =
+        all.chunks(6).map(|rows| format!("{} {}", rows[0]["condition"], rows[0]["draw"])).collect();
+    assert_eq!(names, ["wide 4", "wide 5", "narrow 4", "narrow 5", "cut 4", "cut 5"]);
+    assert_eq!((all[30]["partition"].as_str(), all[30]["rates"].as_str()), ("'2s-4s:0/1,2", "'1-6"));
+    let (list, _) = sweep(&folder, "--preset");
+    assert!(
+        ["exercise\n", "6,2,1\n", "1,8,8\n", "alike\n", "one-slow\n"].iter().all(|name| list.contains(name))
+    );
+    let (out, _) = sweep(&folder, "--preset exercise --preset 1,8,8 --runs 2 --duration 10 --output known");
+    assert!(out.contains("few internal events") && out.contains("rates 1,8,8"), "{out}");
+    assert_eq!(rows(&folder.path().join("known")).len(), 4 * 2 * 3);
+    // A sweep's own manifest makes it again.
+    sweep(&folder, "--scenario known/run.toml --output again --quiet");
+    assert_eq!(table(&folder.path().join("again")), table(&folder.path().join("known")));
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_runs() {
+    let folder = empty_folder();
+    let check = |line: &str, parts: &[&str]| refused(&folder, line, 2, parts);
+    check("", &["no condition is named", "rates=1-6"]);
+    check("drew=4", &["there is no setting 'drew'", "did you mean draw?"]);
+    check("draw=0", &["invalid value '0' for 'draw'", "from 1"]);
+    check("rates", &["invalid argument 'rates'", "NAME=VALUE"]);
+    check("rates=1-6 rates=6,2", &["condition rates=6,2", "'6,2' for '--rates'", "each of the 3 machines"]);
+    check("draw=4 --draw 5", &["'draw' is given for all conditions with --draw, and varies"]);
+    check("seed=1..3", &["'seed' cannot vary"]);
+    check("vms=log:10..10000000 --duration 1", &["need about", "of memory"]);
+    check("draw=4 --preset none", &["'none' for '--preset'", "exercise"]);
+    check("draw=4 --shard 4/3 --seed 1", &["'4/3' for '--shard", "k from 1 to n"]);
+    check("draw=4 --shard 1/3", &["--shard needs --seed"]);
+    check("processes=1..2", &["processes", "--virtual-time"]);
+    check("draw=4 --conditions none.toml", &["cannot read none.toml"]);
+    assert!(!folder.path().join("output").exists());
+}
+
+#[test]
+fn an_earlier_run_moves_aside_and_commands_know_a_sweep() {
+    let folder = empty_folder();
+    let line = ["--virtual-time", "--duration", "5", "--quiet"];
+    assert_code(&clocklab(&folder, &line).output().unwrap(), 0);
+    let (_, err) = sweep(&folder, "draw=4..5 --runs 2 --duration 5 --seed 7");
+    assert!(err.contains("The earlier run is now in output/previous/"), "{err}");
+    let said = |line: &[&str], code| assert_code(&clocklab(&folder, line).output().unwrap(), code);
+    let (checked, _) = said(&["check"], 0);
+    assert_eq!(checked.lines().filter(|line| line.contains("sound")).count(), 4, "{checked}");
+    let (measured, _) = said(&["stats"], 0);
+    assert!(measured.contains("95 % interval") && measured.contains("draw"), "{measured}");
+    let (_, err) = said(&["order", "0-1", "1-1"], 2);
+    assert!(err.contains("name one of them, such as output/condition_1/run_1"), "{err}");
+    said(&["check", "output/condition_2"], 0);
+    let (_, err) = said(&line, 0);
+    assert!(err.is_empty() && folder.path().join("output/summary.csv").exists());
+    assert!(!folder.path().join("output/condition_1").exists(), "a run moves a sweep aside");
+}
