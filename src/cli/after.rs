@@ -11,7 +11,7 @@ use super::report::{self, ReportFlags};
 use super::shells::{self, CompletionsFlags, ManFlags};
 use super::source::{Logs, Source};
 use super::stats::{Format, Printed, StatsFlags};
-use super::sweep::{self, EffectsTable, SweepFlags};
+use super::sweep::{self, EffectsTable, MergeFlags, SweepFlags};
 use super::{FAILED, Fatal, complain, failed, print_data, say, unreadable};
 use crate::after::check;
 use crate::after::stats;
@@ -33,6 +33,8 @@ pub(super) enum Command {
     Export(ExportFlags),
     /// Runs of many conditions, every combination of them, in one table
     Sweep(Box<SweepFlags>),
+    /// The shards of a sweep put together
+    Merge(MergeFlags),
     /// A script that completes command lines, for bash, zsh, fish, powershell or elvish
     Completions(CompletionsFlags),
     /// The manual page, as roff, of a run or of a command
@@ -79,6 +81,7 @@ pub(super) fn run(command: Command, registry: &Registry) -> Result<ExitCode, Fat
         Command::Completions(flags) => shells::completions(&flags, registry),
         Command::Man(flags) => shells::man(&flags, registry),
         Command::Sweep(flags) => sweep::run(*flags, registry),
+        Command::Merge(flags) => sweep::merge(&flags, registry),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `clocklab sweep`: from the command line to a sweep, and what is told of it.
 
 mod flags;
+mod merge;
 mod presets;
 mod progress;
 mod shard;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(super) use self::flags::SweepFlags;
+pub(super) use self::merge::{MergeFlags, run as merge};
 use self::presets::Preset;
 use self::progress::SweepBar;
 pub(super) use self::table::EffectsTable;
@@ -237,14 +239,19 @@ impl fmt::Display for SweepSummary<'_> {
         if there < experiment.len() {
             writeln!(f, "{} of {} are in the table", grouped(there), count(experiment.len(), "runs"))?;
         }
-        write!(f, "\n{}\nwritten:\n", EffectsTable(effects))?;
-        if finished.folders > 0 {
-            let first = finished.claim.path().join(condition_folder_name(1)).join(run_folder_name(1));
-            let folders = count(finished.folders, "folders");
-            writeln!(f, "  {} and so on, {folders}", first.display())?;
-        }
-        finished.files.iter().try_for_each(|path| writeln!(f, "  {}", path.display()))
+        writeln!(f, "\n{}", EffectsTable(effects))?;
+        write_paths(f, finished.claim.path(), finished.folders, &finished.files)
     }
+}
+
+/// What is there now: so many folders of runs, and files.
+fn write_paths(f: &mut fmt::Formatter<'_>, output: &Path, folders: u64, files: &[PathBuf]) -> fmt::Result {
+    writeln!(f, "written:")?;
+    if folders > 0 {
+        let first = output.join(condition_folder_name(1)).join(run_folder_name(1));
+        writeln!(f, "  {} and so on, {}", first.display(), count(folders, "folders"))?;
+    }
+    files.iter().try_for_each(|path| writeln!(f, "  {}", path.display()))
 }
 
 /// Watches a sweep where there is no bar: only notices are told.

@@ -5,10 +5,12 @@
 //! sweep that was cut short goes on with the runs that are not in its table.
 
 mod going_on;
+mod merge;
 mod work;
 
 use std::path::{Path, PathBuf};
 
+pub use self::merge::{MergeError, Merged, merge};
 use self::work::{Jobs, Made};
 pub use self::work::{SweepObserver, SweepProgress, Unfinished};
 use crate::edge::control::Stop;

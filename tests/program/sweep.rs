@@ -229,3 +229,101 @@ fn an_earlier_run_moves_aside_and_commands_know_a_sweep() {
     assert!(err.is_empty() && folder.path().join("output/summary.csv").exists());
     assert!(!folder.path().join("output/condition_1").exists(), "a run moves a sweep aside");
 }
+
+#[test]
+fn shards_make_the_same_table_together() {
+    let folder = empty_folder();
+    let line = "draw=4..6 rates=1-6 rates=3-4 --runs 3 --duration 10 --seed 7 --quiet";
+    sweep(&folder, &format!("{line} --output whole"));
+    for (shard, log) in [("2/3", "--log none"), ("3/3", ""), ("1/3", "")] {
+        sweep(&folder, &format!("{line} {log} --shard {shard} --output part{}", &shard[..1]));
+        assert_eq!(rows(&folder.path().join(format!("part{}", &shard[..1]))).len(), 6 * 3);
+    }
+    let merge = |parts: &str, code: i32| {
+        let line: Vec<&str> = std::iter::once("merge").chain(parts.split(' ')).collect();
+        assert_code(&clocklab(&folder, &line).output().unwrap(), code)
+    };
+    let (out, err) = merge("part3 part1 part2 --output together", 0);
+    assert!(
+        out.starts_with("6 conditions with 3 runs each, seed 7: complete\n") && err.is_empty(),
+        "{out}{err}"
+    );
+    let (whole, together) = (folder.path().join("whole"), folder.path().join("together"));
+    assert_eq!(
+        fs::read(together.join("experiment.csv")).unwrap(),
+        fs::read(whole.join("experiment.csv")).unwrap()
+    );
+    let files = |folder: &Path| manifest(folder)["files"].clone();
+    assert_eq!(
+        (files(&together), &manifest(&together)["sweep"]),
+        (files(&whole), &manifest(&whole)["sweep"])
+    );
+    // Runs that were logged are there as they were, and can be looked at.
+    let log = "condition_1/run_1/summary.csv";
+    assert_eq!(
+        fs::read(together.join(log)).unwrap(),
+        fs::read(folder.path().join("part1").join(log)).unwrap()
+    );
+    assert!(out.contains("and so on, 12 folders"), "{out}");
+    assert_code(&clocklab(&folder, &["check", "together/condition_1"]).output().unwrap(), 0);
+
+    let (_, err) = merge("part1 part3 --output gap", 1);
+    assert!(err.contains("6 runs of 18 are in none of the folders: run 2 of draw=4 rates=1-6,"), "{err}");
+    assert!(err.contains("; not here: shard 2/3"), "{err}");
+    let (_, err) = merge("part1 part2 part3 part2 --output twice", 0);
+    assert!(err.contains("note: 6 runs were in several folders, the same in all of them"), "{err}");
+    let (_, err) = merge("part1 part2 part3 --output part3", 1);
+    assert!(err.contains("part3 is one of the folders that are merged"), "{err}");
+    sweep(&folder, &line.replace("--seed 7", "--seed 8 --shard 2/3 --output other"));
+    let (_, err) = merge("part1 other part3 --output mixed", 1);
+    assert!(err.contains("part1 and other are shares of different sweeps"), "{err}");
+    assert!(err.contains("the first has 7 for --seed, the second 8"), "{err}");
+    let (_, err) = merge("part1 nowhere --output mixed", 1);
+    assert!(err.contains("nowhere holds no sweep: there is no run.toml"), "{err}");
+    // Somebody has changed a number.
+    let table = fs::read_to_string(folder.path().join("part2/experiment.csv")).unwrap();
+    fs::create_dir(folder.path().join("changed")).unwrap();
+    fs::copy(folder.path().join("part2/run.toml"), folder.path().join("changed/run.toml")).unwrap();
+    let row = table.lines().nth(1).unwrap();
+    fs::write(folder.path().join("changed/experiment.csv"), table.replace(row, &(row.to_owned() + "9")))
+        .unwrap();
+    let (_, err) = merge("part1 part2 part3 changed --output mixed", 1);
+    assert!(
+        err.contains("run 2 of draw=4 rates=1-6 is in part2 and in changed, and not the same in both"),
+        "{err}"
+    );
+    assert!(["gap", "mixed"].iter().all(|name| !folder.path().join(name).exists()), "nothing was written");
+}
+
+#[test]
+fn launchers_give_each_its_shard() {
+    let folder = empty_folder();
+    let made = |variables: &[(&str, &str)], shard: &str| {
+        let line = [
+            "sweep",
+            "draw=4..6",
+            "--runs",
+            "2",
+            "--duration",
+            "5",
+            "--seed",
+            "7",
+            "--quiet",
+            "--shard",
+            shard,
+        ];
+        let mut command = clocklab(&folder, &line);
+        for name in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "PARALLEL_SEQ"] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied()).output().unwrap()
+    };
+    let slurm =
+        [("SLURM_ARRAY_TASK_ID", "2"), ("SLURM_ARRAY_TASK_MIN", "0"), ("SLURM_ARRAY_TASK_COUNT", "3")];
+    assert_code(&made(&slurm, "auto"), 0);
+    assert_eq!(manifest(&folder.path().join("output"))["sweep"]["shard"].as_str(), Some("3/3"));
+    assert_code(&made(&[("JOB_COMPLETION_INDEX", "1")], "auto/6"), 0);
+    assert_eq!(rows(&folder.path().join("output")).len(), 3);
+    let (_, err) = assert_code(&made(&[], "auto"), 2);
+    assert!(err.contains("invalid value 'auto' for '--shard': no launcher tells"), "{err}");
+}

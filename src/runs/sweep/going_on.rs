@@ -36,17 +36,23 @@ pub(super) fn find(
     }
     // Where no seed is asked for, it is that of the sweep.
     let asked = Settings { seed: shared.seed.or(saved.settings.seed), ..shared.clone() };
-    let of_model =
-        |settings: &Settings| settings.only(|facts| facts.scope >= Scope::Model || facts.name == "runs");
-    match of_model(&asked).differs_from(&of_model(&saved.settings)) {
+    match difference(&saved.settings, &asked) {
         None => Ok(saved),
-        Some(setting) => {
-            let values = |settings: &Settings| match setting.texts(settings).join(" ").as_str() {
-                "" => "its default".to_owned(),
-                text => text.to_owned(),
-            };
-            let (name, theirs, ours) = (setting.facts.name, values(&saved.settings), values(&asked));
+        Some((name, theirs, ours)) => {
             Err(format!("the sweep that is there has {theirs} for '{name}', and asked for is {ours}"))
         }
     }
+}
+
+/// The first setting in which two sweeps differ, so that their runs do, with the values of both.
+pub(super) fn difference(one: &Settings, other: &Settings) -> Option<(&'static str, String, String)> {
+    let of_model =
+        |settings: &Settings| settings.only(|facts| facts.scope >= Scope::Model || facts.name == "runs");
+    let (one, other) = (of_model(one), of_model(other));
+    let setting = one.differs_from(&other)?;
+    let value = |settings: &Settings| match setting.texts(settings).join(" ").as_str() {
+        "" => "its default".to_owned(),
+        text => text.to_owned(),
+    };
+    Some((setting.facts.name, value(&one), value(&other)))
 }
