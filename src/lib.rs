@@ -109,9 +109,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(not(feature = "program"), allow(dead_code, reason = "the command line is who uses it"))]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the map shows the whole house, and some rooms are nobody else's"
+)]
+
 pub mod after;
 #[cfg(feature = "program")]
-pub mod cli;
+pub(crate) mod cli;
 pub mod clock;
 pub mod drivers;
 pub mod edge;
@@ -119,7 +125,7 @@ mod laboratory;
 pub mod model;
 pub mod runs;
 #[cfg(feature = "program")]
-pub mod show;
+pub(crate) mod show;
 pub mod workload;
 
 pub use self::after::check::{Fault, FaultKind, Report};
@@ -133,7 +139,7 @@ pub use self::model::registry::Registry;
 pub use self::model::scenario::Settings;
 pub use self::model::seed::Stream;
 pub use self::model::time::Nanos;
-pub use self::runs::run::{Finished, RunError};
+pub use self::runs::run::{Finished, RunError, WriteError};
 pub use self::workload::{
     Action, Algorithm, Deed, Exclusion, Heard, Judge, Make, Parameter, Protocol, Setup, Speaking, Textbook,
     Tick, Turn, Violation, Witnessed, Workload,

@@ -1,5 +1,5 @@
 //! What people look at: pages and pictures, other tools' formats, the terminal.
 
-pub mod export;
-pub mod report;
-pub mod view;
+pub(crate) mod export;
+pub(crate) mod report;
+pub(crate) mod view;

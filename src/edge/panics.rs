@@ -27,10 +27,6 @@ pub(crate) fn remember() {
 
 /// Does what may panic where a file cannot be written, in a crate that knows no other way to tell. Nothing is shown
 /// then; whoever asked for it tells it in words, and looks at nothing again that it left behind.
-#[cfg_attr(
-    not(feature = "program"),
-    expect(dead_code, reason = "only who shows something to people needs it")
-)]
 pub(crate) fn quietly<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     remember();
     let was_quiet = IS_QUIET.replace(true);

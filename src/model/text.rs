@@ -26,10 +26,6 @@ pub(crate) fn count(number: u64, several: &str) -> String {
 }
 
 /// A number with commas between groups of three digits.
-#[cfg_attr(
-    not(feature = "program"),
-    expect(dead_code, reason = "only who shows something to people needs it")
-)]
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -69,10 +65,6 @@ fn push_printable(char: char, out: &mut String) {
 
 /// A text of several lines as a terminal is to get it: only the ends of lines and tabs steer it.
 #[derive(Clone, Copy)]
-#[cfg_attr(
-    not(feature = "program"),
-    expect(dead_code, reason = "only who shows something to people needs it")
-)]
 pub(crate) struct Tame<'a>(pub(crate) &'a dyn Display);
 
 impl Display for Tame<'_> {
@@ -81,10 +73,6 @@ impl Display for Tame<'_> {
     }
 }
 
-#[cfg_attr(
-    not(feature = "program"),
-    expect(dead_code, reason = "only who shows something to people needs it")
-)]
 struct Tamer<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for Tamer<'_, '_> {

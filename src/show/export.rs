@@ -18,8 +18,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use self::csv::{Decimal, Separator, Style};
-pub use self::window::{ParseWindowError, Window};
+pub(crate) use self::csv::{Decimal, Separator, Style};
+pub(crate) use self::window::Window;
 
 use self::window::Part;
 use crate::after::history::{Delivery, HistoryError, Missing, Place, Replay, Step, Visitor, Witness};
@@ -34,7 +34,7 @@ use crate::model::time::Nanos;
 
 words! {
     /// What a run is exported as.
-    pub enum Format {
+    pub(crate) enum Format {
         /// The log of a space-time diagram in the browser.
         Shiviz = "shiviz",
         /// A picture by Graphviz.
@@ -52,7 +52,7 @@ words! {
 
 /// What there is to tell of an export: the file itself has been written.
 #[derive(Debug)]
-pub struct Exported {
+pub(crate) struct Exported {
     /// Events that were written.
     pub events: u64,
     /// Torn last rows, which were left out: the file, and how many bytes.
@@ -72,7 +72,7 @@ pub struct Exported {
 
 /// Why a run cannot be exported.
 #[derive(Debug, thiserror::Error)]
-pub enum ExportError {
+pub(crate) enum ExportError {
     /// Its logs cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -111,7 +111,7 @@ fn nothing(window: Option<&Window>, events: u64, end: Nanos) -> String {
 ///
 /// Where the logs cannot be read at all or are not of one run, where there is no event to write, and where the
 /// writer takes no more.
-pub fn export(
+pub(crate) fn export(
     folders: &[LogFolder],
     registry: &Registry,
     format: Format,

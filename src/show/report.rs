@@ -16,8 +16,8 @@ mod plots;
 mod series;
 mod space_time;
 
-pub use notebook::notebook;
-pub use page::page;
+pub(crate) use notebook::notebook;
+pub(crate) use page::page;
 
 use self::gather::{Gathered, Gathering};
 use crate::after::check::{self, Report};
@@ -29,11 +29,11 @@ use crate::model::setting::Spelling;
 use crate::model::time::{Nanos, TimeWindow};
 
 /// The most events whose rows a page has, over all of its runs.
-pub const MOST_EVENTS: usize = 25_000;
+pub(crate) const MOST_EVENTS: usize = 25_000;
 
 /// One run, ready to be drawn.
 #[derive(Debug)]
-pub struct RunView {
+pub(crate) struct RunView {
     /// What the run is called.
     name: String,
     manifest: Option<SavedManifest>,
@@ -51,7 +51,7 @@ impl RunView {
     /// # Errors
     ///
     /// Where the logs cannot be read, or are not of one run.
-    pub fn read(
+    pub(crate) fn read(
         folders: &[LogFolder],
         registry: &Registry,
         name: String,
@@ -70,18 +70,18 @@ impl RunView {
     }
 
     /// Whether there is nothing to draw: no event is here, and nothing tells that there was none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.stats.is_empty
     }
 
     /// How many events are in the window, and when the last event of the run happened.
-    pub fn shown(&self) -> (usize, Nanos) {
+    pub(crate) fn shown(&self) -> (usize, Nanos) {
         (self.gathered.kept.rows.len(), self.gathered.end)
     }
 }
 
 /// The pictures of a run as SVG, or of several runs together.
-pub fn pictures(runs: &[&RunView]) -> Vec<Picture> {
+pub(crate) fn pictures(runs: &[&RunView]) -> Vec<Picture> {
     let plots = plots::of(runs);
     let mut pictures: Vec<Picture> = plots
         .into_iter()
@@ -98,7 +98,7 @@ pub fn pictures(runs: &[&RunView]) -> Vec<Picture> {
 
 /// A picture that stands for itself.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub(crate) struct Picture {
     /// A name for its file.
     pub name: &'static str,
     /// What it shows, as its heading says.

@@ -20,7 +20,7 @@ use std::ops::Range;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-pub use self::keys::{Action, Key};
+pub(crate) use self::keys::{Action, Key};
 use self::layout::{Panes, Plan};
 use self::look::Look;
 use self::shown::Shown;
@@ -28,7 +28,7 @@ use crate::edge::watch::{Scene, Snapshot};
 
 /// What is seen of a run, and how.
 #[derive(Debug)]
-pub struct View {
+pub(crate) struct View {
     /// The latest that is known; none before the run's beginning.
     latest: Option<Shown>,
     /// The snapshot at which the view was halted; none while it follows the run.
@@ -52,7 +52,7 @@ pub struct View {
 
 impl View {
     /// A view of one run or of several, with colours or without.
-    pub fn new(runs: Option<u32>, has_colours: bool) -> Self {
+    pub(crate) fn new(runs: Option<u32>, has_colours: bool) -> Self {
         Self {
             latest: None,
             frozen: None,
@@ -70,7 +70,7 @@ impl View {
     }
 
     /// Looks at the machines that it shows; where it is about to stand still, at all of them.
-    pub fn look_at(&mut self, scene: &Scene) {
+    pub(crate) fn look_at(&mut self, scene: &Scene) {
         let snapshot = if self.freezes {
             scene.survey()
         } else {
@@ -93,17 +93,17 @@ impl View {
     }
 
     /// Shows something that people should know.
-    pub fn tell(&mut self, notice: String) {
+    pub(crate) fn tell(&mut self, notice: String) {
         self.notice = Some(notice);
     }
 
     /// The run has been asked to end.
-    pub const fn end(&mut self) {
+    pub(crate) const fn end(&mut self) {
         self.is_ending = true;
     }
 
     /// What a key asks for beyond the view.
-    pub fn press(&mut self, key: Key) -> Option<Action> {
+    pub(crate) fn press(&mut self, key: Key) -> Option<Action> {
         let was_helping = std::mem::take(&mut self.shows_help);
         self.notice = None;
         match key {
@@ -130,7 +130,7 @@ impl View {
     }
 
     /// Draws all of it.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer) {
+    pub(crate) fn draw(&mut self, area: Rect, buffer: &mut Buffer) {
         let shown = self.frozen.as_deref().or(self.latest.as_ref());
         let Some(plan) = Plan::new(area, self.panes, shown.map_or(0, Shown::machines)) else {
             return help::draw_too_small(area, buffer, &self.look);

@@ -13,7 +13,7 @@
 //! that is away, up to 32 MiB a link, and up to a million while the bridge itself is behind. What is beyond that
 //! is dropped, counted, and logged. A connection can wait, so there the operating system's own back-pressure
 //! holds. What has arrived waits in inboxes, which have no bound in the model; of one process's messages they keep
-//! 256 MiB ([`Inbound`]), and of messages that no machine of the run can send ([`Bounds`]) none. A call to a process that is away meets nobody, and is
+//! 256 MiB ([`Inbound`]), and of messages that no machine of the run can send ([`Bounds`](crate::edge::link::bounds::Bounds)) none. A call to a process that is away meets nobody, and is
 //! dropped: that is what the model says of it.
 
 mod connection;

@@ -10,7 +10,7 @@ use crate::model::text::words;
 
 words! {
     /// What stands before the decimals of a number.
-    pub enum Decimal {
+    pub(crate) enum Decimal {
         /// As programs write numbers: 0.5.
         Dot = "dot",
         /// As spreadsheets in much of Europe read numbers: 0,5.
@@ -20,7 +20,7 @@ words! {
 
 words! {
     /// What stands between cells.
-    pub enum Separator {
+    pub(crate) enum Separator {
         /// As RFC 4180 has it; then decimals take a dot.
         Comma = "comma",
         /// What spreadsheets expect where decimals take a comma.
@@ -32,7 +32,7 @@ words! {
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
+pub(crate) struct Style {
     /// What stands before decimals.
     pub decimal: Decimal,
     /// What stands between cells.

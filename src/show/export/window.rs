@@ -11,7 +11,7 @@ use crate::model::time::{Nanos, ParseTimeError, ParseTimeWindowError, TimeWindow
 /// Written as a [`TimeWindow`], or `events:100-199`, from the 100th to the 199th event
 /// of the order in which all of them are exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Window {
+pub(crate) enum Window {
     /// What happened in a window of time.
     Time(TimeWindow),
     /// From one event to another, both included, counted from 1.
@@ -20,7 +20,7 @@ pub enum Window {
 
 /// Why a text is no window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseWindowError {
+pub(crate) enum ParseWindowError {
     /// It has another form.
     #[error(
         "a window is START-END in time, such as 10s-20s or 10s-, or events:FIRST-LAST, such as events:1-500"

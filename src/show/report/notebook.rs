@@ -20,7 +20,7 @@ const QUESTIONS: [Question; 4] = [
 type Link<'a> = &'a dyn Fn(Option<usize>, &str) -> String;
 
 /// The notebook, with pictures where they are found.
-pub fn notebook(runs: &[RunView], link: Link<'_>) -> String {
+pub(crate) fn notebook(runs: &[RunView], link: Link<'_>) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
     let _ = write_notebook(&mut text, runs, link);

@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("page/style.css");
 const MOST_RUNS: usize = 20;
 
 /// The page of one run, or of several side by side; of a series with the settings that it was made with.
-pub fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
+pub(crate) fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
     let title = match runs {
         [run] => format!("{} – clocklab", run.headline()),
         runs => format!("{} runs – clocklab", runs.len()),

@@ -2,7 +2,7 @@
 
 /// A key that was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// One that makes a character.
     Char(char),
     /// The same with the control key.
@@ -27,7 +27,7 @@ pub enum Key {
 
 /// What is to be done with the run or the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// End the run in order.
     End,
     /// Do as at Ctrl+C elsewhere.
