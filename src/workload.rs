@@ -13,7 +13,9 @@ mod client_server;
 mod judge;
 mod lamport_mutex;
 mod registry;
+mod ricart_agrawala;
 mod scale_model;
+mod visitor;
 
 use std::fmt;
 

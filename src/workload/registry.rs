@@ -5,14 +5,18 @@ use std::str::FromStr;
 
 use super::AnyWorkload;
 use super::algorithm::{Algorithm, Parameter, Setup};
-use super::{client_server, lamport_mutex, scale_model};
+use super::{client_server, lamport_mutex, ricart_agrawala, scale_model};
 use crate::model::id::VmId;
 use crate::model::text::as_text;
 
 /// The workloads that come with clocklab, each with a line of its own. The first is the one of a run that asks for
 /// none.
-static BUILT_IN: [&Algorithm; 3] =
-    [&scale_model::ALGORITHM, &client_server::ALGORITHM, &lamport_mutex::ALGORITHM];
+static BUILT_IN: [&Algorithm; 4] = [
+    &scale_model::ALGORITHM,
+    &client_server::ALGORITHM,
+    &lamport_mutex::ALGORITHM,
+    &ricart_agrawala::ALGORITHM,
+];
 
 /// Stands for the workload of another program in logs that it left.
 static FOREIGN: Algorithm = Algorithm { name: "foreign", title: "another program's", ..Algorithm::PLAIN };
@@ -309,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_for_is_refused_with_what_can() {
-        refuses("chess", 3, &[], "must be one of: scale-model, client-server, lamport-mutex, dice");
+        refuses("chess", 3, &[], &format!("must be one of: {}, dice", Workloads::default().names()));
         refuses("dice:pause=1", 3, &[], "dice has no parameter 'pause': it has think, hold");
         refuses("client-server:hold=1", 3, &[], "client-server has no parameters; 'hold' is none");
         refuses("dice:think=10", 3, &[], "think must be a whole number from 1 to 9");
