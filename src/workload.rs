@@ -15,6 +15,7 @@ mod lamport_mutex;
 mod registry;
 mod ricart_agrawala;
 mod scale_model;
+mod token_ring;
 mod visitor;
 
 use std::fmt;
