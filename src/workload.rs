@@ -15,8 +15,10 @@ mod lamport_mutex;
 mod registry;
 mod ricart_agrawala;
 mod scale_model;
+mod suzuki_kasami;
 mod token_ring;
 mod visitor;
+mod word_list;
 
 use std::fmt;
 

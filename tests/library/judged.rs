@@ -24,7 +24,7 @@ pub(crate) fn run(own: &'static Algorithm, settings: &str, seed: u64) -> TempDir
 }
 
 /// The same with parameters.
-fn run_as(own: &'static Algorithm, workload: &str, settings: &str, seed: u64) -> TempDir {
+pub(crate) fn run_as(own: &'static Algorithm, workload: &str, settings: &str, seed: u64) -> TempDir {
     let registry = Registry::default().with_workload(own);
     let settings = format!("virtual-time = true\nworkload = \"{workload}\"\n{settings}");
     let settings: Settings = toml::from_str(&settings).unwrap();

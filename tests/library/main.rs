@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod exclusion;
 mod judged;
 mod lamport_mutex;
 mod layers;
