@@ -1,5 +1,6 @@
 //! `clocklab report`: makes the page, the pictures and the notebook of runs, and writes them beside the logs.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,13 +10,18 @@ use clap::Args;
 
 use super::folders::{Folders, Run};
 use super::spelling::with_flags;
+use super::sweep::effects;
 use super::{Fatal, failed, say, unreadable, usage};
+use crate::after::effects::Effects;
 use crate::edge::input;
-use crate::edge::log::{self, MANIFEST, NOTEBOOK, REPORT, picture_name};
+use crate::edge::log::{
+    self, MANIFEST, NOTEBOOK, REPORT, condition_folder_name, picture_name, run_folder_name,
+};
+use crate::model::experiment::{Outline, OutlinedCondition};
 use crate::model::registry::Registry;
 use crate::model::scenario::Settings;
 use crate::model::time::TimeWindow;
-use crate::show::report::{self, MOST_EVENTS, RunView};
+use crate::show::report::{self, MOST_EVENTS, RunView, SweepPage};
 
 const REPORTED: &str = "\
 The page report.html holds everything it needs and opens from disk: what was run and the verdict of check, the
@@ -54,11 +60,7 @@ pub(super) struct ReportFlags {
 /// Makes what is asked for, and prints the names of the files.
 pub(super) fn run(flags: &ReportFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     if let Some(folder) = flags.folders.sweep() {
-        let folder = folder.display();
-        return Err(unreadable(format_args!(
-            "{folder} holds a sweep, whose conditions are not one series: name a condition, such as {folder}/condition_1; \
-             clocklab stats {folder} tells what its conditions do"
-        )));
+        return sweep(flags, folder, registry);
     }
     let runs = flags.folders.runs()?;
     let folder = home(flags.folders.first());
@@ -91,6 +93,75 @@ pub(super) fn run(flags: &ReportFlags, registry: &Registry) -> Result<ExitCode, 
     let names: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
     say(&names).map_err(|error| failed("cannot print the names of the files", &error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the page of a sweep.
+fn sweep(flags: &ReportFlags, folder: &Path, registry: &Registry) -> Result<ExitCode, Fatal> {
+    let asked = [("window", flags.window.is_some()), ("svg", flags.svg), ("notebook", flags.notebook)];
+    if let Some((flag, _)) = asked.into_iter().find(|(_, is_asked)| *is_asked) {
+        return Err(usage(format_args!(
+            "--{flag} goes with a run or a series, and {folder} holds a sweep: name one of its conditions, such as \
+             {folder}/condition_1",
+            folder = folder.display()
+        )));
+    }
+    let page = flags.out.clone().unwrap_or_else(|| folder.join(REPORT));
+    if let Some(out) = &flags.out {
+        refuse_names_of_a_run(out)?;
+    }
+    write_sweep_page(folder, &page, registry)?;
+    say(&format_args!("{}\n", page.display()))
+        .map_err(|error| failed("cannot print the names of the files", &error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page of the sweep in a folder, with the first runs of its conditions where they are logged.
+pub(super) fn write_sweep_page(folder: &Path, page: &Path, registry: &Registry) -> Result<(), Fatal> {
+    refuse_others(page)?;
+    let effects = effects(folder)?;
+    let saved = log::read_manifest(&folder.join(MANIFEST)).map_err(unreadable)?;
+    let outline = saved.sweep.map(|section| section.outline).unwrap_or_default();
+    let runs = sweep_runs(folder, &effects, &outline)?;
+    let views = views(&runs, registry, TimeWindow::WHOLE)?;
+    let command = format!("clocklab sweep --scenario {}", folder.join(MANIFEST).display());
+    let seed = saved.settings.seed.map(|seed| seed.0);
+    let sweep = SweepPage { effects: &effects, seed, command, runs: &views };
+    write(page, &report::sweep_page(&sweep))
+}
+
+/// As many runs as a page has room for: the first of every condition, then the second of every one, and so on.
+fn sweep_runs(folder: &Path, effects: &Effects, outline: &Outline) -> Result<Vec<Run>, Fatal> {
+    let cells = |condition: &OutlinedCondition| {
+        condition.name.iter().chain(&condition.values).cloned().collect::<Vec<String>>()
+    };
+    let numbers: HashMap<Vec<String>, usize> = outline.conditions.iter().map(cells).zip(1..).collect();
+    let most = effects.conditions.iter().map(|condition| condition.numbers.len()).max().unwrap_or(0);
+    let each = |nth: usize| {
+        let numbers = &numbers;
+        let conditions = effects.conditions.iter();
+        conditions.filter_map(move |condition| {
+            Some((*numbers.get(&condition.cells)?, *condition.numbers.get(nth)?))
+        })
+    };
+    let home = |(condition, run): (usize, u32)| {
+        folder.join(condition_folder_name(condition)).join(run_folder_name(run))
+    };
+    let homes = (0..most).flat_map(each).map(home).filter(|home| home.is_dir()).take(report::MOST_RUNS);
+    let mut homes: Vec<PathBuf> = homes.collect();
+    homes.sort_by_key(|home| natural(home));
+    homes.into_iter().map(|home| Folders { folders: vec![home] }.runs()).try_fold(
+        Vec::new(),
+        |mut all, runs| {
+            all.extend(runs?);
+            Ok(all)
+        },
+    )
+}
+
+/// A path by the numbers in it.
+fn natural(path: &Path) -> Vec<u64> {
+    let text = path.to_string_lossy();
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
 /// A page of no event at all would look as if nothing had happened.

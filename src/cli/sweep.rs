@@ -17,8 +17,10 @@ pub(super) use self::merge::{MergeFlags, run as merge};
 use self::presets::Preset;
 use self::progress::SweepBar;
 pub(super) use self::table::EffectsTable;
+use super::end_report::ReportChoice;
 use super::flags::WORKER_FLAG;
 use super::folders::OUTPUT;
+use super::report::write_sweep_page;
 use super::signals::Signals;
 use super::spelling::with_flags;
 use super::{FAILED, Fatal, complain, failed, say, unreadable, usage};
@@ -26,7 +28,7 @@ use crate::after::effects::Effects;
 use crate::edge::control::Stop;
 use crate::edge::driver::Ending;
 use crate::edge::log::{
-    self, EXPERIMENT, SavedManifest, condition_folder_name, read_experiment, run_folder_name,
+    self, EXPERIMENT, REPORT, SavedManifest, condition_folder_name, read_experiment, run_folder_name,
 };
 use crate::model::experiment::{Experiment, ExperimentError, Named};
 use crate::model::registry::Registry;
@@ -36,9 +38,13 @@ use crate::model::setting::{Holder, PathValue, Scope};
 use crate::model::text::{count, grouped};
 use crate::runs::run::Request;
 use crate::runs::sweep::{FinishedSweep, Sweep, SweepError, SweepObserver, SweepProgress, SweepRequest};
+use crate::show::report::{MOST_EVENTS, MOST_RUNS};
 
 /// The most warnings that are told one by one.
 const MOST_WARNINGS: usize = 20;
+
+/// The most conditions of which there is a page unasked.
+const MOST_CONDITIONS: usize = 1000;
 
 /// What is said where nothing varies.
 const NOTHING_VARIES: &str = "no condition is named: say what varies, as in rates=1-6 rates=3-4, or name a --preset or a \
@@ -71,7 +77,7 @@ pub(super) fn run(flags: SweepFlags, registry: &Registry) -> Result<ExitCode, Fa
     let mut observer: Box<dyn SweepObserver> = if !is_quiet && io::stderr().is_terminal() {
         Box::new(SweepBar::new(sweep.live_time().is_some()))
     } else {
-        Box::new(Silent { is_quiet })
+        Box::new(Unwatched)
     };
     let finished = sweep.run(&stop, &mut *observer);
     drop(observer);
@@ -81,7 +87,55 @@ pub(super) fn run(flags: SweepFlags, registry: &Registry) -> Result<ExitCode, Fa
         say(&summary).map_err(|error| failed("cannot print the summary", &error))?;
     }
     tell_warnings(&finished.warnings);
-    Ok(conclude(&finished, &signals))
+    let code = conclude(&finished, &signals);
+    let choice = flags.start.report.unwrap_or(ReportChoice::Auto);
+    let unmade =
+        if finished.unwritten.is_none() { make_page(&finished, choice, is_quiet, registry) } else { None };
+    Ok(unmade.map_or(code, ExitCode::from))
+}
+
+/// Writes the page of a sweep where that is wanted, and tells of it; an exit code is given where the sweep is complete and
+/// the page that was asked for is not there.
+fn make_page(
+    finished: &FinishedSweep,
+    choice: ReportChoice,
+    is_quiet: bool,
+    registry: &Registry,
+) -> Option<u8> {
+    let is_wanted = match choice {
+        ReportChoice::On => true,
+        ReportChoice::Off => false,
+        ReportChoice::Auto => !matches!(finished.ending, Ending::Failed(_)) && is_small(finished),
+    };
+    if !is_wanted {
+        return None;
+    }
+    let page = finished.claim.path().join(REPORT);
+    match write_sweep_page(finished.claim.path(), &page, registry) {
+        Ok(()) if is_quiet => None,
+        Ok(()) => {
+            complain(&format_args!("Open {} in a browser to look at it.", page.display()));
+            None
+        }
+        Err(Fatal { message, .. }) if choice == ReportChoice::On => {
+            complain(&format_args!("error: the sweep is kept, and its report was not made: {message}"));
+            matches!(finished.ending, Ending::Complete).then_some(FAILED)
+        }
+        Err(Fatal { message, .. }) => {
+            complain(&format_args!("warning: no report was made: {message}"));
+            None
+        }
+    }
+}
+
+/// Whether the runs that a page shows are small enough to be read in well under a second.
+fn is_small(finished: &FinishedSweep) -> bool {
+    let conditions = finished.experiment.conditions();
+    let shown =
+        u64::from(finished.experiment.runs().get()).min((MOST_RUNS / conditions.len().max(1)).max(1) as u64);
+    let of_conditions = conditions.iter().take(MOST_RUNS).map(|condition| condition.scenario().events());
+    let events = of_conditions.fold(0, u64::saturating_add).saturating_mul(shown);
+    conditions.len() <= MOST_CONDITIONS && (finished.folders == 0 || events <= MOST_EVENTS as u64)
 }
 
 /// What a sweep's table says of its conditions.
@@ -254,17 +308,9 @@ fn write_paths(f: &mut fmt::Formatter<'_>, output: &Path, folders: u64, files: &
     files.iter().try_for_each(|path| writeln!(f, "  {}", path.display()))
 }
 
-/// Watches a sweep where there is no bar: only notices are told.
-struct Silent {
-    is_quiet: bool,
-}
+/// Watches a sweep where there is no bar.
+struct Unwatched;
 
-impl SweepObserver for Silent {
+impl SweepObserver for Unwatched {
     fn progress(&mut self, _progress: &SweepProgress) {}
-
-    fn notice(&mut self, text: &str) {
-        if !self.is_quiet {
-            complain(&text);
-        }
-    }
 }

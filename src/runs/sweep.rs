@@ -176,11 +176,6 @@ impl Sweep {
         self.folder.moved()
     }
 
-    /// The conditions, with the seed that the sweep has.
-    pub const fn experiment(&self) -> &Experiment {
-        &self.jobs.experiment
-    }
-
     /// How many runs there are still to make, and how many are there.
     pub const fn runs(&self) -> (u64, u64) {
         (self.jobs.places.len() as u64, self.jobs.known)

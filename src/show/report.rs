@@ -15,9 +15,11 @@ mod page;
 mod plots;
 mod series;
 mod space_time;
+mod sweep;
 
 pub(crate) use notebook::notebook;
-pub(crate) use page::page;
+pub(crate) use page::{MOST_RUNS, page};
+pub(crate) use sweep::{SweepPage, sweep_page};
 
 use self::gather::{Gathered, Gathering};
 use crate::after::check::{self, Report};

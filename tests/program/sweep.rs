@@ -41,7 +41,7 @@ fn manifest(folder: &Path) -> toml::Table {
 fn every_combination_has_its_runs_in_one_tidy_table() {
     let folder = empty_folder();
     let (out, err) = sweep(&folder, &format!("{} --runs 5 --seed 7", SIX.join(" ")));
-    assert_eq!(err, "");
+    assert_eq!(err, "Open output/report.html in a browser to look at it.\n");
     let output = folder.path().join("output");
     let text = table(&output);
     let head = text.lines().next().unwrap();
@@ -105,7 +105,8 @@ fn a_run_depends_on_no_order_no_thread_and_no_other_condition() {
     let all = ["1", "2"].map(|threads| made(&format!("draw=4..6 --log none --threads {threads}"), threads));
     assert_eq!(all[0], all[1]);
     assert_eq!(table(&folder.path().join("1")), table(&folder.path().join("2")));
-    assert_eq!(names(&folder.path().join("1")).len(), 2, "the table and its manifest alone");
+    let expected = ["experiment.csv", "report.html", "run.toml"].map(str::to_owned);
+    assert_eq!(names(&folder.path().join("1")), BTreeSet::from(expected));
 }
 
 #[test]
@@ -326,4 +327,36 @@ fn launchers_give_each_its_shard() {
     assert_eq!(rows(&folder.path().join("output")).len(), 3);
     let (_, err) = assert_code(&made(&[], "auto"), 2);
     assert!(err.contains("invalid value 'auto' for '--shard': no launcher tells"), "{err}");
+}
+
+#[test]
+fn a_sweep_has_a_page_with_its_conditions_and_some_of_its_runs() {
+    let folder = empty_folder();
+    let line = "rates=1-6 rates=6,2,1 draw=10 draw=4 --runs 6 --duration 10 --seed 7";
+    let page = folder.path().join("output/report.html");
+    let (_, err) = sweep(&folder, &format!("{line} --report off"));
+    assert!(err.is_empty() && !page.exists(), "{err}");
+    let printed = assert_code(&clocklab(&folder, &["report"]).output().unwrap(), 0).0;
+    assert_eq!(printed, "output/report.html\n");
+    let html = fs::read_to_string(&page).unwrap();
+    let has = |part: &str| assert!(html.contains(part), "{part}");
+    let parts =
+        ["4 conditions, 24 runs, seed 7", "<h3>What rates does</h3>", "<h3>What draw does</h3>", "slowest"];
+    parts.into_iter().for_each(has);
+    has("clocklab sweep --scenario output/run.toml");
+    assert_eq!(html.matches("<section class=\"run\">").count(), 20, "as many as it has room for");
+    (1..=4).for_each(|condition| has(&format!("output/condition_{condition}/run_5</option>")));
+    assert!(!html.contains("run_6</option>"));
+    let intervals = html.split("<h3>Conditions</h3>").nth(1).unwrap().split("</table>").next().unwrap();
+    assert_eq!(intervals.matches('±').count(), 4 * 6);
+    // Of a sweep without logs there is all but the runs, and what was asked for is told where it cannot be had.
+    let (_, err) = sweep(&folder, &format!("{line} --log none --report on --output none"));
+    assert_eq!(err, "Open none/report.html in a browser to look at it.\n");
+    let html = fs::read_to_string(folder.path().join("none/report.html")).unwrap();
+    assert!(html.contains("<h3>Conditions</h3>") && !html.contains("<section class=\"run\">"));
+    let (_, err) = assert_code(&clocklab(&folder, &["report", "none", "--notebook"]).output().unwrap(), 2);
+    assert!(err.contains("--notebook goes with a run or a series, and none holds a sweep"), "{err}");
+    fs::write(folder.path().join("none/report.html"), "mine").unwrap();
+    let (_, err) = assert_code(&clocklab(&folder, &["report", "none"]).output().unwrap(), 2);
+    assert!(err.contains("is no page of clocklab report and is not replaced"), "{err}");
 }

@@ -2,8 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::super::spelling::with_flags;
-use crate::model::text::{Tame, grouped};
+use crate::model::text::grouped;
 use crate::runs::sweep::{SweepObserver, SweepProgress};
 
 /// Of a run one part in so many is a step of the bar.
@@ -41,10 +40,6 @@ impl SweepObserver for SweepBar {
         self.bar.set_position(steps(as_f64(progress.done - before) + progress.under_way));
         let left = self.bar.eta().as_secs_f64();
         self.bar.set_message(words(progress, left, self.is_live));
-    }
-
-    fn notice(&mut self, text: &str) {
-        self.bar.println(Tame(&with_flags(text)).to_string());
     }
 }
 

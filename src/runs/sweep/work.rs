@@ -49,9 +49,6 @@ pub struct Unfinished {
 pub trait SweepObserver {
     /// Looks at the progress.
     fn progress(&mut self, progress: &SweepProgress);
-
-    /// Hears of something that people should know now.
-    fn notice(&mut self, text: &str);
 }
 
 /// What came of the runs.

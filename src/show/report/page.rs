@@ -15,7 +15,7 @@ const PLOT_STYLE: &str = include_str!("page/plot.css");
 const STYLE: &str = include_str!("page/style.css");
 
 /// The most runs of a series that have pictures; the table has all.
-const MOST_RUNS: usize = 20;
+pub(crate) const MOST_RUNS: usize = 20;
 
 /// The page of one run, or of several side by side; of a series with the settings that it was made with.
 pub(crate) fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
@@ -24,6 +24,17 @@ pub(crate) fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
         runs => format!("{} runs – clocklab", runs.len()),
     };
     let shown = &runs[..runs.len().min(MOST_RUNS)];
+    framed(&title, &|html| {
+        if runs.len() > 1 {
+            series::push_series(html, runs, settings);
+            push_chooser(html, shown, runs.len());
+        }
+        shown.iter().for_each(|run| push_run(html, run));
+    })
+}
+
+/// A page with that body.
+pub(super) fn framed(title: &str, push_body: &dyn Fn(&mut String)) -> String {
     let mut html = String::new();
     // Each piece is put in once and not looked at again: text from logs cannot stand for a piece.
     for piece in FRAME.split("{{") {
@@ -32,25 +43,19 @@ pub(crate) fn page(runs: &[RunView], settings: Option<&Settings>) -> String {
             continue;
         };
         match name {
-            "title" => html.push_str(&Html(&title).to_string()),
+            "title" => html.push_str(&Html(title).to_string()),
             "style" => html.extend([PLOT_STYLE, STYLE]),
             "mark" => html.push_str(REPORT_MARK),
             "version" => html.push_str(env!("CARGO_PKG_VERSION")),
             "script" => script::push(&mut html),
-            _ => {
-                if runs.len() > 1 {
-                    series::push_series(&mut html, runs, settings);
-                    push_chooser(&mut html, shown, runs.len());
-                }
-                shown.iter().for_each(|run| push_run(&mut html, run));
-            }
+            _ => push_body(&mut html),
         }
         html.push_str(rest);
     }
     html
 }
 
-fn push_chooser(html: &mut String, shown: &[RunView], all: usize) {
+pub(super) fn push_chooser(html: &mut String, shown: &[RunView], all: usize) {
     html.push_str("<div class=\"pick\"><h2>One run</h2><label class=\"chooser\">Which one <select>");
     for (index, run) in shown.iter().enumerate() {
         let _ = write!(html, "<option value=\"{index}\">{}</option>", Html(&run.name));
@@ -62,7 +67,7 @@ fn push_chooser(html: &mut String, shown: &[RunView], all: usize) {
     }
 }
 
-fn push_run(html: &mut String, run: &RunView) {
+pub(super) fn push_run(html: &mut String, run: &RunView) {
     let _ = write!(html, "<section class=\"run\">{}", run.head());
     figures::push_machines(html, &[run]);
     let (before, after) = DIAGRAM.split_once("{{left-out}}").unwrap_or((DIAGRAM, ""));
