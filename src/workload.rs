@@ -9,6 +9,7 @@
 mod protocol;
 
 mod algorithm;
+mod causal_broadcast;
 mod client_server;
 mod judge;
 mod lamport_mutex;
@@ -24,7 +25,7 @@ use std::fmt;
 
 pub use algorithm::{Algorithm, Make, MakeJudge, Parameter, Setup, Textbook};
 pub use client_server::ClientServer;
-pub use judge::{Deed, Exclusion, Judge, Past, Violation, Witnessed};
+pub use judge::{Broadcast, Deed, Exclusion, Judge, Past, Violation, Witnessed};
 pub use protocol::{Heard, Protocol, Speaking, Turn, UnknownMessage};
 pub use registry::{Choice, Chosen, ParseChoiceError, Workloads};
 pub use scale_model::ScaleModel;

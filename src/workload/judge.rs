@@ -7,11 +7,13 @@
 //! What is here may be a part of a run. A judge must not take for broken what logs that are not here could explain:
 //! [`Witnessed`] tells what is certain.
 
+mod broadcast;
 mod exclusion;
 mod past;
 
 use std::fmt;
 
+pub use broadcast::Broadcast;
 pub use exclusion::Exclusion;
 pub use past::Past;
 

@@ -5,19 +5,22 @@ use std::str::FromStr;
 
 use super::AnyWorkload;
 use super::algorithm::{Algorithm, Parameter, Setup};
-use super::{client_server, lamport_mutex, ricart_agrawala, scale_model, suzuki_kasami, token_ring};
+use super::{
+    causal_broadcast, client_server, lamport_mutex, ricart_agrawala, scale_model, suzuki_kasami, token_ring,
+};
 use crate::model::id::VmId;
 use crate::model::text::as_text;
 
 /// The workloads that come with clocklab, each with a line of its own. The first is the one of a run that asks for
 /// none.
-static BUILT_IN: [&Algorithm; 6] = [
+static BUILT_IN: [&Algorithm; 7] = [
     &scale_model::ALGORITHM,
     &client_server::ALGORITHM,
     &lamport_mutex::ALGORITHM,
     &ricart_agrawala::ALGORITHM,
     &token_ring::ALGORITHM,
     &suzuki_kasami::ALGORITHM,
+    &causal_broadcast::ALGORITHM,
 ];
 
 /// Stands for the workload of another program in logs that it left.

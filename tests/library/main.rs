@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod broadcast;
 mod exclusion;
 mod judged;
 mod lamport_mutex;
