@@ -349,6 +349,10 @@ fn a_sweep_has_a_page_with_its_conditions_and_some_of_its_runs() {
     assert!(!html.contains("run_6</option>"));
     let intervals = html.split("<h3>Conditions</h3>").nth(1).unwrap().split("</table>").next().unwrap();
     assert_eq!(intervals.matches('±').count(), 4 * 6);
+    // The runs of a condition are a series, whose page tells of each run what its machines' rates are.
+    assert_code(&clocklab(&folder, &["report", "output/condition_3"]).output().unwrap(), 0);
+    let series = fs::read_to_string(folder.path().join("output/condition_3/report.html")).unwrap();
+    assert_eq!(series.matches("<td>6, 2, 1</td>").count(), 6);
     // Of a sweep without logs there is all but the runs, and what was asked for is told where it cannot be had.
     let (_, err) = sweep(&folder, &format!("{line} --log none --report on --output none"));
     assert_eq!(err, "Open none/report.html in a browser to look at it.\n");

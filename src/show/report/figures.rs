@@ -10,6 +10,7 @@ use super::gather::as_f64;
 use crate::after::stats::{MEASURES, TOTALS};
 use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
+use crate::model::time::Rate;
 
 /// The most machines that have a row each.
 const MOST_ROWS: usize = 100;
@@ -238,6 +239,18 @@ pub(super) fn push_machines(html: &mut String, runs: &[&RunView]) {
     html.push_str("</section>");
 }
 
+/// The rates of a run's machines, as people write them; of many, how far they reach.
+fn rates(run: &RunView) -> String {
+    /// The most that are told one by one.
+    const FEW: usize = 8;
+    let rates: Vec<Rate> = run.gathered.machines.iter().filter_map(|machine| machine.rate).collect();
+    if rates.len() <= FEW {
+        return rates.iter().map(Rate::to_string).collect::<Vec<_>>().join(", ");
+    }
+    let ends = rates.iter().min().zip(rates.iter().max());
+    ends.map_or_else(String::new, |(least, most)| format!("{least} to {most}"))
+}
+
 /// The runs side by side, a row each.
 pub(super) fn push_runs(html: &mut String, runs: &[&RunView]) {
     type Cell = fn(&RunView) -> String;
@@ -248,9 +261,10 @@ pub(super) fn push_runs(html: &mut String, runs: &[&RunView]) {
         let values = run.stats.machines.iter().filter_map(|(vm, _)| run.stats.of(*vm, name));
         spread(values.reduce(pick).as_slice(), COUNT)
     }
-    let columns: [(&str, &str, Cell); 11] = [
+    let columns: [(&str, &str, Cell); 12] = [
         ("run", "", |run| run.name.clone()),
         ("seed", "", |run| run.seed().map_or_else(|| "–".to_owned(), |seed| seed.to_string())),
+        ("rates/s", "ticks a second of its machines, by their numbers", rates),
         ("log", "what clocklab check says", |run| {
             let part = if run.verdict.is_part() { "a part: " } else { "" };
             match run.verdict.faults.count() {
