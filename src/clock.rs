@@ -137,6 +137,16 @@ pub trait Clock: Sized {
         Nanos::ZERO
     }
 
+    /// Of how many numbers a value is at most in a run of so many machines and events, where the description does not say.
+    fn most_words(vms: u32, _events: u64) -> usize {
+        vms as usize
+    }
+
+    /// Why the clock is beyond sense in a run of so many machines and events; none where it is not.
+    fn refuses(_vms: u32, _events: u64) -> Option<String> {
+        None
+    }
+
     /// Whether a machine of the run can have put such a stamp on a message. It has the right length.
     fn allows(_stamp: &[u64], _claim: &Claim) -> bool {
         true

@@ -39,7 +39,7 @@ pub struct Description {
     pub reads_physical: bool,
     /// Whether any two values can be compared.
     pub is_linear: bool,
-    /// Whether it goes wrong where messages of one machine to another overtake each other.
+    /// Whether it goes wrong where messages of one machine to another overtake each other or are lost.
     pub needs_order: bool,
     /// Whether each recipient of a send gets a stamp of its own.
     pub is_for_recipient: bool,

@@ -69,9 +69,20 @@ impl ClockSpec {
         self.kind.length.of(vms, self.parameters())
     }
 
+    /// Of how many numbers its value is at most in a run of so many machines and events.
+    pub fn most_words(&self, vms: u32, events: u64) -> usize {
+        self.words(vms).unwrap_or_else(|| (self.kind.most_words)(vms, events))
+    }
+
     /// Whether its value is now of more and now of fewer numbers.
     pub fn has_any_length(&self) -> bool {
         self.words(1).is_none()
+    }
+
+    /// Of how many numbers a stamp of it is; none where that is not always the same. What is made for its recipient
+    /// has no more than that one lacks.
+    pub fn stamp_words(&self, vms: u32) -> Option<usize> {
+        self.words(vms).filter(|_| !self.is_for_recipient)
     }
 
     /// The clock of a machine at its start, or going on after an event with that value.

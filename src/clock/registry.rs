@@ -21,6 +21,10 @@ pub struct Kind {
     pub compare: fn(&[u64], &[u64]) -> Option<Ordering>,
     /// What the physical clock showed at an event of which nothing but the value is known.
     pub physical_by: fn(&[u64]) -> Nanos,
+    /// Of how many numbers a value is at most in a run of so many machines and events, where the description does not say.
+    pub(super) most_words: fn(u32, u64) -> usize,
+    /// Why the clock is beyond sense in a run of so many machines and events.
+    pub refuses: fn(u32, u64) -> Option<String>,
     /// Whether a machine of the run can have put such a stamp on a message.
     pub allows: fn(&[u64], &Claim) -> bool,
 }
@@ -74,6 +78,8 @@ macro_rules! registry {
             stamp_of: <$clock as Clock>::stamp_of,
             compare: <$clock as Clock>::compare,
             physical_by: <$clock as Clock>::physical_by,
+            most_words: <$clock as Clock>::most_words,
+            refuses: <$clock as Clock>::refuses,
             allows: <$clock as Clock>::allows,
         }),+];
 

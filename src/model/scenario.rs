@@ -16,9 +16,9 @@ pub use numbers::{Draw, ParseSeedError, Processes, Runs, SeedNumber, Threads, Vm
 pub use rates::{ParseRatesError, Rates};
 pub use settings::{ModelSettings, Settings};
 
-use crate::clock::{ClockList, Clocks, Setup};
+use crate::clock::{ClockList, Clocks, Length, Setup};
 use crate::model::id::VmId;
-use crate::model::network::{Network, Partition, Uplink};
+use crate::model::network::{Network, Partition, Probability, Uplink};
 use crate::model::pace::{Late, Pace};
 use crate::model::registry::Registry;
 use crate::model::seed::{Purpose, Seed};
@@ -117,10 +117,9 @@ impl Scenario {
             return wrong("duration", duration, "must be longer than zero".into());
         }
         let ordered = self.model.clocks.iter().find(|clock| clock.needs_order);
-        if let Some(clock) = ordered.filter(|_| self.model.fifo == Switch::Off) {
-            let allowed = format!(
-                "cannot go with setting `fifo = off`: {clock} goes wrong where messages overtake others"
-            );
+        if let Some((clock, (setting, what))) = ordered.zip(self.overtakes_or_loses()) {
+            let allowed =
+                format!("cannot go with setting `{setting}`: {clock} goes wrong where messages {what}");
             return wrong("clocks", &self.model.clocks, allowed);
         }
         let times = [("duration", *duration), ("skew", self.model.skew.0), ("latency", latency.longest())];
@@ -149,6 +148,18 @@ impl Scenario {
             return wrong("partition", partition, format!("must name machines from 0 to {}", vms - 1));
         }
         Ok(self)
+    }
+
+    /// The setting by which a message of one machine to another may not arrive, or not in order, and what messages do
+    /// then. A copy that comes after its message does no harm.
+    fn overtakes_or_loses(&self) -> Option<(&'static str, &'static str)> {
+        let ModelSettings { fifo, loss, partition, .. } = &self.model;
+        match (fifo, partition.is_empty()) {
+            (Switch::Off, _) => Some(("fifo = off", "overtake others")),
+            _ if *loss != Probability::default() => Some(("loss", "are lost")),
+            (Switch::On, false) => Some(("partition", "are lost")),
+            (Switch::On, true) => None,
+        }
     }
 
     /// The settings of the model, none of them left open.
@@ -294,10 +305,11 @@ impl Scenario {
         Setup { own: vm, vms: self.vms(), skew: self.skew(vm), parameters: &[] }
     }
 
-    /// The bytes that the values of all machines' clocks take that grow with their number.
+    /// The bytes that the values of all machines' clocks take at most, but for those that are small in any run.
     pub fn clock_bytes(&self) -> u64 {
-        let growing = self.model.clocks.iter().filter(|spec| spec.length.grows());
-        let words = growing.map(|spec| spec.words(self.vms()).unwrap_or(0) as u64);
+        let (vms, events) = (self.vms(), self.events());
+        let large = self.model.clocks.iter().filter(|spec| !matches!(spec.length, Length::Words(_)));
+        let words = large.map(|spec| spec.most_words(vms, events) as u64);
         words.fold(0, u64::saturating_add).saturating_mul(8 * u64::from(self.vms()))
     }
 }

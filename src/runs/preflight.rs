@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::clock::ClockList;
+use crate::clock::{ClockList, ClockSpec};
 use crate::edge::log::Layout;
 use crate::model::scenario::Scenario;
 use crate::model::tally::Account;
@@ -33,6 +33,18 @@ pub enum DoesNotFit {
         why: String,
         /// What to ask for instead.
         help: String,
+    },
+    /// A clock's values would grow beyond what it is good for.
+    #[error(
+        "invalid value '{clocks}' for setting `clocks`: {clock}: {why}; leave it out, or ask for fewer events with setting `duration`"
+    )]
+    Clock {
+        /// The clocks that were asked for.
+        clocks: ClockList,
+        /// The clock as the list has it.
+        clock: ClockSpec,
+        /// What it would come to, and what is allowed.
+        why: String,
     },
     /// The logs would take more of the disk than is free.
     #[error(
@@ -67,6 +79,7 @@ pub fn check(
     folder: &Path,
     runs: u32,
 ) -> Result<(), DoesNotFit> {
+    check_clocks(scenario)?;
     check_memory(scenario, here, runs, available_memory().unwrap_or(u64::MAX))?;
     match layout {
         Layout::Nowhere => Ok(()),
@@ -89,6 +102,7 @@ pub(crate) fn check_each<'a>(
     let available = available_memory().unwrap_or(u64::MAX);
     let mut free = free_disk(folder).unwrap_or(u64::MAX);
     for (scenario, layout) in scenarios {
+        check_clocks(scenario)?;
         check_memory(scenario, scenario.vms(), 1, available)?;
         if layout != Layout::Nowhere {
             check_disk(scenario, scenario.vms(), folder, runs, free)?;
@@ -109,6 +123,12 @@ fn memory_of_a_run(scenario: &Scenario, here: u32) -> (u64, u64) {
     let each = if scenario.is_virtual() { VIRTUAL_MACHINE_BYTES } else { LIVE_MACHINE_BYTES };
     // Twice the vectors: the machines' own, and about as many in messages under way.
     ((u64::from(here) * each).saturating_add(vectors.saturating_mul(2)), vectors)
+}
+
+fn check_clocks(scenario: &Scenario) -> Result<(), DoesNotFit> {
+    let (vms, events, clocks) = (scenario.vms(), scenario.events(), scenario.clocks());
+    let refused = clocks.iter().find_map(|spec| Some((*spec, (spec.refuses)(vms, events)?)));
+    refused.map_or(Ok(()), |(clock, why)| Err(DoesNotFit::Clock { clocks: clocks.clone(), clock, why }))
 }
 
 fn check_memory(scenario: &Scenario, here: u32, runs: u32, available: u64) -> Result<(), DoesNotFit> {
@@ -195,7 +215,9 @@ fn row_bytes(scenario: &Scenario, events: u64) -> u64 {
     let entry = 2 + u64::from((events / u64::from(vms) / 2).checked_ilog10().unwrap_or(0));
     let clocks = scenario.clocks().iter().map(|spec| match spec.words(vms) {
         Some(words) if spec.length.grows() => (words as u64).saturating_mul(entry),
-        words => words.map_or(SMALL, |words| SMALL * (words as u64).div_ceil(2)),
+        // Those that grow on the way are half as long on average.
+        None => (SMALL * spec.most_words(vms, events) as u64).div_ceil(4),
+        Some(words) => SMALL * (words as u64).div_ceil(2),
     });
     clocks.fold(70, u64::saturating_add)
 }

@@ -151,10 +151,13 @@ impl Prepared {
         if let Some(processes) = request.settings.processes {
             check_distributed(&scenario, processes.get(), "processes", &processes.to_string())?;
         }
+        let resumes = membership.as_ref().is_some_and(|membership| membership.resume);
+        if resumes || request.restarts {
+            check_restarts(&scenario)?;
+        }
         let here = membership.as_ref().map_or_else(|| scenario.vms(), Membership::machines);
         let layout = check(&scenario, here, request, 1)?;
         let threads = request.settings.threads.unwrap_or_else(|| useful_threads(&scenario));
-        let resumes = membership.as_ref().is_some_and(|membership| membership.resume);
         let folder = if resumes { RunFolder::resume } else { RunFolder::claim }(&request.output)?;
         let own = request.settings.clone();
         let settings = Settings { threads: Some(threads), log: Some(layout.choice()), ..own };
@@ -385,6 +388,16 @@ pub(crate) fn new_section(scenario: &Scenario) -> RunSection {
         started: scenario.is_virtual().then(|| rfc3339(now)),
         ..RunSection::default()
     }
+}
+
+/// Makes sure that a process may die and another go on: messages that waited in it are lost.
+fn check_restarts(scenario: &Scenario) -> Result<(), ScenarioError> {
+    let clocks = scenario.clocks();
+    let Some(clock) = clocks.iter().find(|clock| clock.needs_order) else { return Ok(()) };
+    let allowed = format!(
+        "cannot go with setting `resume`: {clock} goes wrong where messages are lost, as those are that wait in a process that dies"
+    );
+    Err(ScenarioError { setting: "clocks", value: clocks.to_string(), allowed })
 }
 
 /// Makes sure that so many processes can share the scenario; `setting` is the flag that asks for them.

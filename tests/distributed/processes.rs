@@ -176,7 +176,9 @@ fn a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs() {
 
 fn every_clock_goes_on_where_a_killed_process_left_it() {
     let folder = empty_folder();
-    let clocks = kinds().iter().map(|kind| kind.name).collect::<Vec<_>>().join(",");
+    // What waited in a killed process is lost, which those that need every message do not survive.
+    let hardy = kinds().iter().filter(|kind| !kind.needs_order);
+    let clocks = hardy.map(|kind| kind.name).collect::<Vec<_>>().join(",");
     let mut args = vec!["--vms", "4", "--processes", "2", "--duration", "2", "--rates", "50", "--resume"];
     args.extend(["--clocks", &clocks]);
     let child = start(&folder, &args, 20);

@@ -71,9 +71,9 @@ impl Bounds {
         &self.clocks
     }
 
-    /// Of how many numbers the value of one of them is, by its place; none where that is not always the same.
+    /// Of how many numbers a stamp of one of them is, by its place; none where that is not always the same.
     pub fn words(&self, clock: usize) -> Option<usize> {
-        self.clocks[clock].words(u32::try_from(self.vms()).unwrap_or(u32::MAX))
+        self.clocks[clock].stamp_words(u32::try_from(self.vms()).unwrap_or(u32::MAX))
     }
 
     /// The longest payload of a message, in bytes.

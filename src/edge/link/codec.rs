@@ -360,7 +360,7 @@ fn put_stamp<'a>(
     latest: impl FnOnce() -> &'a mut Vec<u64>,
     out: &mut Vec<u8>,
 ) {
-    if spec.wire == Wire::Whole && spec.has_any_length() {
+    if spec.wire == Wire::Whole && spec.stamp_words(1).is_none() {
         put_number(part.len() as u64, out);
     }
     match spec.wire {
