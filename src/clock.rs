@@ -21,6 +21,7 @@ mod hybrid;
 mod lamport;
 mod lamport_total;
 mod matrix;
+pub(crate) mod natural;
 mod vector;
 
 // The registry: the order is that of tables and help; the standard ones have their columns in it.

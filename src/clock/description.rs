@@ -104,6 +104,9 @@ pub enum Form {
     List,
     /// A JSON list of as many lists as each has entries: `[[5,2],[1,2]]`.
     Square,
+    /// One whole number of any size, 64 bits of it in each of the value's, the lowest first. It stands in a JSON list of
+    /// its own, which no spreadsheet takes for a number to round: `[265252859812191058636308480000000]`.
+    Large,
 }
 
 /// How the numbers of a stamp travel between processes.

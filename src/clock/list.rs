@@ -100,6 +100,7 @@ impl ClockSpec {
         let all: Vec<String> = value.iter().map(u64::to_string).collect();
         match self.kind.form {
             super::Form::Numbers => format!("({})", all.join(", ")),
+            super::Form::Large => format!("[{}]", super::natural::decimal(value)),
             super::Form::List => format!("[{}]", all.join(",")),
             super::Form::Square => {
                 let rows = all.chunks(all.len().isqrt().max(1)).map(|row| format!("[{}]", row.join(",")));

@@ -22,7 +22,7 @@ mod summary;
 
 pub use bridge::{BridgeLog, BridgeRow, Happening, Traffic};
 pub use cell::json_list;
-pub use clock_cells::{ClockCell, ClockColumn, clock_cells, square};
+pub use clock_cells::{ClockCell, ClockColumn, clock_cells, large, square};
 pub use conditions::{parse_conditions, read_conditions};
 pub use experiment::{
     ExperimentRow, ExperimentRows, ExperimentTable, Rank, RunsByPlace, SavedExperiment, TableError,

@@ -11,7 +11,7 @@ use itoa::Buffer;
 use super::Schema;
 use super::cell::{json_list, list};
 use super::reader::{items, number, pair, whole};
-use crate::clock::{ClockList, ClockSpec, Form, Values};
+use crate::clock::{ClockList, ClockSpec, Form, Values, natural};
 
 /// One of a clock's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum ClockCell<'a> {
     List(&'a [u64]),
     /// A list of lists that are as long as there are lists.
     Square(&'a [u64]),
+    /// A list of one number of any size.
+    Large(&'a [u64]),
 }
 
 /// A cell of a clock that holds what it cannot hold.
@@ -49,6 +51,7 @@ impl fmt::Display for ClockCell<'_> {
             Self::Number(number) => number.fmt(f),
             Self::List(list) => f.write_str(&json_list(list)),
             Self::Square(entries) => f.write_str(&square(entries)),
+            Self::Large(number) => f.write_str(&large(number)),
         }
     }
 }
@@ -82,6 +85,7 @@ impl ClockColumn {
             Form::Numbers => value.get(self.part).map_or(ClockCell::Nothing, |word| ClockCell::Number(*word)),
             Form::List => ClockCell::List(value),
             Form::Square => ClockCell::Square(value),
+            Form::Large => ClockCell::Large(value),
         }
     }
 }
@@ -115,6 +119,8 @@ pub(super) fn put(spec: ClockSpec, value: &[u64], out: &mut Vec<u8>) {
             }
         }
         Form::Square => put_square(value, out),
+        Form::Large if value.is_empty() => {}
+        Form::Large => out.extend_from_slice(large(value).as_bytes()),
     }
 }
 
@@ -129,6 +135,11 @@ pub fn square(value: &[u64]) -> String {
     let rows = value.chunks(value.len().isqrt().max(1));
     let rows: Vec<String> = rows.map(json_list).collect();
     json_list(&rows)
+}
+
+/// A list of one number of any size.
+pub fn large(value: &[u64]) -> String {
+    format!("[{}]", natural::decimal(value))
 }
 
 /// The headers of logs name clocks by what stands in `--clocks`. Which of the names are those of clocks, each once and in
@@ -169,6 +180,10 @@ pub(super) fn parse<'a>(
         Form::List => match numbers(cell(0), into) {
             Some(()) => Ok(()),
             None => wrong(0, "whole numbers as a JSON list such as [5,12,0], or nothing".into()),
+        },
+        Form::Large => match one_number(cell(0), into) {
+            Some(()) => Ok(()),
+            None => wrong(0, "a whole number as a JSON list of its own such as [360], or nothing".into()),
         },
         Form::Square => match lists(cell(0), into) {
             Some(()) => Ok(()),
@@ -211,6 +226,15 @@ fn numbers(text: &[u8], into: &mut Vec<u64>) -> Option<()> {
     Some(())
 }
 
+fn one_number(text: &[u8], into: &mut Vec<u64>) -> Option<()> {
+    let text = text.trim_ascii();
+    if !text.is_empty() {
+        let digits = text.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
+        *into = natural::from_decimal(digits)?;
+    }
+    Some(())
+}
+
 fn lists(text: &[u8], into: &mut Vec<u64>) -> Option<()> {
     let text = text.trim_ascii();
     if text.is_empty() {
@@ -237,7 +261,7 @@ fn lists(text: &[u8], into: &mut Vec<u64>) -> Option<()> {
 pub(super) fn is_odd<'a>(spec: ClockSpec, schema: Schema, cell: impl Fn(usize) -> &'a [u8]) -> bool {
     let has = |part, is_odd: fn(&u8) -> bool| cell(part).iter().any(is_odd);
     match spec.form {
-        Form::List | Form::Square => has(0, |byte| matches!(byte, b' ' | b'.')),
+        Form::List | Form::Square | Form::Large => has(0, |byte| matches!(byte, b' ' | b'.')),
         Form::Numbers if schema == Schema::First => lost_its_dot(spec, schema, cell),
         Form::Numbers => (0..spec.columns.len()).any(|part| has(part, |byte| !byte.is_ascii_digit())),
     }
@@ -285,7 +309,10 @@ mod tests {
         ) {
             for spec in specs() {
                 let words = spec.words(vms).unwrap_or(numbers.len());
-                let value: Vec<u64> = numbers.iter().copied().cycle().take(words).collect();
+                let mut value: Vec<u64> = numbers.iter().copied().cycle().take(words).collect();
+                if spec.form == Form::Large {
+                    natural::trim(&mut value);
+                }
                 let written = cells(spec, &value);
                 prop_assert_eq!(read(spec, &written), Some(value.clone()), "{}", spec);
                 let shown: Vec<String> = ClockColumn::of(spec).map(|column| column.cell(&value).to_string()).collect();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::text::{event_name, json_text, number, seconds};
 use super::{Cause, Event, Form};
 use crate::clock::ClockList;
-use crate::edge::log::{ClockCell, Column, EventKind, Row, RowFormat, clock_cells, square};
+use crate::edge::log::{ClockCell, Column, EventKind, Row, RowFormat, clock_cells, large, square};
 use crate::model::id::VmId;
 
 #[derive(Debug)]
@@ -64,6 +64,7 @@ fn clocks(row: &Row, are_standard: bool, out: &mut Vec<u8>) {
             ClockCell::Nothing => out.extend_from_slice(b"null"),
             ClockCell::Number(word) => number(word, out),
             ClockCell::List(words) => list(words, out, |word| *word),
+            ClockCell::Large(words) => out.extend_from_slice(large(words).as_bytes()),
             ClockCell::Square(words) => out.extend_from_slice(square(words).as_bytes()),
         }
     }

@@ -250,7 +250,7 @@ fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
         }
     };
     for (column, cell) in cells() {
-        if let ClockCell::List(_) | ClockCell::Square(_) = cell {
+        if let ClockCell::List(_) | ClockCell::Square(_) | ClockCell::Large(_) = cell {
             words(Column::Clock(column), write_over(text, format_args!("{cell}")));
         }
     }

@@ -36,7 +36,7 @@ impl Forms {
             let form = match spec.form {
                 Form::Numbers => ClockForm::Numbers(spec.columns.len()),
                 Form::List => ClockForm::List,
-                Form::Square => return None,
+                Form::Square | Form::Large => return None,
             };
             if spec.is_standard { &mut forms.standard } else { &mut forms.others }.push(form);
         }

@@ -166,7 +166,7 @@ impl Cells<'_> {
             match cell {
                 ClockCell::Nothing => {}
                 ClockCell::Number(word) => self.whole(Column::Clock(column), Some(word))?,
-                ClockCell::List(_) | ClockCell::Square(_) => {
+                ClockCell::List(_) | ClockCell::Square(_) | ClockCell::Large(_) => {
                     self.text(Column::Clock(column), &cell.to_string())?;
                 }
             }
