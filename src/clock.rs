@@ -22,6 +22,7 @@ mod lamport;
 mod lamport_total;
 mod matrix;
 pub(crate) mod natural;
+mod rev;
 mod vector;
 
 // The registry: the order is that of tables and help; the standard ones have their columns in it.
@@ -31,6 +32,7 @@ registry! {
     Hybrid: hybrid::Hybrid,
     LamportTotal: lamport_total::LamportTotal,
     Matrix: matrix::Matrix,
+    Rev: rev::Rev,
 }
 
 use std::borrow::Cow;
