@@ -17,6 +17,7 @@ mod stamp;
 mod tests;
 mod values;
 
+mod bloom;
 mod hybrid;
 mod lamport;
 mod lamport_total;
@@ -33,6 +34,7 @@ registry! {
     LamportTotal: lamport_total::LamportTotal,
     Matrix: matrix::Matrix,
     Rev: rev::Rev,
+    Bloom: bloom::Bloom,
 }
 
 use std::borrow::Cow;
