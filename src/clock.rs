@@ -23,6 +23,7 @@ mod lamport;
 mod lamport_total;
 mod matrix;
 pub(crate) mod natural;
+mod prime;
 mod rev;
 mod vector;
 
@@ -35,6 +36,7 @@ registry! {
     Matrix: matrix::Matrix,
     Rev: rev::Rev,
     Bloom: bloom::Bloom,
+    Prime: prime::Prime,
 }
 
 use std::borrow::Cow;

@@ -106,6 +106,15 @@ fn every_clock_travels_between_processes() {
     succeeds(folder.path(), "check");
 }
 
+#[test]
+fn a_number_that_outgrows_a_cell_is_refused_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = clocklab(folder.path(), "--virtual-time --vms 100 --rates 6 --duration 60 --clocks prime");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("digits") && told.contains("--clocks"), "{told}");
+    assert!(!folder.path().join("output").exists(), "nothing was started");
+}
+
 /// Without a manifest nobody knows how many machines there were.
 #[test]
 fn every_clock_is_sound_without_a_manifest() {
