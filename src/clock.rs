@@ -25,6 +25,7 @@ mod matrix;
 pub(crate) mod natural;
 mod prime;
 mod rev;
+mod tree;
 mod vector;
 
 // The registry: the order is that of tables and help; the standard ones have their columns in it.
@@ -37,6 +38,7 @@ registry! {
     Rev: rev::Rev,
     Bloom: bloom::Bloom,
     Prime: prime::Prime,
+    Tree: tree::Tree,
 }
 
 use std::borrow::Cow;
