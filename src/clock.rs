@@ -18,6 +18,7 @@ mod tests;
 mod values;
 
 mod bloom;
+mod differential;
 mod hybrid;
 mod lamport;
 mod lamport_total;
@@ -39,6 +40,7 @@ registry! {
     Bloom: bloom::Bloom,
     Prime: prime::Prime,
     Tree: tree::Tree,
+    Differential: differential::Differential,
 }
 
 use std::borrow::Cow;
