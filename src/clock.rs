@@ -19,6 +19,7 @@ mod values;
 
 mod bloom;
 mod differential;
+mod hvc;
 mod hybrid;
 mod lamport;
 mod lamport_total;
@@ -41,6 +42,7 @@ registry! {
     Prime: prime::Prime,
     Tree: tree::Tree,
     Differential: differential::Differential,
+    HybridVector: hvc::HybridVector,
 }
 
 use std::borrow::Cow;
