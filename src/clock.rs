@@ -21,6 +21,7 @@ mod bloom;
 mod differential;
 mod hvc;
 mod hybrid;
+mod itc;
 mod lamport;
 mod lamport_total;
 mod matrix;
@@ -43,6 +44,7 @@ registry! {
     Tree: tree::Tree,
     Differential: differential::Differential,
     HybridVector: hvc::HybridVector,
+    IntervalTree: itc::IntervalTree,
 }
 
 use std::borrow::Cow;
