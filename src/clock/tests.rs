@@ -146,6 +146,73 @@ proptest! {
         }
     }
 
+    /// As different clocks see one execution: R entries are a vector where there are as many as machines, and a counter
+    /// where there is one; what promises the vector's order has it at every pair; a matrix has the vector in its own row.
+    #[test]
+    fn clocks_that_are_said_to_be_alike_are((vms, actions) in executions()) {
+        let run = |clock: &str| execute(clock.parse().unwrap(), vms, &actions, false);
+        let values = |clock: &str| run(clock).into_iter().map(|event| event.value);
+        let vectors: Vec<Vec<u64>> = values("vector").collect();
+        let as_many_as_machines = format!("rev:{vms}");
+        prop_assert!(values(&as_many_as_machines).eq(vectors.iter().cloned()));
+        prop_assert!(values("rev:1").eq(values("lamport")));
+        prop_assert!(values("differential").eq(vectors.iter().cloned()));
+        for (event, matrix) in values("matrix").enumerate() {
+            let mut rows = matrix.chunks(vms as usize);
+            prop_assert!(rows.any(|row| row == vectors[event]), "{:?} has no row {:?}", matrix, vectors[event]);
+        }
+        let order = |clock: &str, values: &[Vec<u64>], first: usize, second: usize| {
+            (clock.parse::<ClockSpec>().unwrap().compare)(&values[first], &values[second])
+        };
+        // No execution here lasts as long as the largest E of a hybrid vector.
+        for clock in ["matrix", "differential", "tree", "itc", "prime", "hvc:315360000000"] {
+            let others: Vec<Vec<u64>> = values(clock).collect();
+            for (first, second) in (0..vectors.len()).flat_map(|a| (0..vectors.len()).map(move |b| (a, b))) {
+                prop_assert_eq!(
+                    order(clock, &others, first, second), order("vector", &vectors, first, second),
+                    "{}: {:?} and {:?}", clock, &others[first], &others[second]
+                );
+            }
+        }
+    }
+
+    /// A tree is the vector, with what was told by whom, and a prime clock's number is made of it.
+    #[test]
+    fn trees_and_numbers_are_the_vector((vms, actions) in executions()) {
+        let run = |clock: &str| execute(clock.parse().unwrap(), vms, &actions, false);
+        for ((vector, tree), number) in run("vector").iter().zip(run("tree")).zip(run("prime")) {
+            let mut entries = vec![0; vms as usize];
+            tree.value.chunks_exact(4).for_each(|node| entries[usize::try_from(node[0]).unwrap()] = node[1]);
+            prop_assert_eq!(&vector.value, &entries);
+            let mut product = vec![1];
+            for (prime, entry) in [2, 3, 5, 7, 11].iter().zip(&vector.value) {
+                (0..*entry).for_each(|_| natural::multiply_add(&mut product, *prime, 0));
+            }
+            prop_assert_eq!(number.value, product);
+        }
+    }
+
+    /// The variants of clocks keep their promise as those do that are there without parameters.
+    #[test]
+    fn every_variant_keeps_its_promise((vms, actions) in executions()) {
+        // Up to ten milliseconds between events.
+        let slow: Vec<Action> = actions.iter().map(|&(vm, sends, gap, to)| (vm, sends, gap * 400_000, to)).collect();
+        for clock in ["rev:1", "rev:2", "rev:3", "bloom:1/1", "bloom:4/2", "bloom:30/2", "hvc:1", "hvc:5"] {
+            let spec: ClockSpec = clock.parse().unwrap();
+            let events = execute(spec, vms, &slow, false);
+            for (first, second) in (0..events.len()).flat_map(|a| (0..events.len()).map(move |b| (a, b))) {
+                let by_clock = (spec.compare)(&events[first].value, &events[second].value);
+                let truth = if first == second { continue } else { truth(&events, first, second) };
+                prop_assert!(
+                    spec.promise.allows(truth, by_clock),
+                    "{}: {:?} and {:?} are {:?} and it says {:?}", spec, events[first].value, events[second].value, truth, by_clock
+                );
+            }
+            let again = execute(spec, vms, &slow, true);
+            prop_assert!(events.iter().zip(&again).all(|(one, other)| one.value == other.value), "{}", spec);
+        }
+    }
+
     /// What comes from files and from other processes may be anything.
     #[test]
     fn no_value_and_no_stamp_harms_a_clock(
