@@ -212,7 +212,8 @@ fn an_interrupted_run_ends_in_all_processes() {
         run.assert_summary();
         run.assert_manifest(&path);
         assert!(out.contains("interrupted"), "{out}");
-        assert!(err.starts_with("Interrupted after "), "{err}");
+        // What a machine sends after the other process has gone is told first.
+        assert!(err.contains("Interrupted after "), "{err}");
         assert!(path.join("report.html").exists(), "{err}");
         assert!(workers.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()));
     }
