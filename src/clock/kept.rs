@@ -57,6 +57,7 @@ impl Clocks {
     }
 
     /// The values of all of them.
+    #[inline]
     pub fn reading(&self) -> Reading<'_> {
         let lamport = self.lamport.number();
         match &self.others {
@@ -76,7 +77,7 @@ impl Clocks {
     pub fn advance(&mut self, occurrence: Occurrence, now: Moment) {
         self.lamport.count();
         if let Some(others) = &mut self.others {
-            others.clocks.iter_mut().for_each(|clock| clock.advance(occurrence, now));
+            others.advance(occurrence, now);
         }
     }
 
@@ -85,12 +86,8 @@ impl Clocks {
     #[inline]
     pub fn receive(&mut self, sender: VmId, stamp: &Stamp, now: Moment) {
         self.lamport.hear_of(stamp.lamport);
-        let Some(others) = &mut self.others else { return };
-        for (clock, part) in others.clocks.iter_mut().zip(stamp.parts(others.layout)) {
-            match part {
-                Some(part) => clock.receive(sender, part, now),
-                None => clock.advance(Occurrence::Internal, now),
-            }
+        if let Some(others) = &mut self.others {
+            others.receive(sender, stamp, now);
         }
     }
 
@@ -98,9 +95,8 @@ impl Clocks {
     #[inline]
     pub fn stamp(&self) -> Stamp {
         let lamport = self.lamport.number();
-        let Some(others) = &self.others else { return Stamp::lamport_only(lamport) };
-        let values = others.clocks.iter().map(AnyClock::value);
-        Stamp { lamport, others: OtherStamps::new(others.layout, values) }
+        let others = self.others.as_ref().map_or(OtherStamps::NONE, |others| others.stamps());
+        Stamp { lamport, others }
     }
 
     /// Whether each recipient is to get a stamp of its own.
@@ -120,5 +116,29 @@ impl Clocks {
         };
         let values: Vec<Vec<u64>> = others.clocks.iter_mut().map(stamp).collect();
         Stamp::new(lamport, others.layout, values.iter().map(Vec::as_slice))
+    }
+}
+
+/// What is done to the clocks that only some runs have stands apart, so that a machine's ticks hold no more than the
+/// question whether there are any.
+impl Others {
+    #[inline(never)]
+    fn advance(&mut self, occurrence: Occurrence, now: Moment) {
+        self.clocks.iter_mut().for_each(|clock| clock.advance(occurrence, now));
+    }
+
+    #[inline(never)]
+    fn receive(&mut self, sender: VmId, stamp: &Stamp, now: Moment) {
+        for (clock, part) in self.clocks.iter_mut().zip(stamp.parts(self.layout)) {
+            match part {
+                Some(part) => clock.receive(sender, part, now),
+                None => clock.advance(Occurrence::Internal, now),
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn stamps(&self) -> OtherStamps {
+        OtherStamps::new(self.layout, self.clocks.iter().map(AnyClock::value))
     }
 }
