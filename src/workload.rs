@@ -16,6 +16,7 @@ mod lamport_mutex;
 mod registry;
 mod ricart_agrawala;
 mod scale_model;
+mod snapshot;
 mod suzuki_kasami;
 mod token_ring;
 mod visitor;
@@ -25,7 +26,7 @@ use std::fmt;
 
 pub use algorithm::{Algorithm, Make, MakeJudge, Parameter, Setup, Textbook};
 pub use client_server::ClientServer;
-pub use judge::{Broadcast, Deed, Exclusion, Judge, Past, Violation, Witnessed};
+pub use judge::{Broadcast, Deed, Exclusion, Judge, Past, Snapshots, Violation, Witnessed};
 pub use protocol::{Heard, Protocol, Speaking, Turn, UnknownMessage};
 pub use registry::{Choice, Chosen, ParseChoiceError, Workloads};
 pub use scale_model::ScaleModel;

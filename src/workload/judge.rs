@@ -10,12 +10,14 @@
 mod broadcast;
 mod exclusion;
 mod past;
+mod snapshots;
 
 use std::fmt;
 
 pub use broadcast::Broadcast;
 pub use exclusion::Exclusion;
 pub use past::Past;
+pub use snapshots::Snapshots;
 
 use crate::clock::Reading;
 use crate::model::event::MessageId;

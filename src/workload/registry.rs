@@ -6,14 +6,15 @@ use std::str::FromStr;
 use super::AnyWorkload;
 use super::algorithm::{Algorithm, Parameter, Setup};
 use super::{
-    causal_broadcast, client_server, lamport_mutex, ricart_agrawala, scale_model, suzuki_kasami, token_ring,
+    causal_broadcast, client_server, lamport_mutex, ricart_agrawala, scale_model, snapshot, suzuki_kasami,
+    token_ring,
 };
 use crate::model::id::VmId;
 use crate::model::text::as_text;
 
 /// The workloads that come with clocklab, each with a line of its own. The first is the one of a run that asks for
 /// none.
-static BUILT_IN: [&Algorithm; 7] = [
+static BUILT_IN: [&Algorithm; 8] = [
     &scale_model::ALGORITHM,
     &client_server::ALGORITHM,
     &lamport_mutex::ALGORITHM,
@@ -21,6 +22,7 @@ static BUILT_IN: [&Algorithm; 7] = [
     &token_ring::ALGORITHM,
     &suzuki_kasami::ALGORITHM,
     &causal_broadcast::ALGORITHM,
+    &snapshot::ALGORITHM,
 ];
 
 /// Stands for the workload of another program in logs that it left.

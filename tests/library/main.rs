@@ -12,5 +12,6 @@ mod judged;
 mod lamport_mutex;
 mod layers;
 mod paused;
+mod snapshot;
 mod threads;
 mod virtual_time;
