@@ -22,6 +22,8 @@ pub struct Clocks {
 struct Others {
     clocks: SmallVec<[AnyClock; 2]>,
     layout: StampLayout,
+    /// Whether each recipient is to get a stamp of its own: looked up once, since it is asked at every send.
+    are_for_recipients: bool,
     list: ClockList,
 }
 
@@ -46,6 +48,7 @@ impl Clocks {
         let start = || Others {
             clocks: list.iter().map(|spec| spec.start(setup, last(*spec))).collect(),
             layout: StampLayout::of(list),
+            are_for_recipients: list.iter().any(|spec| spec.is_for_recipient),
             list: list.clone(),
         };
         Self { lamport: Lamport::at(lamport), others: (!list.is_empty()).then(|| Box::new(start())) }
@@ -102,7 +105,7 @@ impl Clocks {
     /// Whether each recipient is to get a stamp of its own.
     #[inline]
     pub fn tell_recipients_apart(&self) -> bool {
-        self.others.as_ref().is_some_and(|others| others.list.iter().any(|spec| spec.is_for_recipient))
+        self.others.as_ref().is_some_and(|others| others.are_for_recipients)
     }
 
     /// What a message to that machine takes along that was sent at the latest event.

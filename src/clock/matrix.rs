@@ -14,13 +14,14 @@ use crate::model::id::VmId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Matrix {
     entries: Box<[u64]>,
-    own: usize,
-    vms: usize,
+    own: VmId,
+    vms: u32,
 }
 
 impl Matrix {
     fn count(&mut self) {
-        if let Some(own) = self.entries.get_mut(self.own * self.vms + self.own) {
+        let (own, vms) = (self.own.index(), self.vms as usize);
+        if let Some(own) = self.entries.get_mut(own * vms + own) {
             *own = own.saturating_add(1);
         }
     }
@@ -31,8 +32,10 @@ impl Matrix {
             return;
         }
         take_maximum(&mut self.entries, stamp);
-        let row = |machine: usize| machine * self.vms..(machine + 1) * self.vms;
-        if let (Some(own), Some(news)) = (self.entries.get_mut(row(self.own)), stamp.get(row(sender))) {
+        let vms = self.vms as usize;
+        let row = |machine: usize| machine * vms..(machine + 1) * vms;
+        let own = row(self.own.index());
+        if let (Some(own), Some(news)) = (self.entries.get_mut(own), stamp.get(row(sender))) {
             take_maximum(own, news);
         }
     }
@@ -59,7 +62,7 @@ impl Clock for Matrix {
         let vms = setup.vms as usize;
         let mut entries = vec![0; vms * vms].into_boxed_slice();
         take_maximum(&mut entries, last.unwrap_or_default());
-        Self { entries, own: setup.own.index(), vms }
+        Self { entries, own: setup.own, vms: setup.vms }
     }
 
     fn advance(&mut self, _occurrence: Occurrence, _now: Moment) {

@@ -32,9 +32,9 @@ pub(crate) struct OtherStamps {
 /// Where in a stamp the numbers of each clock of a list are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StampLayout {
-    clocks: usize,
+    clocks: u16,
     /// The clock that has the small place, and of how many numbers it is.
-    small: Option<(usize, usize)>,
+    small: Option<(u16, u16)>,
 }
 
 impl StampLayout {
@@ -44,12 +44,26 @@ impl StampLayout {
             Length::Words(words) if words <= SMALL => Some(words),
             _ => None,
         };
-        let small = list.iter().enumerate().find_map(|(index, spec)| Some((index, words(spec.length)?)));
-        Self { clocks: list.len(), small }
+        // A run has a few clocks.
+        let narrow = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let small = list
+            .iter()
+            .enumerate()
+            .find_map(|(index, spec)| Some((narrow(index), narrow(words(spec.length)?))));
+        Self { clocks: narrow(list.len()), small }
     }
 
+    /// How many clocks share the numbers that stand elsewhere.
     const fn shared(self) -> usize {
-        self.clocks - self.small.is_some() as usize
+        self.clocks as usize - self.small.is_some() as usize
+    }
+
+    /// Of how many numbers a clock is that has the small place.
+    const fn small(self, index: usize) -> Option<usize> {
+        match self.small {
+            Some((small, words)) if small as usize == index => Some(words as usize),
+            _ => None,
+        }
     }
 }
 
@@ -99,9 +113,9 @@ impl OtherStamps {
         let mut stamps = Self::NONE;
         let mut together = SmallVec::<[u64; 32]>::new();
         for (index, value) in values.enumerate() {
-            match layout.small {
+            match layout.small(index) {
                 // A log may lack the value, or have one that is too short.
-                Some((small, words)) if small == index => {
+                Some(words) => {
                     if let Some(value) = value.get(..words) {
                         stamps.small = [0; SMALL];
                         stamps.small[..words].copy_from_slice(value);
@@ -124,8 +138,8 @@ impl OtherStamps {
     #[inline]
     pub(crate) fn parts(&self, layout: StampLayout) -> impl Iterator<Item = Option<&[u64]>> {
         let mut rest = self.shared.as_ref().map(|shared| &shared.slice);
-        (0..layout.clocks).map(move |index| match layout.small {
-            Some((small, words)) if small == index => {
+        (0..layout.clocks as usize).map(move |index| match layout.small(index) {
+            Some(words) => {
                 if self.small == NOT_KEPT {
                     None
                 } else {

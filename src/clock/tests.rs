@@ -266,3 +266,11 @@ fn every_clock_is_described_and_has_a_name_of_its_own() {
     let standard: Vec<&str> = kinds().iter().filter(|kind| kind.is_standard).map(|kind| kind.name).collect();
     assert_eq!(standard, ["vector", "hlc"], "what a log has in any case");
 }
+
+/// With many machines, what they keep has to fit a processor's cache: two clocks stand beside each other in it.
+#[test]
+fn a_machines_clocks_are_small() {
+    assert!(size_of::<AnyClock>() <= 32, "{}", size_of::<AnyClock>());
+    assert_eq!(size_of::<Stamp>(), 32);
+    assert_eq!(size_of::<Clocks>(), 16);
+}
