@@ -13,6 +13,7 @@ mod causal_broadcast;
 mod client_server;
 mod judge;
 mod lamport_mutex;
+mod raymond;
 mod registry;
 mod ricart_agrawala;
 mod scale_model;

@@ -6,21 +6,22 @@ use std::str::FromStr;
 use super::AnyWorkload;
 use super::algorithm::{Algorithm, Parameter, Setup};
 use super::{
-    causal_broadcast, client_server, lamport_mutex, ricart_agrawala, scale_model, snapshot, suzuki_kasami,
-    token_ring,
+    causal_broadcast, client_server, lamport_mutex, raymond, ricart_agrawala, scale_model, snapshot,
+    suzuki_kasami, token_ring,
 };
 use crate::model::id::VmId;
 use crate::model::text::as_text;
 
 /// The workloads that come with clocklab, each with a line of its own. The first is the one of a run that asks for
 /// none.
-static BUILT_IN: [&Algorithm; 8] = [
+static BUILT_IN: [&Algorithm; 9] = [
     &scale_model::ALGORITHM,
     &client_server::ALGORITHM,
     &lamport_mutex::ALGORITHM,
     &ricart_agrawala::ALGORITHM,
     &token_ring::ALGORITHM,
     &suzuki_kasami::ALGORITHM,
+    &raymond::ALGORITHM,
     &causal_broadcast::ALGORITHM,
     &snapshot::ALGORITHM,
 ];

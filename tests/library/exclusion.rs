@@ -90,6 +90,19 @@ proptest! {
         // Each request has its token, but those that the run's end leaves without.
         prop_assert!(requests - tokens <= u64::from(vms), "{requests} {tokens}");
     }
+
+    #[test]
+    fn a_stay_by_raymond_costs_at_most_twice_the_way_to_the_token(
+        (vms, settings) in settings(false), think in 1u32..20, seed: u64,
+    ) {
+        let stays = sound("raymond", &format!("think={think},hold=1"), &settings, seed);
+        let longest_way = 2 * u64::from(vms.ilog2());
+        prop_assert!(stays.entered > 0 && stays.sent <= 2 * longest_way * stays.asked, "{}", stays.sent);
+        let run = Run::read(stays.folder.path());
+        let (requests, tokens) = (said(&run, "request").len() as u64, said(&run, "privilege").len() as u64);
+        // A machine has asked at most once for a token that has not come.
+        prop_assert!(tokens <= requests && requests - tokens < u64::from(vms), "{requests} {tokens}");
+    }
 }
 
 /// Five machines that all want to enter at once: as many messages as another implementation counts.
@@ -110,7 +123,7 @@ fn contended_runs_cost_what_the_textbooks_say() {
 
 #[test]
 fn the_logs_of_some_machines_show_no_fault_that_the_others_could_explain() {
-    for name in ["ricart-agrawala", "token-ring", "suzuki-kasami"] {
+    for name in ["ricart-agrawala", "token-ring", "suzuki-kasami", "raymond"] {
         for clocks in ["lamport", "vector"] {
             let settings = format!("vms = 3\nrates = 20\nduration = 8\nclocks = \"{clocks}\"");
             let folder = run(named(name), &settings, 3);
@@ -152,7 +165,7 @@ enum Broken {
     RepliesAtOnce,
     /// Of a ring: machine 1 makes a token as well.
     TwoTokens,
-    /// Suzuki and Kasami's: who passes the token on may enter once more.
+    /// Suzuki and Kasami's, and Raymond's: passes the token on while it is inside.
     KeepsAToken,
 }
 
