@@ -1,35 +1,44 @@
 //! clocklab is a laboratory for logical clocks.
 //!
-//! It runs virtual machines that tick at different rates, exchange messages and keep Lamport, vector
-//! and hybrid clocks, and it logs every event to CSV. This is the library below the program; the
-//! README tells how to use that.
+//! It runs virtual machines that tick at different rates, exchange messages and keep logical clocks, and it logs every
+//! event to CSV. This is the library below the program; the README tells how to use that.
 //!
 //! # A map
 //!
-//! From bottom to top; a module uses only what stands below it, and a test sees to it.
+//! The folders of `src` are the rooms of a house, from bottom to top; a module uses only what stands below it, and a
+//! test sees to it.
 //!
-//! - **The core** is pure: no files, no threads, no clock of the machine, no randomness but from the
-//!   seed. [`text`](model::text), [`time`](model::time), [`id`](model::id) and [`seed`](model::seed) are its ground; [`clock`] has the logical clocks;
-//!   [`pace`](model::pace) tells when ticks in real time are due;
-//!   [`event`](model::event) the messages and calls and what a tick's event is; [`network`](model::network) decides what becomes of messages;
-//!   a [`workload`] decides what a tick does; [`tally`](model::tally) adds events up; a [`vm`](model::vm) is one machine; a
-//!   [`scenario`](model::scenario) is a whole run's model, and has the one table of [settings](model::scenario::Settings), of which
-//!   [`setting`](model::setting) makes all that follows from them.
-//! - **The edge**: `input` opens what people name, so that nothing endless keeps the program waiting, [`log`](edge::log) is all that a run leaves in files, [`trace`](edge::trace) what other programs leave, [`link`](edge::link) the protocol between the processes of a
-//!   distributed run, without its sockets, [`nodes`](edge::nodes) where these processes are and which machines each of
-//!   them holds, [`driver`](edge::driver) what a driver takes and gives, [`control`](edge::control) what passes between a run and those
-//!   who watch it, and [`watch`](edge::watch) what they see of its machines.
-//! - **The drivers** make the machines tick: [`live`](drivers::live) in real time, each of them an actix actor; [`sim`](drivers::sim)
-//!   in virtual time, as fast as the processor allows.
-//! - **The run**: [`run`](runs::run) leads one run from an empty folder to its manifest, [`preflight`](runs::preflight) tells before
-//!   whether it fits the machine, and [`series`](runs::series) makes several. [`supervisor`](runs::supervisor) has a run's processes on this machine
-//!   started and watched, each of which is a [`child`](runs::child); [`join`](runs::join) makes a process a node of a run over several hosts.
-//! - **After a run**, from its logs alone: [`history`](after::history) brings their rows into an order in which causes come before
-//!   effects, [`check`](after::check) tells whether they are right, [`stats`](after::stats) measures them, and [`order`](after::order) tells what happened
-//!   before what.
-//! - **What people look at** of a run that is over: [`report`](show::report) draws it, as a page, as pictures, as a notebook, and
-//!   [`export`](show::export) writes it in the formats of other tools. One that is under way is a [`view`](show::view) on a terminal.
-//! - **The shell**: [`cli`] alone knows flags, prints, and exits.
+//! - **The core** is pure: no files, no threads, no clock of the machine, no randomness but from the seed. A [`clock`] is
+//!   a file, with a line in a registry, and so is a [`workload`], the algorithm that machines follow, with the judge of
+//!   what it promises. [`model`] is what a run is made of: [`text`](model::text), [`time`](model::time), [`id`](model::id)
+//!   and [`seed`](model::seed) are its ground; [`pace`](model::pace) tells when ticks in real time are due;
+//!   [`event`](model::event) what travels and what a tick's event is; [`network`](model::network) decides what becomes of
+//!   messages; [`tally`](model::tally) adds events up; a [`vm`](model::vm) is one machine; a
+//!   [`scenario`](model::scenario) is a whole run's model, and has the one table of
+//!   [settings](model::scenario::Settings), of which [`setting`](model::setting) makes all that follows from them; an
+//!   [`experiment`](model::experiment) is a scenario under several conditions; and a
+//!   [`registry`](model::registry) has what a program can choose from.
+//! - **The [`edge`]**: `input` opens what people name, so that nothing endless keeps the program waiting,
+//!   [`log`](edge::log) is all that a run leaves in files, [`trace`](edge::trace) what other programs leave,
+//!   [`link`](edge::link) the protocol between the processes of a distributed run, without its sockets,
+//!   [`nodes`](edge::nodes) where these processes are and which machines each of them holds, [`driver`](edge::driver) what
+//!   a driver takes and gives, [`control`](edge::control) what passes between a run and those who watch it, and
+//!   [`watch`](edge::watch) what they see of its machines.
+//! - **The [`drivers`]** make the machines tick: [`live`](drivers::live) in real time, each of them an actix actor;
+//!   [`sim`](drivers::sim) in virtual time, as fast as the processor allows.
+//! - **[`runs`]**: [`run`](runs::run) leads one run from an empty folder to its manifest, [`preflight`](runs::preflight)
+//!   tells before whether it fits the machine, [`series`](runs::series) makes several and [`sweep`](runs::sweep) those of
+//!   an experiment. [`supervisor`](runs::supervisor) has a run's processes on this machine started and watched, each of
+//!   which is a [`child`](runs::child); [`join`](runs::join) makes a process a node of a run over several hosts.
+//! - **[`after`] a run**, from its logs alone: [`history`](after::history) brings their rows into an order in which causes
+//!   come before effects, [`check`](after::check) tells whether they are right, [`stats`](after::stats) measures them,
+//!   [`order`](after::order) tells what happened before what, and [`effects`](after::effects) what the settings of an
+//!   experiment did.
+//! - **What people look at** is [`show`]n: [`report`](show::report) draws a run that is over, as a page, as pictures, as a
+//!   notebook, and [`export`](show::export) writes it in the formats of other tools. One that is under way is a
+//!   [`view`](show::view) on a terminal.
+//! - **At the top** a program of one's own has a [`Run`] in three lines, and the shell is [`cli`]: it alone knows flags,
+//!   prints, and exits.
 //!
 //! # The way of a message
 //!
