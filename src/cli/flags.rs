@@ -136,14 +136,11 @@ fn tell_workloads(arg: Arg, workloads: &Workloads) -> Arg {
 
 /// Tells what clocks there are, and in full the rule of each.
 fn tell_clocks(arg: Arg) -> Arg {
-    let names: Vec<&str> = kinds().iter().map(|kind| kind.name).collect();
-    let short = format!(
-        "Clocks to keep, of {}; Lamport's is always kept [default: {}]",
-        names.join(","),
-        ClockList::standard()
-    );
+    let standard = ClockList::standard();
+    let short = format!("Clocks to keep beside Lamport's; --help lists all of them [default: {standard}]");
+    let full = format!("Clocks to keep; Lamport's is always kept [default: {standard}]");
     let all: Vec<String> = kinds().iter().map(|kind| format!("- {kind}")).collect();
-    let in_full = format!("{short}\n\n{}\n\nParameters: NAME:number, or NAME:number/number", all.join("\n"));
+    let in_full = format!("{full}\n\n{}\n\nParameters: NAME:number, or NAME:number/number", all.join("\n"));
     arg.help(short).long_help(in_full)
 }
 
