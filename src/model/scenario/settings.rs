@@ -24,7 +24,7 @@ settings! {
         "virtual-time" virtual_time: Option<bool> {
             default: |_, _| false,
             usual: "live",
-            meaning: "No waiting: the run takes as long as its computing does, and repeats byte for byte",
+            meaning: "No waiting: it takes as long as its computing does, and repeats byte for byte",
             heading: Heading::Machines,
             ..Facts::EVERYDAY
         }
