@@ -3,6 +3,7 @@
 //! With [`crate::clock`] and [`crate::workload`] it is the core: no files, no threads, no clock of the machine, no
 //! randomness but from the seed.
 
+pub mod crash;
 pub mod event;
 pub mod experiment;
 pub mod id;

@@ -124,7 +124,7 @@ pub fn check(folders: &[LogFolder], registry: &Registry) -> Result<Report, Histo
 fn lacks(scenario: &Scenario) -> Option<String> {
     let (algorithm, network) = (scenario.workload().algorithm(), scenario.model());
     let is_sure = [network.loss, network.duplicate].iter().all(|share| *share == Probability::default());
-    let delivers = is_sure && network.partition.is_empty();
+    let delivers = is_sure && network.partition.is_empty() && network.crash.is_empty();
     let needs = algorithm.judge.and_then(|_| algorithm.lacks(network.fifo == Switch::On, delivers))?;
     Some(format!("{} promises nothing without {needs}, which the run's network did not have", algorithm.name))
 }

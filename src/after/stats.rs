@@ -160,6 +160,9 @@ pub fn measure_and_show(
     let mut replay = Replay::open(&names, false, &mut shown)?;
     replay.run(&mut shown)?;
     let missing = Missing::of(folders, &replay.read_logs(), &shown.meter.witness);
+    if model.scenario().is_some_and(|scenario| !scenario.model().crash.is_empty()) {
+        shown.meter.never_received(replay.in_flight().map(|(_, sent, to)| (sent.elapsed, to)));
+    }
     let mut stats = sum_up(shown.meter, &model, &[], &missing);
     stats.warnings.extend(folders.iter().filter_map(LogFolder::cut));
     for (path, log) in replay.summaries().filter(|(_, log)| log.torn > 0) {

@@ -312,10 +312,10 @@ mod tests {
     #[test]
     fn every_flag_sets_its_own_setting() {
         let line = "clocklab --virtual-time --vms 4 --duration 5s --rates 2-3 --phase aligned --late skip --workload scale-model --draw 7 \
-                    --seed 9 --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
+                    --crash 1s-2s:1 --crash 2s-3s:1 --seed 9 --clocks hlc --skew 1ms --latency 2ms --loss 0.25 --duplicate 0.75 --fifo off --partition 1s-2s:0/1 \
                     --partition 3s-4s:0/1 --runs 5 --threads 3 --processes 2 --log none";
         let expected = "virtual-time = true\nvms = 4\nduration = \"5s\"\nrates = \"2-3\"\nphase = \"aligned\"\nlate = \"skip\"\n\
-                        workload = \"scale-model\"\ndraw = 7\nseed = 9\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\n\
+                        workload = \"scale-model\"\ndraw = 7\ncrash = [\"1s-2s:1\", \"2s-3s:1\"]\nseed = 9\nclocks = \"lamport,hlc\"\nskew = \"1ms\"\nlatency = \"2ms\"\n\
                         loss = 0.25\nduplicate = 0.75\nfifo = \"off\"\npartition = [\"1s-2s:0/1\", \"3s-4s:0/1\"]\nruns = 5\nthreads = 3\n\
                         processes = 2\nlog = \"none\"\n";
         let settings = Flags::parse(line.split_whitespace(), &Registry::default()).unwrap().settings;

@@ -82,7 +82,7 @@ impl fmt::Display for Printed {
 
 /// Measures that stand in one table, and what their names begin with.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("events", &["rate", "events"]),
+    ("events", &["rate", "down", "events"]),
     ("messages", &["messages", "arrivals"]),
     ("Lamport clocks", &["clock"]),
     ("jumps", &["jump", "gap"]),

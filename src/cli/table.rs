@@ -196,8 +196,12 @@ fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
 
 fn messages(accounts: &[Account]) -> String {
     let sum = |part: fn(&Account) -> u64| grouped(accounts.iter().map(part).sum());
+    let crashed = match accounts.iter().map(|account| account.crashed).sum() {
+        0 => String::new(),
+        crashed => format!(", {} crashed", grouped(crashed)),
+    };
     format!(
-        "messages: {} sent, {} received, {} waiting, {} in flight, {} lost, {} duplicated",
+        "messages: {} sent, {} received, {} waiting, {} in flight, {} lost, {} duplicated{crashed}",
         sum(|account| account.tally.sent),
         sum(|account| account.tally.receives),
         sum(|account| account.waiting),
@@ -220,7 +224,9 @@ pub(super) fn warnings(finished: &Finished) -> Vec<String> {
     }
     // A message of its own or of others that a machine had not received when its process died is nowhere.
     let left = sum(|account| account.tally.sent + account.duplicated);
-    let found = sum(|account| account.tally.receives + account.waiting + account.in_flight + account.lost);
+    let found = sum(|account| {
+        account.tally.receives + account.waiting + account.in_flight + account.lost + account.crashed
+    });
     let missing = left.saturating_sub(found + links.traffic.dropped + links.traffic.lost);
     if finished.is_whole && missing > 0 {
         warnings

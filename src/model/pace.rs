@@ -81,6 +81,11 @@ impl Pace {
         self.schedule.due(self.next).plus(self.delay)
     }
 
+    /// The number of the next tick.
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Ticks that were left out so far, since their time had passed.
     pub const fn skipped(&self) -> u64 {
         self.skipped
@@ -99,6 +104,13 @@ impl Pace {
     /// The machine goes on with the tick of that number. Delays died with its process.
     pub const fn go_on(&mut self, number: u64, from: Nanos) {
         (self.next, self.delay, self.before) = (number, Nanos::ZERO, from);
+    }
+
+    /// The machine was down until then: ticks that were due before are not made.
+    pub fn pass(&mut self, up: Nanos) {
+        if self.due() < up {
+            self.go_on(self.schedule.ticks_before(up).saturating_add(1), up);
+        }
     }
 
     /// The next tick is that of this number: some have no row that can be read.

@@ -17,6 +17,7 @@ pub use rates::{ParseRatesError, Rates};
 pub use settings::{ModelSettings, Settings};
 
 use crate::clock::{ClockList, Clocks, Length, Setup};
+use crate::model::crash::{Crash, Uptime};
 use crate::model::id::VmId;
 use crate::model::network::{Network, Partition, Probability, Uplink};
 use crate::model::pace::{Late, Pace};
@@ -25,7 +26,7 @@ use crate::model::seed::{Purpose, Seed};
 use crate::model::setting::{Facts, Holder, Scope};
 use crate::model::tally::{Account, Tally};
 use crate::model::time::{Nanos, Schedule};
-use crate::model::vm::Vm;
+use crate::model::vm::{Outages, Vm};
 use crate::workload::{Chosen, Workload};
 
 /// A run's model, complete and consistent.
@@ -147,17 +148,34 @@ impl Scenario {
         if let Some(partition) = partition.iter().find(unknown) {
             return wrong("partition", partition, format!("must name machines from 0 to {}", vms - 1));
         }
+        if let Some((crash, allowed)) = self.wrong_crash() {
+            return wrong("crash", &crash, allowed);
+        }
         Ok(self)
+    }
+
+    /// A crash of a machine that there is not, or of one that is down then anyway, and what is allowed.
+    fn wrong_crash(&self) -> Option<(Crash, String)> {
+        let (vms, crashes) = (self.vms(), &self.model.crash);
+        if let Some(crash) = crashes.iter().find(|crash| crash.vm().0 >= vms) {
+            return Some((*crash, format!("must name a machine from 0 to {}", vms - 1)));
+        }
+        crashes.iter().enumerate().find_map(|(index, crash)| {
+            let other = crashes[..index].iter().find(|other| crash.overlaps(**other))?;
+            let allowed = format!("must not overlap {other}, as machine {} is down then", crash.vm());
+            Some((*crash, allowed))
+        })
     }
 
     /// The setting by which a message of one machine to another may not arrive, or not in order, and what messages do
     /// then. A copy that comes after its message does no harm.
     fn overtakes_or_loses(&self) -> Option<(&'static str, &'static str)> {
-        let ModelSettings { fifo, loss, partition, .. } = &self.model;
+        let ModelSettings { fifo, loss, partition, crash, .. } = &self.model;
         match (fifo, partition.is_empty()) {
             (Switch::Off, _) => Some(("fifo = off", "overtake others")),
             _ if *loss != Probability::default() => Some(("loss", "are lost")),
             (Switch::On, false) => Some(("partition", "are lost")),
+            (Switch::On, true) if !crash.is_empty() => Some(("crash", "are lost")),
             (Switch::On, true) => None,
         }
     }
@@ -244,6 +262,19 @@ impl Scenario {
         Schedule::new(rate, phase)
     }
 
+    /// Which of its ticks a machine makes: not those that are due while it is down.
+    pub fn uptime(&self, vm: VmId) -> Uptime {
+        Uptime::new(self.schedule(vm), Crash::windows_of(&self.model.crash, vm))
+    }
+
+    /// The crashes of a machine, where it has any; each takes a workload that is made anew.
+    pub fn outages<W: Workload>(&self, vm: VmId, workload: impl FnMut() -> W) -> Option<Box<Outages<W>>> {
+        if self.model.crash.is_empty() {
+            return None;
+        }
+        Outages::new(self.schedule(vm), Crash::windows_of(&self.model.crash, vm), workload)
+    }
+
     /// A live machine's ticks, from the first: when each is due, given when those before it were made.
     pub fn pace(&self, vm: VmId) -> Pace {
         Pace::new(self.schedule(vm), self.model.late)
@@ -280,6 +311,7 @@ impl Scenario {
             clocks: Clocks::new(&self.model.clocks, &self.setup(vm)).values(),
             waiting: 0,
             in_flight: 0,
+            crashed: 0,
             lateness: None,
         }
     }
@@ -295,9 +327,9 @@ impl Scenario {
         Vm::new(*vm, workload, seed.stream(*vm, Purpose::Workload), clocks, uplink).after(tally.clone())
     }
 
-    /// How many events the run makes in all, one at each tick; at most the largest `u64`.
+    /// How many events the run makes in all, one at each tick that a machine makes; at most the largest `u64`.
     pub fn events(&self) -> u64 {
-        self.ids().map(|vm| self.schedule(vm).ticks_until(self.model.duration)).fold(0, u64::saturating_add)
+        self.ids().map(|vm| self.uptime(vm).ticks_until(self.model.duration)).fold(0, u64::saturating_add)
     }
 
     /// What a machine's clocks are told of it. Parameters are each clock's own.
@@ -364,6 +396,21 @@ mod tests {
             &Settings { partition: vec!["0s-1s:0/3".parse().unwrap()], ..Settings::default() },
             "invalid value '0s-1s:0/3' for setting `partition`: must name machines from 0 to 2",
         );
+        let crashing = |texts: &[&str]| Settings {
+            crash: texts.iter().map(|crash| crash.parse().unwrap()).collect(),
+            ..Settings::default()
+        };
+        refuses(
+            &crashing(&["0s-1s:2", "0s-1s:3"]),
+            "invalid value '0s-1s:3' for setting `crash`: must name a machine from 0 to 2",
+        );
+        refuses(
+            &crashing(&["0s-3s:2", "2s-4s:1", "2s-4s:2"]),
+            "invalid value '2s-4s:2' for setting `crash`: must not overlap 0s-3s:2, as machine 2 is down then",
+        );
+        let differential = Settings { clocks: "differential".parse().ok(), ..crashing(&["0s-3s:2"]) };
+        let error = scenario(&differential).unwrap_err();
+        assert!(error.allowed.starts_with("cannot go with setting `crash`: "), "{error}");
     }
 
     #[test]
@@ -397,6 +444,7 @@ mod tests {
             vms: VmCount::new(5),
             latency: Some("1ms-9ms".parse().unwrap()),
             partition: vec!["0s-1s:0/3".parse().unwrap()],
+            crash: ["0s-1s:4", "1s-2s:4"].map(|crash| crash.parse().unwrap()).into(),
             skew: Some(WithUnit(Nanos::new(5))),
             ..Settings::default()
         };

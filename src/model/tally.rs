@@ -82,6 +82,8 @@ pub struct Account {
     pub waiting: u64,
     /// Messages to it that had not arrived at the end.
     pub in_flight: u64,
+    /// Messages to it that were lost while it was down, or waited when it went down.
+    pub crashed: u64,
     /// How late its ticks ran; none in virtual time.
     pub lateness: Option<Lateness>,
 }

@@ -4,9 +4,11 @@
 //! timers, the mailboxes and the log.
 
 mod inbox;
+mod outages;
 mod store;
 
 pub use inbox::Inbox;
+pub use outages::Outages;
 pub use store::Store;
 
 use crate::clock::{Clocks, Moment, Occurrence, Reading, Stamp};
@@ -117,6 +119,14 @@ impl<W: Workload> Vm<W> {
         }
     }
 
+    /// Comes up after a crash, with its clocks and the numbers of its events, and with that workload, which was made anew
+    /// and gets what the one before keeps on purpose. Messages that had arrived before are lost; tells how many.
+    fn restart(&mut self, mut workload: W, up: Nanos, store: &mut Store) -> u64 {
+        workload.resume(self.workload.keeps().as_deref());
+        self.workload = workload;
+        self.inbox.lose_before(up, self.id, store)
+    }
+
     /// Reads a little of each part of the machine, so that all of it is in the processor's cache soon.
     /// What it returns means nothing, and is not to be thrown away before the compiler has seen it used.
     #[inline]
@@ -166,6 +176,7 @@ impl<W: Workload> Vm<W> {
             clocks: self.clocks.values(),
             waiting: u64::from(waiting),
             in_flight: in_flight as u64,
+            crashed: 0,
             lateness,
         }
     }

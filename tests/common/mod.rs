@@ -179,7 +179,7 @@ impl Run {
     pub fn unaccounted(&self) -> i64 {
         let sum =
             |column: &str| self.summary.iter().map(|row| row[column].parse::<i64>().unwrap()).sum::<i64>();
-        let known = ["messages_received", "messages_lost", "waiting", "in_flight"];
+        let known = ["messages_received", "messages_lost", "waiting", "in_flight", "crashed"];
         sum("messages_sent") + sum("messages_duplicated")
             - known.iter().map(|column| sum(column)).sum::<i64>()
             - self.bridges_total(|row| row.lost)

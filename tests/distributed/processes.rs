@@ -16,6 +16,7 @@ cases!(
     a_process_that_is_killed_does_not_stop_the_others,
     a_process_that_is_killed_is_started_again_and_goes_on_from_its_logs,
     every_clock_goes_on_where_a_killed_process_left_it,
+    machines_of_several_processes_are_down_for_a_while,
     an_interrupted_run_ends_in_all_processes,
     no_process_outlives_the_one_that_started_it,
     server_and_clients_live_in_processes_of_their_own,
@@ -194,6 +195,30 @@ fn every_clock_goes_on_where_a_killed_process_left_it() {
     assert_eq!((run.status(), run.vms[&0].len()), ("complete", 100));
     assert_code(&clocklab(&folder, &["check"]).output().unwrap(), 0);
     assert_eq!(common::resumes(std::slice::from_ref(&path)), [0, 0, 1, 1], "as the bridges' logs tell");
+}
+
+fn machines_of_several_processes_are_down_for_a_while() {
+    let folder = empty_folder();
+    let args = ["--vms", "4", "--processes", "2", "--duration", "2", "--rates", "40,20,40,20", "--draw", "4"];
+    let crashes = ["--crash", "500ms-1s:1", "--crash", "900ms-1500ms:2", "--crash", "1800ms-9s:3"];
+    let (out, err) = assert_code(&clocklab(&folder, &[&args[..], &crashes].concat()).output().unwrap(), 0);
+    let path = folder.path().join("output");
+    let run = Run::read(&path);
+    assert_eq!(run.status(), "complete");
+    run.assert_sound();
+    run.assert_summary();
+    run.assert_manifest(&path);
+    run.assert_links_lost_nothing();
+    assert_eq!((0..4).map(|vm| run.vms[&vm].len()).collect::<Vec<_>>(), [80, 30, 56, 36]);
+    for (vm, from, to) in [(1, 500, 1000), (2, 900, 1500), (3, 1800, 2000)] {
+        let down = from * 1_000_000..to * 1_000_000;
+        assert!(run.vms[&vm].iter().all(|row| !down.contains(&row.elapsed())), "machine {vm}");
+    }
+    let crashed = |vm: usize| run.summary[vm]["crashed"].parse::<u64>().unwrap();
+    assert!(crashed(0) == 0 && (1..4).all(|vm| crashed(vm) > 0), "{:?}", run.summary);
+    assert!(out.contains(&format!(", {} crashed\n", crashed(1) + crashed(2) + crashed(3))), "{out}");
+    assert_eq!(news(&err), ["Open output/report.html in a browser to look at it."], "nothing is called lost");
+    assert_code(&clocklab(&folder, &["check"]).output().unwrap(), 0);
 }
 
 fn an_interrupted_run_ends_in_all_processes() {

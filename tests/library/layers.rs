@@ -26,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "pace",
             "workload",
             "network",
+            "crash",
             "event",
             "clock",
             "seed",

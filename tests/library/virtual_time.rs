@@ -6,13 +6,15 @@ use std::fs;
 use std::path::Path;
 
 use actix::{Arbiter, System};
+use clocklab::after::check::{FaultKind, check};
 use clocklab::drivers::live;
 use clocklab::drivers::sim;
 use clocklab::edge::control::{Stop, Unwatched};
 use clocklab::edge::driver::{Ending, Failure, Outcome, Plan};
-use clocklab::edge::log::{Drawn, Layout, Manifest, RunSection, SUMMARY, Status, write_summary};
+use clocklab::edge::log::{Drawn, Found, Layout, Manifest, RunSection, SUMMARY, Status, find, write_summary};
 use clocklab::model::event::Call;
 use clocklab::model::id::VmId;
+use clocklab::model::registry::Registry;
 use clocklab::model::scenario::{Scenario, Settings};
 use clocklab::model::seed::{Seed, Stream};
 use clocklab::model::time::Nanos;
@@ -84,6 +86,12 @@ fn workload() -> impl Strategy<Value = Choice> {
     proptest::sample::select(names).prop_map(Choice::named)
 }
 
+/// The fewest machines with which a workload can be asked for.
+fn least_vms(workload: &Choice) -> u32 {
+    let workloads = Workloads::default();
+    workloads.get(workload.name()).map_or(1, |algorithm| algorithm.least_vms)
+}
+
 /// Settings of all kinds, as a scenario file: workloads, machines, clocks, latencies and faults.
 fn settings() -> impl Strategy<Value = String> {
     let rates = prop_oneof![
@@ -106,9 +114,10 @@ fn settings() -> impl Strategy<Value = String> {
         Just("700ms".to_owned()),
     ];
     let clocks = prop_oneof![Just("lamport"), Just("hlc"), Just("vector"), Just("vector,hlc")];
-    let faults = (0u32..3, 0u32..3, any::<bool>(), any::<bool>());
+    let faults = (0u32..3, 0u32..3, any::<bool>(), any::<bool>(), crashes());
     (workload(), machines, latency, clocks, faults).prop_map(
-        |(workload, (vms, rates, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted))| {
+        |(workload, (vms, rates, draw, seconds), latency, clocks, (loss, duplicate, fifo, parted, crashes))| {
+            let vms = vms.max(least_vms(&workload));
             let mut text = format!(
                 "virtual-time = true\nworkload = \"{workload}\"\nvms = {vms}\nrates = \"{rates}\"\ndraw = {draw}\nduration = {seconds}\n\
                  latency = \"{latency}\"\nclocks = \"{clocks}\"\nloss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"{loss}s\"\n",
@@ -118,9 +127,28 @@ fn settings() -> impl Strategy<Value = String> {
             if parted && vms > 2 {
                 text.push_str("partition = [\"200ms-900ms:0/1-2\"]\n");
             }
-            text
+            text + &crash_line(&crashes, vms)
         },
     )
+}
+
+/// Crashes: whose, from when and for how long, in milliseconds. Half of all runs have none.
+fn crashes() -> impl Strategy<Value = Vec<(u32, u32, u32)>> {
+    let some = proptest::collection::vec((0u32..24, 0u32..3500, 1u32..1500), 1..5);
+    prop_oneof![Just(Vec::new()), some]
+}
+
+/// The setting that has these, as far as those of one machine do not overlap.
+fn crash_line(crashes: &[(u32, u32, u32)], vms: u32) -> String {
+    let mut kept = Vec::<(u32, u32, u32)>::new();
+    for (vm, from, length) in crashes {
+        let (vm, to) = (vm % vms, from + length);
+        if kept.iter().all(|(other, start, end)| *other != vm || to <= *start || *end <= *from) {
+            kept.push((vm, *from, to));
+        }
+    }
+    let texts: Vec<String> = kept.iter().map(|(vm, from, to)| format!("\"{from}ms-{to}ms:{vm}\"")).collect();
+    format!("crash = [{}]\n", texts.join(", "))
 }
 
 /// Layouts, and more than one way to share the machines out.
@@ -211,13 +239,48 @@ proptest! {
         let phases = run.drawn("phases_ns");
         for (vm, rows) in &run.vms {
             let thousandths = u128::from(run.thousandths()[*vm as usize]);
+            let crashes = &scenario.model().crash;
+            let is_up = |time: &u64| {
+                let mut own = crashes.iter().filter(|crash| crash.vm() == VmId(*vm)).map(|crash| crash.window());
+                own.all(|window| *time < window.start().get() || window.end().get() <= *time)
+            };
+            let due = |tick: u128| {
+                let offset = (tick - 1) * 1_000_000_000_000 / thousandths;
+                phases[*vm as usize].unsigned_abs() + u64::try_from(offset).unwrap()
+            };
+            let mut dues = (1..).map(due).filter(is_up);
             for row in rows {
-                let offset = u128::from(row.event - 1) * 1_000_000_000_000 / thousandths;
-                let due = phases[*vm as usize].unsigned_abs() + u64::try_from(offset).unwrap();
-                prop_assert_eq!(row.elapsed(), due, "an event happens when it is due");
+                prop_assert_eq!(Some(row.elapsed()), dues.next(), "an event happens when it is due");
             }
+            prop_assert!(dues.next() > Some(scenario.duration().get()), "it makes all of its ticks");
         }
+        assert_each_inbox(&run, outcome)?;
+        assert_checked(folder.path())?;
     }
+}
+
+/// Demands that of each machine all copies that left for it are accounted for.
+fn assert_each_inbox(run: &Run, outcome: Outcome) -> Result<(), TestCaseError> {
+    let mut copies = BTreeMap::<u64, u64>::new();
+    for row in run.rows().filter(|row| row.kind == "send") {
+        let lost = common::list(&row.lost);
+        let left = common::list(&row.peers).into_iter().filter(|peer| !lost.contains(peer));
+        left.chain(common::list(&row.duplicated)).for_each(|to| *copies.entry(to).or_default() += 1);
+    }
+    for account in outcome.accounts {
+        let found = account.tally.receives + account.waiting + account.in_flight + account.crashed;
+        prop_assert_eq!(found, copies.get(&account.vm.0.into()).copied().unwrap_or(0), "{:?}", account);
+    }
+    Ok(())
+}
+
+/// Demands that the check finds nothing wrong beside what a workload promises that the network does not let it keep.
+fn assert_checked(folder: &Path) -> Result<(), TestCaseError> {
+    let Found::Run(found) = find(folder).unwrap() else { panic!("one run") };
+    let report = check(&[*found], &Registry::default()).unwrap();
+    let is_wrong = report.faults.totals().keys().any(|kind| *kind != FaultKind::Promise);
+    prop_assert!(!is_wrong, "{}", report.with_most(5));
+    Ok(())
 }
 
 /// Rates whose periods are whole milliseconds, which is what the live driver's timers count.
@@ -227,16 +290,19 @@ fn settings_for_both() -> impl Strategy<Value = String> {
         1..9,
     );
     let latency = prop_oneof![Just("1ms"), Just("1ms-700ms"), Just("exp:90ms"), Just("250ms")];
-    let faults = (0u32..3, 0u32..3, any::<bool>());
-    (workload(), rates, latency, faults).prop_map(|(workload, rates, latency, (loss, duplicate, fifo))| {
+    let faults = (0u32..3, 0u32..3, any::<bool>(), crashes());
+    (workload(), rates, latency, faults).prop_map(|(workload, rates, latency, (loss, duplicate, fifo, crashes))| {
+        let mut rates = rates;
+        rates.resize(rates.len().max(least_vms(&workload) as usize), 5);
         let list: Vec<String> = rates.iter().map(u32::to_string).collect();
         format!(
             "workload = \"{workload}\"\nvms = {}\nrates = \"{},\"\nduration = 4\nphase = \"aligned\"\nlatency = \"{latency}\"\ndraw = 4\n\
-             loss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"10ms\"\n",
+             loss = {}\nduplicate = {}\nfifo = {fifo}\nskew = \"10ms\"\n{}",
             rates.len(),
             list.join(","),
             f64::from(loss) / 8.0,
             f64::from(duplicate) / 8.0,
+            crash_line(&crashes, u32::try_from(rates.len()).unwrap()),
         )
     })
 }
@@ -265,6 +331,7 @@ proptest! {
         for (live, simulated) in outcome.accounts.iter().zip(&simulated.accounts) {
             prop_assert_eq!(&live.tally, &simulated.tally);
             prop_assert_eq!((live.waiting, live.in_flight), (simulated.waiting, simulated.in_flight));
+            prop_assert_eq!(live.crashed, simulated.crashed);
         }
     }
 }

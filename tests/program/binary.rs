@@ -635,6 +635,36 @@ fn a_file_each_is_refused_where_files_are_too_few() {
     assert!(names(&folder.path().join("output")).iter().any(|name| name.starts_with("vms_")));
 }
 
+/// Demands that the program refuses these arguments, and says all of that.
+fn assert_refused(folder: &TempDir, args: &[&str], parts: &[&str]) {
+    let ran = output(folder, args);
+    let error = text(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{args:?} {error}");
+    assert!(
+        error.starts_with("error: ") && parts.iter().all(|part| error.contains(part)),
+        "{args:?} {error}"
+    );
+    assert_eq!(text(&ran.stdout), "");
+}
+
+#[test]
+fn crashes_that_cannot_be_are_refused() {
+    let folder = empty_folder();
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["--crash", "20s:1"], &["'20s:1'", "--crash", "START-END:MACHINE, such as 20s-30s:1"]),
+        (&["--crash", "20-30:1"], &["'20-30:1'", "--crash", "20 has no unit"]),
+        (&["--crash", "30s-20s:1"], &["'30s-20s:1'", "--crash", "ends after it starts"]),
+        (&["--crash", "1s-2s:x"], &["'1s-2s:x'", "--crash", "a machine is a whole number"]),
+        (&["--crash", "1s-2s:3"], &["'1s-2s:3'", "--crash", "from 0 to 2"]),
+        (
+            &["--crash", "1s-3s:1", "--crash", "2s-4s:1"],
+            &["'2s-4s:1'", "--crash", "must not overlap 1s-3s:1, as machine 1 is down then"],
+        ),
+    ];
+    cases.iter().for_each(|(args, parts)| assert_refused(&folder, args, parts));
+    assert_eq!(names(folder.path()).len(), 0, "a refused run leaves nothing");
+}
+
 #[test]
 fn wrong_arguments_are_refused_with_flag_value_and_what_is_allowed() {
     let folder = empty_folder();
@@ -690,14 +720,7 @@ fn wrong_arguments_are_refused_with_flag_value_and_what_is_allowed() {
         (&["--colour"], &["--colour"]),
         (&["--vms", "1000000"], &["'1000000'", "--vms", "GB of memory", "--clocks lamport,hlc"]),
     ] {
-        let ran = output(&folder, args);
-        let error = text(&ran.stderr);
-        assert_eq!(ran.status.code(), Some(2), "{args:?} {error}");
-        assert!(
-            error.starts_with("error: ") && parts.iter().all(|part| error.contains(part)),
-            "{args:?} {error}"
-        );
-        assert_eq!(text(&ran.stdout), "");
+        assert_refused(&folder, args, parts);
     }
     assert_eq!(names(folder.path()).len(), 0, "a refused run leaves nothing");
 }

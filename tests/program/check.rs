@@ -54,6 +54,10 @@ fn sound_runs_of_all_kinds_pass() {
         "--virtual-time --clocks vector --latency exp:400ms --fifo off --loss 0.2 --duplicate 0.3",
         "--virtual-time --vms 300 --duration 5 --latency 100ms-900ms --partition 1s-2s:0-99/100-199",
         "--virtual-time --workload client-server --vms 9 --rates 20",
+        "--virtual-time --rates 6,3,1 --draw 4 --latency 300ms --crash 20s-30s:1 --crash 15s-70s:2 --seed 4",
+        "--virtual-time --rates 5 --latency 1ms-4s --duplicate 0.2 --crash 5s-25s:0 --crash 25s-26s:0 --crash 20s-21s:1",
+        "--virtual-time --workload client-server --vms 5 --rates 20 --crash 10s-30s:0 --crash 25s-40s:3 --log combined",
+        "--duration 1 --rates 100,30,7 --draw 4 --crash 300ms-500ms:0 --crash 700ms-900ms:0 --crash 400ms-2s:1",
         "--virtual-time --workload lamport-mutex --vms 7 --rates 5-30 --skew 3s",
         "--duration 2 --workload lamport-mutex:think=3,hold=1 --vms 4 --rates 50-200 --clocks hlc",
         "--duration 1 --workload raymond:think=3 --vms 7 --rates 50-200 --fifo off --latency 1ms-30ms",
@@ -886,4 +890,57 @@ fn the_exit_code_tells_sound_from_damaged_from_no_run() {
         "{told}"
     );
     assert!(told.contains("      3  unreadable row\n"), "{told}");
+}
+
+/// A run in which machine 1 was not down, held against a manifest that says that it was.
+#[test]
+fn what_a_machine_does_while_it_is_down_and_what_it_remembers_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "--virtual-time --rates 9,3,3 --draw 4 --latency 300ms --seed 4";
+    make(folder.path(), &format!("{line} --output never"));
+    let path = folder.path().join("never");
+    let manifest = fs::read_to_string(path.join("run.toml")).unwrap();
+    let crashed = manifest.replacen("\nseed = ", "\ncrash = [\"20s-30s:1\"]\nseed = ", 1);
+    assert_ne!(manifest, crashed);
+    fs::write(path.join("run.toml"), crashed).unwrap();
+    let report = check_at(&path);
+    let rows = fs::read_to_string(path.join("vm_1_3.csv")).unwrap();
+    let elapsed = |line: &str| line.split(',').nth(3).unwrap().parse::<f64>().unwrap();
+    let while_down = rows.lines().skip(1).filter(|line| (20.0..30.0).contains(&elapsed(line))).count();
+    assert_eq!(while_down, 30);
+    let crashes = || report.faults.first().filter(|fault| fault.kind == FaultKind::Crash);
+    let events = crashes().filter(|fault| column_of(fault) == "elapsed_s");
+    assert_eq!(events.count(), while_down);
+    let event = crashes().next().unwrap();
+    assert!(event.path.ends_with("vm_1_3.csv") && event.found.starts_with("20."), "{event}");
+    assert_eq!(event.expected, "no event from 20.000000000 up to 30.000000000, as machine 1 is down then");
+    // Its queue grows: what it receives for a while after 30 s had been sent long before.
+    let message = crashes().find(|fault| column_of(fault) == "message").unwrap();
+    assert!(message.expected.starts_with("a message that arrived at 30.000000000 or later"), "{message}");
+    assert!(
+        report.faults.first().all(|fault| fault.path.ends_with("vm_1_3.csv")),
+        "{}",
+        report.with_most(50)
+    );
+    assert!(!report.faults.totals().contains_key(&FaultKind::Time), "{}", report.with_most(50));
+}
+
+#[test]
+fn one_row_while_a_machine_is_down_is_found_live_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in ["--duration 1 --rates 20 --seed 3", "--processes 2 --duration 1 --rates 20 --seed 3"] {
+        make(folder.path(), &format!("{line} --crash 300ms-600ms:1"));
+        let output = folder.path().join("output");
+        assert_sound(&output);
+        let log = output.join("vm_1_20.csv");
+        let text = fs::read_to_string(&log).unwrap();
+        let is_after = |line: &&str| line.split(',').nth(3).unwrap() >= "0.6";
+        let (at, after) = text.lines().enumerate().skip(1).find(|(_, line)| is_after(line)).unwrap();
+        let elapsed = after.split(',').nth(3).unwrap();
+        fs::write(&log, text.replace(elapsed, "0.500000000")).unwrap();
+        let report = check_at(&output);
+        let fault = report.faults.first().find(|fault| fault.kind == FaultKind::Crash).unwrap();
+        assert_eq!(fault.line, Some(at as u64 + 1), "{line}");
+        assert_eq!(fault.expected, "no event from 0.300000000 up to 0.600000000, as machine 1 is down then");
+    }
 }

@@ -269,3 +269,22 @@ fn several_runs_stand_side_by_side() {
         assert!(folder.path().join("output").join(name).exists(), "{name}");
     }
 }
+
+#[test]
+fn a_machine_that_is_down_has_a_bar_on_its_line_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "--seed 4 --rates 3 --duration 12 --crash 2s-4s:1 --crash 5500ms-7s:1 --crash 9s-30s:2";
+    let page = page(folder.path(), line);
+    assert_eq!(data(&page)["down"], serde_json::json!({"1": [[2, 4], [5.5, 7]], "2": [[9, 30]]}));
+    assert!(page.contains("Where there is a bar on its line, the machine is down."));
+    assert!(page.contains("it is not for machines that are down for a while"));
+    assert!(page.contains("The log is sound"));
+    done(folder.path(), "report --svg");
+    let picture = fs::read_to_string(folder.path().join("output/report_space_time.svg")).unwrap();
+    assert!(
+        picture.contains("<title>VM 1 is down, 5.5 s to 7 s</title>")
+            && picture.contains("the machine is down.")
+    );
+    assert_eq!(picture.matches("class=\"down\"").count(), 3);
+    assert!(!picture.contains("class=\"cross\""), "nothing is drawn as lost");
+}

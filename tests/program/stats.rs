@@ -212,3 +212,43 @@ fn measures_come_as_tables_csv_and_json_and_of_several_runs() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("table, csv, json"));
 }
+
+#[test]
+fn what_a_crash_costs_is_measured_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let line =
+        "--virtual-time --rates 9,3,3 --draw 4 --latency 300ms --seed 4 --crash 20s-30s:1 --crash 55s-70s:1";
+    let told = clocklab(folder.path(), line);
+    let printed = String::from_utf8(told.stdout).unwrap();
+    let mut summary = csv::Reader::from_path(folder.path().join("output/summary.csv")).unwrap();
+    let header = summary.headers().unwrap().clone();
+    let column = header.iter().position(|name| name == "crashed").unwrap();
+    let crashed: Vec<f64> = summary.records().map(|row| row.unwrap()[column].parse().unwrap()).collect();
+    assert!(crashed[1] > 20.0 && crashed[0] == 0.0 && crashed[2] == 0.0, "{crashed:?}");
+    assert!(printed.contains(&format!(" duplicated, {} crashed\n", crashed[1])), "{printed}");
+    let stats = make(folder.path(), line);
+    assert_near(value(&stats, 1, "messages_crashed"), crashed[1], 0.0);
+    assert_near(value(&stats, 1, "down_s"), 15.0, 1e-9);
+    assert_near(value(&stats, 1, "rate_kept"), 3.0, 0.05);
+    assert_eq!(stats.total("messages_crashed"), Some(crashed[1]));
+    assert_eq!(stats.total("messages_lost"), Some(0.0));
+    assert_eq!([0, 2].map(|vm| value(&stats, vm, "down_s")), [None, None]);
+    assert!(stats.flow.is_none(), "theory knows no crashes");
+    let never = make(folder.path(), "--virtual-time --seed 4");
+    assert_eq!((never.total("messages_crashed"), value(&never, 1, "messages_crashed")), (None, None));
+}
+
+#[test]
+fn a_live_machine_that_was_down_is_not_late() {
+    let folder = tempfile::tempdir().unwrap();
+    for late in ["burst", "skip", "delay"] {
+        let line = format!("--duration 1 --rates 20 --late {late} --crash 200ms-700ms:1");
+        let stats = make(folder.path(), &line);
+        assert_near(value(&stats, 1, "events"), 10.0, 0.0);
+        let late_ms = value(&stats, 1, "late_max_ms").unwrap();
+        let others = value(&stats, 0, "late_max_ms").unwrap().max(value(&stats, 2, "late_max_ms").unwrap());
+        assert!(late_ms < others + 100.0, "{late}: {late_ms} ms, and the others {others} ms");
+        let is_of_rates = |warning: &String| warning.contains("machine 1 did not keep its rate");
+        assert!(!stats.warnings.iter().any(is_of_rates), "{:?}", stats.warnings);
+    }
+}

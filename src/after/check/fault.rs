@@ -21,6 +21,8 @@ pub enum FaultKind {
     Form,
     /// Time that runs back, or is not that of the schedule.
     Time,
+    /// An event of a machine that is down, or a message that was lost with what waited for it.
+    Crash,
     /// A time of day that does not fit the time since the start.
     TimeOfDay,
     /// Clocks of two hosts by which a message was received before it was sent.
@@ -79,6 +81,7 @@ impl fmt::Display for FaultKind {
             Self::Number => "event number",
             Self::Form => "columns of another kind of event",
             Self::Time => "time",
+            Self::Crash => "crash",
             Self::TimeOfDay => "time of day",
             Self::HostClocks => "clocks of hosts",
             Self::SecondRun => "second run",

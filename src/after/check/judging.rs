@@ -8,6 +8,7 @@ use crate::after::history::{Delivery, Model, Place, Step};
 use crate::clock::Reading;
 use crate::edge::log::{EventKind, Row};
 use crate::model::event::MessageId;
+use crate::model::id::VmId;
 use crate::model::time::Nanos;
 use crate::workload::{Deed, Judge, Past, Violation, Witnessed};
 
@@ -60,7 +61,8 @@ impl Judging {
         self.remember(step, delivery, follows_gap);
         let since = std::mem::replace(&mut self.elapsed[machine], row.elapsed);
         let resumes = model.resumes(step.log, row.vm);
-        let is_resumed = before > 0 && resumes.iter().any(|resume| since < *resume && *resume <= row.elapsed);
+        let is_resumed = resumes.iter().any(|resume| since < *resume && *resume <= row.elapsed);
+        let is_resumed = before > 0 && (is_resumed || came_up(model, row.vm, since, row.elapsed));
         if let Some(shown) = self.shown.get_mut(row.vm.index()) {
             *shown = row.event;
         }
@@ -117,6 +119,12 @@ impl Judging {
         }
         past.add_event(MessageId { sender: row.vm, event: row.event });
     }
+}
+
+/// Whether a machine came up after a crash, later than at one time and not later than at another.
+fn came_up(model: &Model, vm: VmId, since: Nanos, by: Nanos) -> bool {
+    let has_crashes = model.scenario().is_some_and(|scenario| !scenario.model().crash.is_empty());
+    has_crashes && model.uptime(vm).is_some_and(|uptime| uptime.came_up_between(since, by))
 }
 
 fn deed(row: &Row) -> Deed<'_> {

@@ -1,6 +1,7 @@
 //! The rules for one row, given its direct causes.
 
 mod clocks;
+mod crashes;
 mod promises;
 mod queues;
 mod times;
@@ -23,10 +24,11 @@ use crate::after::history::{
 };
 use crate::clock::{ClockList, ClockSpec, OtherStamps, StampLayout};
 use crate::edge::log::{Column, EventKind, LogFolder, LogPath, ReadError, Row};
+use crate::model::crash::Uptime;
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
-use crate::model::time::{Nanos, Schedule};
+use crate::model::time::Nanos;
 use crate::workload::{Past, Violation};
 
 /// Goes through the rows and collects what is wrong.
@@ -70,11 +72,14 @@ struct Unknown {
 struct Machine {
     log: usize,
     vm: VmId,
-    schedule: Option<Schedule>,
-    /// When its ticks are due, where they happen in real time: then or later.
-    live: Option<Schedule>,
-    /// How many ticks are due within the run's duration.
+    /// Which ticks it makes, and when it is down, as far as that is known.
+    uptime: Option<Uptime>,
+    /// What that says of when events happen.
+    times: Times,
+    /// How many ticks it makes within the run's duration.
     ticks: Option<u64>,
+    /// Rows of events while it was down.
+    while_down: u64,
     skew: Option<i64>,
     event: u64,
     line: u64,
@@ -94,6 +99,17 @@ struct Machine {
     known: Known,
     queue: Queue,
     unreadable: u64,
+}
+
+/// When the event of a tick happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    /// When it is due.
+    Exact,
+    /// Then or later.
+    Late,
+    /// Nothing is known of that.
+    Unknown,
 }
 
 /// What is kept of a send.
@@ -237,19 +253,23 @@ impl<'a> Checker<'a> {
     fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
         if step.machine == self.machines.len() {
             let vm = step.row.vm;
-            let due = self.model.schedule(vm);
-            let live = due.filter(|_| self.model.is_one_clock() && self.model.live_pace(vm).is_some());
-            let schedule = self.model.exact_schedule(vm);
+            let uptime = self.model.uptime(vm);
+            let times = match (self.model.is_exact(), self.model.is_one_clock()) {
+                (true, _) => Times::Exact,
+                (false, true) => Times::Late,
+                (false, false) => Times::Unknown,
+            };
             let duration = self.model.scenario().map(Scenario::duration);
             let clocks = self.clocks_of(step);
             let list = self.list(ClockList::new(clocks.iter().map(|shown| shown.spec)));
-            let ticks = due.zip(duration).map(|(due, duration)| due.ticks_until(duration));
+            let ticks = uptime.as_ref().zip(duration).map(|(uptime, duration)| uptime.ticks_until(duration));
             self.machines.push(Machine {
                 log: step.log,
                 vm,
-                schedule,
-                live,
+                uptime,
+                times,
                 ticks,
+                while_down: 0,
                 skew: self.model.skew(vm),
                 event: 0,
                 line: 1,
@@ -299,7 +319,7 @@ impl<'a> Checker<'a> {
         let Some(ticks) = self.machines[step.machine].ticks.filter(|ticks| step.row.event > *ticks) else {
             return;
         };
-        let expected = format!("at most {ticks}, as many ticks as are due within the run's duration");
+        let expected = format!("at most {ticks}, as many ticks as it makes within the run's duration");
         self.add(step, FaultKind::Number, Column::Event, step.row.event, expected);
     }
 
@@ -453,6 +473,7 @@ impl Visitor for Checker<'_> {
         self.witness.row(step.machine, step.log, MessageId { sender: row.vm, event: row.event });
         let before = self.check_number(step);
         self.check_times(step, before);
+        self.check_outage(step, &delivery);
         self.check_form(step);
         self.check_delivery(step, &delivery);
         let stamp = match &delivery {

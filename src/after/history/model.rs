@@ -2,6 +2,7 @@
 
 use crate::edge::log::{Bridge, LogFolder};
 use crate::edge::nodes::node_of;
+use crate::model::crash::Uptime;
 use crate::model::id::VmId;
 use crate::model::pace::Pace;
 use crate::model::registry::Registry;
@@ -111,9 +112,19 @@ impl Model {
         (vm.0 < scenario.vms()).then(|| scenario.pace(vm))
     }
 
-    /// When a machine's ticks are due, where they happen exactly then.
-    pub fn exact_schedule(&self, vm: VmId) -> Option<Schedule> {
-        self.schedule(vm).filter(|_| self.scenario.as_ref().is_some_and(Scenario::is_virtual))
+    /// Which of its ticks a machine makes, and when it is down.
+    pub fn uptime(&self, vm: VmId) -> Option<Uptime> {
+        self.scenario.as_ref().filter(|scenario| vm.0 < scenario.vms()).map(|scenario| scenario.uptime(vm))
+    }
+
+    /// Whether ticks happen exactly when they are due.
+    pub fn is_exact(&self) -> bool {
+        self.scenario.as_ref().is_some_and(Scenario::is_virtual)
+    }
+
+    /// The longest time that a message takes, where there is one: none in real time.
+    pub fn most_latency(&self) -> Option<Nanos> {
+        self.scenario.as_ref().filter(|scenario| scenario.is_virtual())?.model().latency.most()
     }
 
     /// What a machine's physical clock shows, where that is known.

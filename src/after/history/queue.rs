@@ -94,6 +94,15 @@ impl Queue {
         decided
     }
 
+    /// The machine was down before its next row: what waited is lost. Tells a row whose queue cannot be, as no other row
+    /// will decide.
+    pub(crate) fn lose(&mut self) -> Option<WrongQueue> {
+        let decided = self.finish();
+        self.arrivals.clear();
+        (self.arrived, self.latest) = (self.received, None);
+        decided
+    }
+
     /// No more than so many messages have arrived.
     fn lower_to(&mut self, total: u64) {
         let mut first_above = None;
@@ -181,6 +190,22 @@ mod tests {
         assert_eq!(wrong(&[(2, false), (1, false), (2, false)]), [(3, Bound::AtLeast(2, 2))]);
         assert_eq!(wrong(&[(2, false), (0, true), (0, true)]), [(3, Bound::AtLeast(1, 2))]);
         assert_eq!(wrong(&[(2, false), (2, false), (0, false)]), [(4, Bound::AtLeast(2, 3))]);
+    }
+
+    #[test]
+    fn what_waits_when_the_machine_goes_down_is_lost() {
+        let mut queue = Queue::default();
+        let seen = |line, length| Seen { rows: line, line, elapsed: Nanos::new(line), queue: length };
+        assert_eq!(queue.row(seen(2, 5), false, false), None);
+        assert_eq!(queue.row(seen(3, 4), true, false), None);
+        assert_eq!(queue.lose(), None);
+        assert_eq!(queue.row(seen(4, 0), false, false), None);
+        assert_eq!(queue.row(seen(5, 1), true, false), None);
+        assert_eq!(queue.arrival().map(|arrival| arrival.seen.line), Some(5));
+        assert_eq!(queue.waiting().map(|arrival| arrival.seen.line).collect::<Vec<_>>(), [5]);
+        // Fewer without a reason, and then down: no other row tells which of the two is wrong.
+        assert_eq!(queue.row(seen(6, 0), false, false), None);
+        assert_eq!(queue.lose().map(|wrong| wrong.seen.line), Some(5));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::Context;
 use super::counts::{Counts, as_f64};
 use super::meter::Machine;
 use crate::model::tally::Lateness;
+use crate::model::time::TimeWindow;
 
 /// A measure of one machine.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +35,14 @@ macro_rules! measures {
 /// The measures of each machine, in their order.
 pub const MEASURES: &[Measure] = measures! { Measure:
     "rate", "ticks a second that were asked for", |m, c| Some(c.model.schedule(m.vm)?.rate().as_f64());
-    "rate_kept", "events a second, by the times of the first and the last and without pauses until its process was resumed", |m, _| {
+    "rate_kept", "events a second, by the times of the first and the last and without pauses until its process was resumed or it came up", |m, _| {
         let seconds = m.last.minus(m.first).minus(m.pauses.time).as_secs_f64();
         (seconds > 0.0).then(|| as_f64((m.tally.events - 1).saturating_sub(m.pauses.count)) / seconds)
+    };
+    "down_s", "seconds of the run for which it was down", |m, c| {
+        let ended = c.model.scenario()?.duration();
+        let of = |window: &TimeWindow| window.end().min(ended).minus(window.start()).as_secs_f64();
+        m.uptime.as_ref().map(|uptime| uptime.down().iter().map(of).sum())
     };
     "events", "all events", |m, _| Some(as_f64(m.tally.events));
     "events_internal", "internal events", |m, _| Some(as_f64(m.tally.internal()));
@@ -45,6 +51,8 @@ pub const MEASURES: &[Measure] = measures! { Measure:
     "messages_sent", "messages sent, one for each recipient", |m, _| Some(as_f64(m.tally.sent));
     "messages_lost", "of them those that the network lost", |m, _| Some(as_f64(m.lost));
     "messages_twice", "of them those that it delivered twice", |m, _| Some(as_f64(m.duplicated));
+    "messages_crashed", "messages to it that arrived while it was down or waited when it went down: sent before it came up, and never received",
+        |m, _| m.uptime.as_ref().map(|_| as_f64(m.crashed));
     "clock", "the Lamport clock at the end", |m, _| Some(as_f64(m.lamport));
     "clock_drift", "that minus the largest of all machines", |m, c| Some(as_f64(m.lamport) - as_f64(c.largest()?));
     "clock_expected", "theory, of a saturated machine: the largest clock times r/λ", |m, c| {
@@ -89,6 +97,9 @@ pub const TOTALS: &[Total] = measures! { Total:
     "messages_each", "messages sent for each event for which textbooks count them, such as an entry of mutual exclusion",
         |all, c| mean(all.iter().map(|m| m.tally.sent).sum(), c.whole.counted);
     "messages_each_expected", "how many a textbook counts", |_, c| Some((c.model.textbook()?.messages)(c.model.vms()?));
+    "messages_crashed", "messages that machines lost that were down", |all, _| {
+        all.iter().any(|m| m.uptime.is_some()).then(|| sum(all, |m| m.crashed)).flatten()
+    };
     "jump_p50", "what half of all jumps do not exceed", |all, _| jumps(all).quantile(0.5);
     "jump_p99", "what 99 of 100 do not exceed", |all, _| jumps(all).quantile(0.99);
     "jump_max", "the largest jump", |all, _| jumps(all).max();

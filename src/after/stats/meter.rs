@@ -10,9 +10,11 @@ use super::pauses::Pauses;
 use crate::after::history::{Delivery, Known, Model, Place, Queue, Sample, Seen, Step, Visitor, Witness};
 use crate::clock::Values;
 use crate::edge::log::{EventKind, ReadError, Row};
+use crate::model::crash::Uptime;
 use crate::model::event::MessageId;
 use crate::model::id::VmId;
 use crate::model::pace::{Made, Pace, Punctuality};
+use crate::model::scenario::Scenario;
 use crate::model::tally::{Lateness, Tally};
 use crate::model::time::Nanos;
 
@@ -41,10 +43,14 @@ pub(super) struct Machine {
     node: u32,
     /// Its ticks, where they are in real time.
     pace: Option<Pace>,
+    /// When it is down, where it crashes.
+    pub(super) uptime: Option<Uptime>,
     pub(super) pauses: Pauses,
     pub(super) tally: Tally,
     pub(super) lost: u64,
     pub(super) duplicated: u64,
+    /// Messages to it that were lost while it was down, or waited when it went down.
+    pub(super) crashed: u64,
     /// Messages that were received beside others.
     pub(super) further: u64,
     pub(super) lamport: u64,
@@ -151,15 +157,21 @@ impl<'a> Meter<'a> {
         if step.machine == self.machines.len() {
             let vm = step.row.vm;
             let live = self.model.live_pace(vm);
+            let uptime = self.model.uptime(vm).filter(|uptime| !uptime.down().is_empty());
             let duration = self.model.scenario().map(|scenario| scenario.duration().get() / 10);
             self.machines.push(Machine {
                 vm,
                 node: self.model.node(step.log, vm),
                 pace: live,
-                pauses: Pauses::new(self.model.resumes(step.log, vm)),
+                pauses: Pauses::new(
+                    self.model.resumes(step.log, vm),
+                    uptime.as_ref().map_or(&[], Uptime::down),
+                ),
+                uptime,
                 tally: Tally::default(),
                 lost: 0,
                 duplicated: 0,
+                crashed: 0,
                 further: 0,
                 lamport: 0,
                 latest: Box::default(),
@@ -190,6 +202,29 @@ impl<'a> Meter<'a> {
             machine.further += 1;
             machine.latency.add(latency);
             self.whole.latency.add(latency);
+        }
+    }
+
+    /// What was sent then and never received, by recipients with the number of copies. One that was down after it arrived
+    /// has lost it.
+    pub(super) fn never_received<'b>(&mut self, sent: impl Iterator<Item = (Nanos, &'b [(VmId, u8)])>) {
+        let (least, ended) = (self.model.least_latency(), self.model.scenario().map(Scenario::duration));
+        let crashing = self.machines.iter_mut().filter_map(|machine| {
+            let down = machine.uptime.as_ref()?.down();
+            let last = down.iter().rfind(|window| Some(window.start()) <= ended)?.end();
+            Some((machine.vm, (last, &mut machine.crashed)))
+        });
+        let mut crashing: BTreeMap<VmId, (Nanos, &mut u64)> = crashing.collect();
+        for (sent, to) in sent {
+            let arrives = sent.plus(least);
+            for (vm, copies) in to {
+                if let Some((up, crashed)) = crashing.get_mut(vm)
+                    && arrives < *up
+                    && Some(arrives) <= ended
+                {
+                    **crashed += u64::from(*copies);
+                }
+            }
         }
     }
 
@@ -261,6 +296,11 @@ fn keep_latest(latest: &mut Box<[u64]>, clocks: &[ClockMeter], row: &Row) {
 
 impl Machine {
     fn add(&mut self, row: &Row) -> Option<Made> {
+        if let Some(uptime) = &self.uptime
+            && uptime.came_up_between(self.last, row.elapsed)
+        {
+            self.queue.lose();
+        }
         self.pauses.until(row, self.last, self.pace.as_mut());
         self.clocks.until(row.elapsed, self.lamport);
         let jump = row.lamport.saturating_sub(self.lamport);

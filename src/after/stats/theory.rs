@@ -26,7 +26,7 @@ impl Flow {
 for the scale model over long times: r ticks, of which messages take min(λ, r) and the die has the others,
 a = max(0, r − λ), with λ_i = m/(N−1)·Σ_{j≠i} a_j and m messages a roll (for K ≥ 3 sides 4/K, with two machines
 3/K; with three machines λ_i = (2/K)·Σ a_j). A queue grows by λ − r where that is more than nothing, and such a
-machine's clock ends near C_max·r/λ. Not for partitions, and not where two machines roll at most three sides or
+machine's clock ends near C_max·r/λ. Not for partitions and crashes, and not where two machines roll at most three sides or
 three machines one";
 
     /// The flow of a run, where the theory holds for it.
@@ -37,7 +37,8 @@ three machines one";
     fn of_scenario(scenario: &Scenario) -> Option<Self> {
         let settings = scenario.settings();
         let workload = scenario.workload();
-        let sends_to_each = workload.algorithm().sends_to_each.filter(|_| settings.partition.is_empty())?;
+        let is_undisturbed = settings.partition.is_empty() && settings.crash.is_empty();
+        let sends_to_each = workload.algorithm().sends_to_each.filter(|_| is_undisturbed)?;
         let arrives = (1.0 - settings.loss.unwrap_or_default().get())
             * (1.0 + settings.duplicate.unwrap_or_default().get());
         let rates = scenario.ids().map(|vm| scenario.schedule(vm).rate().as_f64()).collect();
@@ -130,6 +131,7 @@ mod tests {
         assert_eq!(flow_of(&[4.0, 2.0], "draw = 3"), None);
         assert_eq!(flow_of(&[4.0, 2.0, 1.0], "draw = 1"), None);
         assert_eq!(flow_of(&[4.0, 2.0, 1.0], "partition = [\"0s-1s:0/1\"]"), None);
+        assert_eq!(flow_of(&[4.0, 2.0, 1.0], "crash = [\"0s-1s:0\"]"), None);
         assert_eq!(flow_of(&[4.0, 2.0, 1.0], "workload = \"client-server\""), None);
         assert!(flow_of(&[4.0, 2.0, 1.0], "draw = 2").is_some());
     }

@@ -120,6 +120,7 @@ impl<W: Workload> Shard<W> {
                 }
                 None => scenario.machine(vm, workload(vm)),
             };
+            let machine = (machine, scenario.outages(vm, || workload(vm)));
             let actor =
                 VmActor::new(machine, scenario.pace(vm), scenario.duration(), log, Rc::clone(&self.shared));
             let address = actor.start();
@@ -134,10 +135,10 @@ impl<W: Workload> Shard<W> {
     }
 }
 
-/// Whether no tick of a machine is due after its last event.
+/// Whether no tick is due after a machine's last event that it makes.
 fn has_ended(scenario: &Scenario, vm: VmId, last: Nanos) -> bool {
-    let schedule = scenario.schedule(vm);
-    schedule.ticks_until(last) >= schedule.ticks_until(scenario.duration())
+    let uptime = scenario.uptime(vm);
+    uptime.ticks_until(last) >= uptime.ticks_until(scenario.duration())
 }
 
 /// What logs say of the machines that go on with them.

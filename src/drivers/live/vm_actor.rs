@@ -9,16 +9,19 @@ use super::directory::Deliver;
 use super::shared::Shared;
 use super::ticker::{Ticker, Ticking};
 use crate::edge::log::LogFile;
+use crate::model::event::Envelope;
 use crate::model::pace::Pace;
 use crate::model::tally::Lateness;
 use crate::model::time::Nanos;
-use crate::model::vm::Vm;
+use crate::model::vm::{Outages, Vm};
 use crate::workload::Workload;
 
 /// The actor of one machine.
 #[derive(Debug)]
 pub(super) struct VmActor<W: Workload> {
     vm: Vm<W>,
+    /// Its crashes, where it has any.
+    outages: Option<Box<Outages<W>>>,
     pace: Pace,
     /// Ticks that are due later are not made.
     end: Nanos,
@@ -62,9 +65,16 @@ pub(super) struct HandIn {
 
 impl<W: Workload> VmActor<W> {
     /// The actor of a machine that makes its ticks up to `end`.
-    pub(super) fn new(vm: Vm<W>, pace: Pace, end: Nanos, log: Option<LogFile>, shard: Rc<Shared>) -> Self {
+    pub(super) fn new(
+        (vm, outages): (Vm<W>, Option<Box<Outages<W>>>),
+        pace: Pace,
+        end: Nanos,
+        log: Option<LogFile>,
+        shard: Rc<Shared>,
+    ) -> Self {
         Self {
             vm,
+            outages,
             pace,
             end,
             phase: Phase::Ticking,
@@ -110,6 +120,12 @@ impl<W: Workload> Ticking for VmActor<W> {
     /// the clock for itself.
     fn tick(&mut self, now: Nanos) {
         let now = if self.log.is_some() || self.shard.has_log() { self.shard.elapsed() } else { now };
+        if let Some(outages) = &mut self.outages
+            && let Some(up) = outages.before_tick(self.pace.due(), now, &mut self.vm, &mut self.shard.store())
+        {
+            self.pace.pass(up);
+            return;
+        }
         let made = self.pace.made(now);
         let mut outbox = self.shard.outbox();
         let event = self.vm.tick(now, &mut self.shard.store(), &mut outbox);
@@ -131,6 +147,9 @@ impl<W: Workload> Handler<Begin> for VmActor<W> {
 
     fn handle(&mut self, _: Begin, context: &mut Context<Self>) {
         self.pace.begin(self.shard.from());
+        if let Some(outages) = &mut self.outages {
+            outages.begin(self.shard.from());
+        }
         let first = self.instant(self.pace.due());
         context.spawn(Ticker::new(tokio::time::sleep_until(first)));
     }
@@ -149,6 +168,10 @@ impl<W: Workload> Handler<Deliver> for VmActor<W> {
             Phase::Quiet | Phase::Done => self.shard.elapsed(),
         };
         envelope.delay_until(arrival);
+        if let (Some(outages), Envelope::Call { call, .. }) = (&mut self.outages, &envelope) {
+            outages.take_call(*call, &mut self.vm);
+            return;
+        }
         self.vm.deliver(&mut envelope, &mut self.shard.store());
     }
 }
@@ -166,7 +189,12 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
     fn handle(&mut self, HandIn { ended }: HandIn, context: &mut Context<Self>) {
         self.lateness.settle(&self.pace);
         let (rate, lateness) = (self.pace.schedule().rate(), Some(self.lateness.clone()));
-        let account = self.vm.account(ended, &mut self.shard.store(), rate, lateness);
+        let mut store = self.shard.store();
+        let account = match &mut self.outages {
+            Some(outages) => outages.account(&mut self.vm, ended, &mut store, rate, lateness),
+            None => self.vm.account(ended, &mut store, rate, lateness),
+        };
+        drop(store);
         if self.phase == Phase::Ticking {
             self.shard.one_is_quiet();
         }

@@ -1,5 +1,6 @@
 //! A shard: one thread's share of the machines, run window by window.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ use crate::model::id::VmId;
 use crate::model::scenario::Scenario;
 use crate::model::tally::Account;
 use crate::model::time::{Nanos, Ticks};
-use crate::model::vm::{Store, Vm};
+use crate::model::vm::{Outages, Store, Vm};
 use crate::workload::Workload;
 
 /// Machines that are fetched from memory together: with many machines, most of a tick is waiting for
@@ -39,6 +40,8 @@ pub(super) struct Shard<W> {
     /// The number of its first machine.
     first: u32,
     machines: Vec<Machine<W>>,
+    /// The crashes of those that have any, by their place here.
+    outages: BTreeMap<u32, Outages<W>>,
     desk: Desk,
     calendar: Calendar,
     windows: Windows,
@@ -97,6 +100,11 @@ impl<W: Workload> Shard<W> {
                 ticks: scenario.schedule(vm).ticks(),
             })
             .collect();
+        let outages = (first..).zip(0u32..).take(machines.len()).filter_map(|(vm, index)| {
+            let vm = VmId(vm);
+            Some((index, *scenario.outages(vm, || workload(vm))?))
+        });
+        let outages = outages.collect();
         // A tick is seldom more than a second after the one before it, and the first after the start.
         let horizon = usize::try_from(windows.of(Nanos::from_secs(1))).unwrap_or(usize::MAX);
         let mut shard = Self {
@@ -104,6 +112,7 @@ impl<W: Workload> Shard<W> {
             vms: scenario.vms(),
             first,
             machines,
+            outages,
             desk: Desk::new(VmId(first), logs),
             calendar: Calendar::new(horizon),
             windows,
@@ -182,7 +191,10 @@ impl<W: Workload> Shard<W> {
                 );
                 let index = (message.to().0 - self.first) as usize;
                 self.desk.current = message.to();
-                self.machines[index].vm.deliver(message, &mut self.desk.store);
+                let vm = &mut self.machines[index].vm;
+                if !is_taken(&mut self.outages, index, message, vm) {
+                    vm.deliver(message, &mut self.desk.store);
+                }
             }
         }
         messages.clear();
@@ -216,6 +228,9 @@ impl<W: Workload> Shard<W> {
             self.fetch(batch);
             for &index in batch {
                 let machine = &mut self.machines[index as usize];
+                if let Some(outages) = self.outages.get_mut(&index) {
+                    machine.tick_until(end, &mut self.desk, outages)?;
+                }
                 while machine.ticks.due() < end {
                     machine.tick(&mut self.desk)?;
                 }
@@ -259,7 +274,9 @@ impl<W: Workload> Shard<W> {
             let index = message.to().0.wrapping_sub(self.first) as usize;
             if let Some(machine) = self.machines.get_mut(index) {
                 self.desk.current = message.to();
-                machine.vm.deliver(message, &mut self.desk.store);
+                if !is_taken(&mut self.outages, index, message, &mut machine.vm) {
+                    machine.vm.deliver(message, &mut self.desk.store);
+                }
             } else {
                 let VmId(to) = message.to();
                 self.desk.current = message.from().sender;
@@ -285,8 +302,13 @@ impl<W: Workload> Shard<W> {
         accounts: &mut Vec<Account>,
     ) -> impl Iterator<Item = Result<FileEntry, LogError>> {
         let start = accounts.len();
+        let mut outages = self.outages;
         while let Some(Machine { mut vm, ticks }) = self.machines.pop() {
-            accounts.push(vm.account(ended, &mut self.desk.store, ticks.rate(), None));
+            let (store, rate) = (&mut self.desk.store, ticks.rate());
+            accounts.push(match outages.get_mut(&(vm.id().0 - self.first)) {
+                Some(outages) => outages.account(&mut vm, ended, store, rate, None),
+                None => vm.account(ended, store, rate, None),
+            });
             // The memory of machines and that of their accounts need not be there at once.
             if self.machines.len().is_multiple_of(1 << 16) {
                 self.machines.shrink_to_fit();
@@ -327,9 +349,39 @@ impl<W: Workload> Machine<W> {
         if desk.logs.is_nowhere() { Ok(()) } else { desk.logs.record(&self.vm.record(event)) }
     }
 
+    /// Makes the ticks before a time of a machine that crashes: those that are due while it is down are left out.
+    #[cold]
+    fn tick_until(&mut self, end: Nanos, desk: &mut Desk, outages: &mut Outages<W>) -> Result<(), LogError> {
+        while self.ticks.due() < end {
+            let due = self.ticks.due();
+            // Its workload starts again here, and may panic.
+            desk.current = self.vm.id();
+            match outages.before_tick(due, due, &mut self.vm, &mut desk.store) {
+                Some(up) => self.ticks = outages.ticks_from(up),
+                None => self.tick(desk)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a little of each part of the machine.
     #[inline]
     fn touch(&self) -> u64 {
         self.ticks.due().get() ^ self.vm.touch()
     }
+}
+
+/// Whether a delivery to a machine that crashes was a call, which is not for every workload that it has.
+#[inline(always)]
+fn is_taken<W: Workload>(
+    outages: &mut BTreeMap<u32, Outages<W>>,
+    index: usize,
+    envelope: &Envelope,
+    vm: &mut Vm<W>,
+) -> bool {
+    let Envelope::Call { call, .. } = envelope else { return false };
+    let own = u32::try_from(index).ok().and_then(|index| outages.get_mut(&index));
+    let Some(own) = own else { return false };
+    own.take_call(*call, vm);
+    true
 }

@@ -176,6 +176,7 @@ impl Recovered {
             clocks: self.clocks.ordered_as(clocks),
             waiting: 0,
             in_flight: 0,
+            crashed: 0,
             lateness: None,
         }
     }

@@ -49,7 +49,9 @@ fn odd() -> io::Error {
 /// The columns as they were written and where they are now.
 fn places_in(header: &csv::ByteRecord) -> Option<Vec<(String, usize)>> {
     let of_bridge = bridge::COLUMNS.map(str::to_owned).to_vec();
-    [summary::columns(&summary::clocks_of(header)), of_bridge].into_iter().find_map(|columns| {
+    let of_summary = summary::columns(&summary::clocks_of(header));
+    let before_crashes = of_summary.iter().filter(|column| *column != summary::CRASHED).cloned().collect();
+    [of_summary, before_crashes, of_bridge].into_iter().find_map(|columns: Vec<String>| {
         let place = |column: &str| header.iter().position(|name| name == column.as_bytes());
         columns.into_iter().map(|column| place(&column).map(|place| (column, place))).collect()
     })

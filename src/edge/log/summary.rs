@@ -28,7 +28,7 @@ const BEFORE_CLOCKS: [&str; 13] = [
 ];
 
 /// The columns behind those of the standard clocks; the other clocks' stand behind these.
-const AFTER_CLOCKS: [&str; 8] = [
+const AFTER_CLOCKS: [&str; 9] = [
     "drift",
     "jump_mean",
     "jump_max",
@@ -37,7 +37,11 @@ const AFTER_CLOCKS: [&str; 8] = [
     "queue_last",
     "lateness_mean_ms",
     "lateness_max_ms",
+    CRASHED,
 ];
+
+/// Messages that machines lost that were down. Summaries of earlier versions do not have the column.
+pub(super) const CRASHED: &str = "crashed";
 
 /// The columns of the summary of a run that keeps those clocks.
 pub(super) fn columns(clocks: &ClockList) -> Vec<String> {
@@ -141,7 +145,7 @@ pub(super) fn row(account: &Account, clocks: &ClockList, largest_lamport: u64) -
         tally.longest_queue.to_string(),
         tally.queue.to_string(),
     ]);
-    cells.extend([late(&Lateness::mean_ms), late(&Lateness::max_ms)]);
+    cells.extend([late(&Lateness::mean_ms), late(&Lateness::max_ms), account.crashed.to_string()]);
     cells.extend(of_clocks(false));
     cells
 }
@@ -168,6 +172,7 @@ mod tests {
             clocks: Values::new(ClockList::standard(), vec![vec![4, 0], vec![7, 1]]),
             waiting: 1,
             in_flight: 0,
+            crashed: 3 - u64::from(vm),
             lateness: (vm == 0).then(|| {
                 let mut lateness = Lateness::default();
                 lateness.add(Nanos::new(2_000_000));
@@ -182,9 +187,9 @@ mod tests {
             std::fs::read_to_string(path).unwrap(),
             "vm,rate,events,internal,send,receive,messages_sent,messages_received,messages_lost,messages_duplicated,\
              waiting,in_flight,lamport,vector,hlc,hlc_count,drift,jump_mean,jump_max,queue_mean,queue_max,queue_last,\
-             lateness_mean_ms,lateness_max_ms\n\
-             0,6,4,3,0,1,0,1,0,0,1,0,8,\"[4,0]\",7,1,0,2.000000,2,0.500000,0,0,0.500000,2.000000\n\
-             1,6,4,3,0,1,0,1,0,0,1,0,6,\"[4,0]\",7,1,-2,1.500000,2,0.500000,0,0,,\n"
+             lateness_mean_ms,lateness_max_ms,crashed\n\
+             0,6,4,3,0,1,0,1,0,0,1,0,8,\"[4,0]\",7,1,0,2.000000,2,0.500000,0,0,0.500000,2.000000,3\n\
+             1,6,4,3,0,1,0,1,0,0,1,0,6,\"[4,0]\",7,1,-2,1.500000,2,0.500000,0,0,,,2\n"
         );
     }
 }

@@ -49,6 +49,14 @@ impl Latency {
         }
     }
 
+    /// The longest latency that can be drawn, where there is one.
+    pub const fn most(self) -> Option<Nanos> {
+        match self {
+            Self::Fixed(most) | Self::Uniform { high: most, .. } => Some(most),
+            Self::Exponential { .. } => None,
+        }
+    }
+
     /// The shortest latency that can be drawn.
     pub const fn least(self) -> Nanos {
         match self {

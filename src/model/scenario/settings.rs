@@ -6,6 +6,7 @@
 use super::numbers::{Draw, Processes, Runs, SeedNumber, Threads, VmCount};
 use super::{LogChoice, Phase, Rates, Switch};
 use crate::clock::ClockList;
+use crate::model::crash::Crash;
 use crate::model::network::{Latency, Partition, Probability};
 use crate::model::pace::Late;
 use crate::model::setting::Takes::{Item, Value};
@@ -93,6 +94,16 @@ settings! {
             default: |_, _| Settings::DRAW,
             takes: Value("K"),
             meaning: "Sides of the scale model's die: 1, 2 and 3 send, the rest are internal events",
+            heading: Heading::Machines,
+            ..Facts::RARE
+        }
+        /// When a machine is down.
+        "crash" crash: Vec<Crash> {
+            default: |_, _| Vec::new(),
+            takes: Item("W:VM"),
+            meaning: "Have a machine down for a while: `20s-30s:1`",
+            more: "It makes no event in that window, and what waits for it or arrives is lost. Then it goes on with its clocks and \
+                   numbers, and its workload starts anew from what it keeps on purpose. Windows of one machine do not overlap.",
             heading: Heading::Machines,
             ..Facts::RARE
         }
@@ -236,7 +247,8 @@ mod tests {
     use crate::model::setting::Holder;
 
     fn full() -> Settings {
-        let own = "runs = 5\nthreads = 3\nprocesses = 2\nlog = \"none\"\npartition = [\"1s-2s:0/1\"]";
+        let own = "runs = 5\nthreads = 3\nprocesses = 2\nlog = \"none\"\npartition = [\"1s-2s:0/1\"]\n\
+                   crash = [\"1s-2s:0\"]";
         toml::from_str::<Settings>(own)
             .unwrap()
             .or(&Scenario::new(&Settings::default(), Seed(7)).unwrap().settings())

@@ -145,6 +145,23 @@ impl Schedule {
         Ticks { due: self.phase, period: self.rate.period().0, rate: self.rate, beyond: 0 }
     }
 
+    /// The ticks one after the other, from the first that is due at or after a time.
+    pub fn ticks_from(self, start: Nanos) -> Ticks {
+        let before = self.ticks_before(start);
+        let parts = u128::from(before) * u128::from(SECOND_IN_PARTS);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the rest of a division by the rate's thousandths"
+        )]
+        let beyond = (parts % u128::from(self.rate.thousandths())) as u32;
+        Ticks { due: self.due(before.saturating_add(1)), beyond, ..self.ticks() }
+    }
+
+    /// How many ticks are due before `end`.
+    pub fn ticks_before(self, end: Nanos) -> u64 {
+        if end == Nanos::ZERO { 0 } else { self.ticks_until(end.minus(Nanos(1))) }
+    }
+
     /// How many ticks are due at or before `end`.
     pub fn ticks_until(self, end: Nanos) -> u64 {
         if end < self.phase {

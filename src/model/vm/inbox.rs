@@ -68,6 +68,14 @@ impl Inbox {
         Some(message)
     }
 
+    /// Loses the messages of machine `to` that have arrived before a time; tells how many.
+    pub(super) fn lose_before(&mut self, time: Nanos, to: VmId, store: &mut Store) -> u64 {
+        let Some(last) = time.get().checked_sub(1) else { return 0 };
+        let lost = self.waiting(Nanos::new(last), store);
+        while self.take(to, store).is_some() {}
+        u64::from(lost)
+    }
+
     /// How many messages have not arrived, of those that it had when [`waiting`](Self::waiting) was
     /// asked last.
     pub fn in_flight(&self) -> usize {

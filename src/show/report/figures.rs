@@ -140,6 +140,9 @@ impl RunView {
             Some(scenario) if !scenario.settings().partition.is_empty() => {
                 "it is not for a network that was partitioned"
             }
+            Some(scenario) if !scenario.settings().crash.is_empty() => {
+                "it is not for machines that are down for a while"
+            }
             Some(_) => "with such a die and so few machines the flow does not settle",
         }
     }

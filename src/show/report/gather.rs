@@ -33,6 +33,8 @@ pub(super) struct Gathered {
 pub(super) struct Machine {
     pub(super) vm: VmId,
     pub(super) rate: Option<Rate>,
+    /// When it is down, the earliest first.
+    pub(super) down: Vec<TimeWindow>,
     /// Internal events, sends and receives.
     pub(super) kinds: [u64; 3],
     pub(super) lamport: u64,
@@ -143,6 +145,7 @@ impl Growing {
         let machine = Machine {
             vm,
             rate,
+            down: model.uptime(vm).map_or_else(Vec::new, |uptime| uptime.down().to_vec()),
             kinds: [0; 3],
             lamport: 0,
             jumps: BTreeMap::new(),

@@ -8,6 +8,7 @@ use super::escape::{Html, json_text};
 use super::{RunView, figures, plots, series};
 use crate::edge::log::REPORT_MARK;
 use crate::model::scenario::Settings;
+use crate::model::time::{Nanos, TimeWindow};
 
 const FRAME: &str = include_str!("page/frame.html");
 const DIAGRAM: &str = include_str!("page/diagram.html");
@@ -75,6 +76,9 @@ pub(super) fn push_run(html: &mut String, run: &RunView) {
     for words in run.left_out() {
         let _ = write!(html, "<p class=\"sub left-out\">{}</p>", Html(words));
     }
+    if run.gathered.machines.iter().any(|machine| !machine.down.is_empty()) {
+        html.push_str("<p class=\"sub\">Where there is a bar on its line, the machine is down.</p>");
+    }
     html.push_str(after);
     push_plots(html, &[run]);
     figures::push_theory(html, &[run]);
@@ -105,13 +109,23 @@ fn push_data(html: &mut String, run: &RunView) {
     let rates = gathered.machines.iter().filter_map(|machine| Some((machine.vm, machine.rate?)));
     let rates: Vec<String> =
         rates.take(super::excerpt::MOST_LINES).map(|(vm, rate)| format!("\"{vm}\":{rate}")).collect();
+    let outages =
+        gathered.machines.iter().take(super::excerpt::MOST_LINES).filter(|own| !own.down.is_empty());
+    let windows = |windows: &[TimeWindow]| {
+        let seconds = |time: Nanos| time.as_secs_f64();
+        let window = |one: &TimeWindow| format!("[{},{}]", seconds(one.start()), seconds(one.end()));
+        windows.iter().map(window).collect::<Vec<_>>().join(",")
+    };
+    let down: Vec<String> =
+        outages.map(|machine| format!("\"{}\":[{}]", machine.vm, windows(&machine.down))).collect();
     let _ = write!(
         html,
-        "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{},\"part\":{},\"causes\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"rows\":{rows}}}",
+        "{{\"folder\":{},\"from\":{from},\"to\":{to},\"whole\":{},\"part\":{},\"causes\":{},\"no_vectors\":{lacks_vectors},\"rates\":{{{}}},\"down\":{{{}}},\"rows\":{rows}}}",
         json_text(&run.name),
         is_whole && !is_part,
         is_part,
         (is_whole || has_causes) && !is_part,
-        rates.join(",")
+        rates.join(","),
+        down.join(",")
     );
 }

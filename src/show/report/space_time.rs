@@ -55,6 +55,7 @@ pub(super) fn picture(run: &Gathered) -> String {
     let mut sheet = Sheet { run, lines, from, to, spacing, svg: String::new() };
     sheet.open();
     sheet.axes();
+    (0..sheet.lines.len()).for_each(|line| sheet.outages(line));
     sheet.svg.push_str("<g clip-path=\"url(#frame)\">");
     sheet.messages();
     sheet.svg.push_str("</g>");
@@ -110,12 +111,14 @@ impl Sheet<'_> {
             hundredths(self.from),
             hundredths(self.to)
         );
+        let is_down = self.run.machines.iter().take(self.lines.len()).any(|machine| !machine.down.is_empty());
+        let outages = if is_down { " Where there is a bar on a line, the machine is down." } else { "" };
         let _ = write!(
             self.svg,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" \
              viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" role=\"img\">\
              <title>{0}</title><desc>A line is a machine, time goes to the right. Dots are events with their Lamport clocks, \
-             arrows are messages, a cross is a lost one.</desc><style>{STYLE}{OWN_STYLE} .plot {{ background: var(--paper); }}\
+             arrows are messages, a cross is a lost one.{outages}</desc><style>{STYLE}{OWN_STYLE} .plot {{ background: var(--paper); }}\
              </style><text class=\"name\" x=\"6\" y=\"15\">{0}</text>",
             Html(title)
         );
@@ -163,6 +166,28 @@ impl Sheet<'_> {
                 let (x, y) = (LEFT - 12.0, y + 12.0);
                 let _ =
                     write!(self.svg, "<text x=\"{x:.0}\" y=\"{y:.1}\" text-anchor=\"end\">{rate}/s</text>");
+            }
+        }
+    }
+
+    /// A bar on a machine's line where it is down.
+    fn outages(&mut self, line: usize) {
+        const HALF: f64 = 7.0;
+        let Some(machine) = self.run.machines.get(line) else { return };
+        let y = self.y(line) - HALF;
+        for window in &machine.down {
+            let (start, end) = (window.start().as_secs_f64(), window.end().as_secs_f64());
+            let (from, to) = (start.max(self.from), end.min(self.to));
+            if from < to {
+                let (x, width) = (self.x_at(from), self.x_at(to) - self.x_at(from));
+                let _ = write!(
+                    self.svg,
+                    "<rect class=\"down\" fill=\"currentColor\" opacity=\".3\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{}\"><title>VM {} is down, {} s to {} s</title></rect>",
+                    2.0 * HALF,
+                    machine.vm,
+                    number(start),
+                    number(end)
+                );
             }
         }
     }

@@ -29,6 +29,12 @@ impl Checker<'_> {
         let may_restart = self.model.may_restart();
         let machine = &mut self.machines[step.machine];
         let log = machine.log;
+        if machine.came_up(row)
+            && let Some(wrong) = machine.queue.lose()
+        {
+            self.wrong_queue(log, wrong);
+        }
+        let machine = &mut self.machines[step.machine];
         let wrong = machine.queue.row(seen, is_receive, may_restart);
         let arrival = if is_receive { machine.queue.arrival() } else { None };
         if let Some(wrong) = wrong {
@@ -57,8 +63,16 @@ impl Checker<'_> {
         let least = self.model.least_latency();
         let mut wrong = Vec::new();
         let mut sent = HashMap::<VmId, Vec<Nanos>>::new();
+        let came_up =
+            |machine: &super::Machine| Some((machine.vm, machine.uptime.as_ref()?.came_up(machine.elapsed)?));
+        let came_up: HashMap<VmId, Nanos> = self.machines.iter().filter_map(came_up).collect();
+        // What had arrived by then for certain is not what waits.
+        let is_lost = |vm: &VmId, stamp: &Stamp| match (came_up.get(vm), self.model.most_latency()) {
+            (Some(up), Some(most)) => stamp.elapsed.plus(most) < *up,
+            _ => false,
+        };
         for (_, stamp, to) in replay.in_flight() {
-            for (vm, copies) in to {
+            for (vm, copies) in to.iter().filter(|(vm, _)| !is_lost(vm, stamp)) {
                 let times = sent.entry(*vm).or_default();
                 times.extend(std::iter::repeat_n(stamp.elapsed.plus(least), usize::from(*copies)));
             }

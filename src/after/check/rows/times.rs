@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Before, Checker, Seconds};
+use super::{Before, Checker, Seconds, Times};
 use crate::after::check::clocks::Shown;
 use crate::after::check::fault::FaultKind;
 use crate::after::history::Step;
@@ -16,17 +16,18 @@ impl Checker<'_> {
     pub(super) fn check_times(&mut self, step: &Step<'_>, before: Before) {
         let machine = self.machine(step);
         let row = step.row;
-        let (last, schedule) = (machine.elapsed, machine.schedule);
-        // Its tick has that number or a higher one, where some were left out, and is due then or later.
-        let due = machine.live.map(|schedule| schedule.due(row.event)).filter(|due| row.elapsed < *due);
-        let is_exact = schedule
-            .is_none_or(|schedule| before == Before::Unknown || schedule.due(row.event) == row.elapsed);
-        if let Some(schedule) = schedule.filter(|_| !is_exact) {
-            let expected =
-                format!("{}, when the event is due in virtual time", Seconds(schedule.due(row.event)));
-            self.add(step, FaultKind::Time, Column::Elapsed, Seconds(row.elapsed), expected);
-        } else if let Some(due) = due {
-            let expected = format!("{} or later, when the tick of that number is due", Seconds(due));
+        let last = machine.elapsed;
+        let wrong_time = match (machine.times, machine.due(row)) {
+            (Times::Exact, Some(due)) if before == Before::Known && row.elapsed != due => {
+                Some(format!("{}, when the event is due in virtual time", Seconds(due)))
+            }
+            // Its tick has that number or a higher one, where some were left out, and is due then or later.
+            (Times::Late, Some(due)) if row.elapsed < due => {
+                Some(format!("{} or later, when the tick of that number is due", Seconds(due)))
+            }
+            _ => None,
+        };
+        if let Some(expected) = wrong_time {
             self.add(step, FaultKind::Time, Column::Elapsed, Seconds(row.elapsed), expected);
         } else if row.elapsed < last {
             let expected = format!("{} or later, as in its machine's row before", Seconds(last));

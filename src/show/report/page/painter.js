@@ -35,10 +35,22 @@ function axis(d, g, height) {
   for (let l = 0; l < d.h.vms.length; l++) {
     const y = Math.round(d.port.y(l)) + 0.5;
     g.strokeStyle = c.line; g.beginPath(); g.moveTo(LEFT - 4, y); g.lineTo(d.port.width - RIGHT + 4, y); g.stroke();
+    outages(d, g, l, y);
     if (l % every) continue;
     const rate = d.h.run.rates[d.h.vms[l]];
     g.fillStyle = c.ink; g.fillText("VM " + d.h.vms[l], LEFT - 12, d.port.spacing > 34 && rate ? y - 7 : y);
     if (d.port.spacing > 34 && rate) { g.fillStyle = c.soft; g.fillText(rate + "/s", LEFT - 12, y + 8); }
+  }
+}
+
+/** A bar on a machine's line where it is down. */
+function outages(d, g, l, y) {
+  for (const [from, to] of d.h.run.down[d.h.vms[l]] || []) {
+    const left = Math.max(LEFT - 4, d.port.x(from)), right = Math.min(d.port.width - RIGHT + 4, d.port.x(to));
+    if (left >= right) continue;
+    g.save(); g.globalAlpha = 0.3; g.fillStyle = d.c.soft;
+    g.fillRect(left, y - 7, right - left, 14);
+    g.restore();
   }
 }
 
