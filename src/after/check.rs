@@ -124,9 +124,18 @@ pub fn check(folders: &[LogFolder], registry: &Registry) -> Result<Report, Histo
 fn lacks(scenario: &Scenario) -> Option<String> {
     let (algorithm, network) = (scenario.workload().algorithm(), scenario.model());
     let is_sure = [network.loss, network.duplicate].iter().all(|share| *share == Probability::default());
-    let delivers = is_sure && network.partition.is_empty() && network.crash.is_empty();
-    let needs = algorithm.judge.and_then(|_| algorithm.lacks(network.fifo == Switch::On, delivers))?;
-    Some(format!("{} promises nothing without {needs}, which the run's network did not have", algorithm.name))
+    let (is_one, is_up) = (network.partition.is_empty(), network.crash.is_empty());
+    let needs = algorithm
+        .judge
+        .and_then(|_| algorithm.lacks(network.fifo == Switch::On, is_sure && is_one && is_up))?;
+    let name = algorithm.name;
+    Some(if is_up {
+        format!("{name} promises nothing without {needs}, which the run's network did not have")
+    } else {
+        format!(
+            "{name} promises nothing without {needs}, and what waits for a machine that goes down is lost"
+        )
+    })
 }
 
 /// Whether the start of a live run is not known.

@@ -150,6 +150,7 @@ fn every_setting_of_the_network_and_the_clocks_leaves_a_sound_log() {
         "clocks = \"lamport\"",
         "clocks = \"hlc\"\nphase = \"aligned\"",
         "vms = 6\ndraw = 3\npartition = [\"5s-10s:0,1/2\", \"12s-13s:5\"]",
+        "vms = 4\ndraw = 4\nrates = \"9,3,3,3\"\ncrash = [\"3s-5s:1\", \"5s-6s:1\", \"4s-9s:0\", \"14s-20s:2\"]",
         "rates = \"1000,1,500\"\nduration = \"2s\"",
     ] {
         let settings = if settings.contains("duration") {
@@ -157,7 +158,8 @@ fn every_setting_of_the_network_and_the_clocks_leaves_a_sound_log() {
         } else {
             format!("{settings}\nduration = \"15s\"")
         };
-        for workload in Workloads::default().all() {
+        let vms = settings.strip_prefix("vms = ").map_or(3, |vms| vms[..1].parse().unwrap());
+        for workload in Workloads::default().all().filter(|workload| workload.least_vms <= vms) {
             run(&format!("workload = \"{}\"\n{settings}", workload.name), Layout::PerVm);
         }
     }

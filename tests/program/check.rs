@@ -892,6 +892,17 @@ fn the_exit_code_tells_sound_from_damaged_from_no_run() {
     assert!(told.contains("      3  unreadable row\n"), "{told}");
 }
 
+#[test]
+fn what_a_workload_does_not_promise_where_machines_are_down_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "--virtual-time --workload lamport-mutex --rates 10 --seed 3 --crash 20s-30s:1");
+    let checked = clocklab(folder.path(), "check");
+    let told = String::from_utf8(checked.stdout).unwrap();
+    let note = "promises nothing without a network that loses and duplicates nothing, and what waits for a machine that goes \
+                down is lost";
+    assert!(told.contains(note), "{told}");
+}
+
 /// A run in which machine 1 was not down, held against a manifest that says that it was.
 #[test]
 fn what_a_machine_does_while_it_is_down_and_what_it_remembers_is_found() {
