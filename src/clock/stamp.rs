@@ -110,29 +110,49 @@ impl OtherStamps {
 
     #[inline]
     pub(crate) fn new<'a>(layout: StampLayout, values: impl Iterator<Item = &'a [u64]> + Clone) -> Self {
+        if layout.shared() > 1 {
+            return Self::together(layout, values);
+        }
+        let mut stamps = Self::NONE;
+        for (index, value) in values.enumerate() {
+            match layout.small(index) {
+                Some(words) => stamps.keep_small(words, value),
+                None if value.is_empty() => {}
+                None => stamps.shared = Some(ThinArc::from_header_and_slice((), value)),
+            }
+        }
+        stamps
+    }
+
+    /// The same where several clocks share the numbers that stand elsewhere: kept out of the way of those that do not.
+    #[inline(never)]
+    fn together<'a>(layout: StampLayout, values: impl Iterator<Item = &'a [u64]>) -> Self {
         let mut stamps = Self::NONE;
         let mut together = SmallVec::<[u64; 32]>::new();
         for (index, value) in values.enumerate() {
-            match layout.small(index) {
-                // A log may lack the value, or have one that is too short.
-                Some(words) => {
-                    if let Some(value) = value.get(..words) {
-                        stamps.small = [0; SMALL];
-                        stamps.small[..words].copy_from_slice(value);
-                    }
-                }
-                _ if layout.shared() == 1 && value.is_empty() => {}
-                _ if layout.shared() == 1 => stamps.shared = Some(ThinArc::from_header_and_slice((), value)),
-                _ => {
-                    together.push(value.len() as u64);
-                    together.extend_from_slice(value);
+            if let Some(words) = layout.small(index) {
+                stamps.keep_small(words, value);
+            } else {
+                together.push(value.len() as u64);
+                together.extend_from_slice(value);
+            }
+        }
+        stamps.shared = Some(ThinArc::from_header_and_slice((), &together));
+        stamps
+    }
+
+    /// Keeps a value of so many numbers in the small place. A log may lack it, or have one that is too short.
+    #[inline]
+    fn keep_small(&mut self, words: usize, value: &[u64]) {
+        match (words, value) {
+            (SMALL, &[first, second]) => self.small = [first, second],
+            _ => {
+                if let Some(value) = value.get(..words) {
+                    self.small = [0; SMALL];
+                    self.small[..words].copy_from_slice(value);
                 }
             }
         }
-        if !together.is_empty() {
-            stamps.shared = Some(ThinArc::from_header_and_slice((), &together));
-        }
-        stamps
     }
 
     #[inline]
