@@ -73,6 +73,13 @@ impl<T> Sample<T> {
         })
     }
 
+    /// How many pairs of events each pair of a sampled one and the next one to be sampled stands for. While a run is
+    /// young its events are sampled more densely: without that, pairs that are near each other would count too much.
+    #[expect(clippy::cast_precision_loss, reason = "a weight among others")]
+    pub(crate) fn weight(&self) -> f64 {
+        (self.stride as f64).powi(2)
+    }
+
     /// Keeps the event that is shown now, of a machine that knows of those.
     pub(crate) fn keep(&mut self, known: &mut Known, event: T) {
         if self.kept.len() == MOST {

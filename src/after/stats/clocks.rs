@@ -4,7 +4,6 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::Context;
-use super::counts::as_f64;
 use super::measures::{concurrent, mean, share};
 use crate::after::history::Earlier;
 use crate::clock::{ClockSpec, Promise, Values};
@@ -49,8 +48,8 @@ pub(super) struct ClockMeter {
     words: u64,
     ties: Ties,
     /// Concurrent pairs of the sample, and those of them that it orders.
-    pairs: u64,
-    ordered: u64,
+    pairs: f64,
+    ordered: f64,
 }
 
 /// How many pairs of events have the same value, of a clock whose values can all be compared. Values that no machine can
@@ -63,7 +62,7 @@ struct Ties {
 
 impl ClockMeter {
     pub(super) fn new(spec: ClockSpec) -> Self {
-        Self { spec, rows: 0, bytes: 0, words: 0, ties: Ties::default(), pairs: 0, ordered: 0 }
+        Self { spec, rows: 0, bytes: 0, words: 0, ties: Ties::default(), pairs: 0.0, ordered: 0.0 }
     }
 
     pub(super) fn add(&mut self, value: &[u64], is_send: bool) {
@@ -89,15 +88,17 @@ impl ClockMeter {
             .retain(|value, _| (self.spec.compare)(value, least).is_none_or(std::cmp::Ordering::is_ge));
     }
 
-    /// An event and an earlier one of the sample.
-    pub(super) fn compare(&mut self, earlier: Earlier, sampled: &Values, value: &[u64]) {
+    /// An event and an earlier one of the sample, which stand for so many pairs.
+    pub(super) fn compare(&mut self, earlier: Earlier, sampled: &Values, value: &[u64], weight: f64) {
         if self.spec.is_linear || earlier != Earlier::Concurrent || value.is_empty() {
             return;
         }
         if let Some(other) = sampled.of(self.spec) {
             let order = (self.spec.compare)(other, value);
-            self.pairs += 1;
-            self.ordered += u64::from(order.is_some_and(std::cmp::Ordering::is_ne));
+            self.pairs += weight;
+            if order.is_some_and(std::cmp::Ordering::is_ne) {
+                self.ordered += weight;
+            }
         }
     }
 
@@ -118,7 +119,7 @@ impl ClockMeter {
         if self.spec.tells_past && self.spec.promise == Promise::Strong {
             return (concurrent(context)? > 0).then_some(0.0);
         }
-        (self.pairs > 0).then(|| as_f64(self.ordered) / as_f64(self.pairs))
+        (self.pairs > 0.0).then(|| self.ordered / self.pairs)
     }
 }
 
@@ -151,10 +152,10 @@ mod tests {
         let mut vector = meter("vector");
         let mut sampled = Values::default();
         *sampled.past_mut().unwrap() = vec![2, 0];
-        vector.compare(Earlier::Concurrent, &sampled, &[0, 1]);
-        vector.compare(Earlier::Concurrent, &sampled, &[2, 1]);
-        vector.compare(Earlier::Before, &sampled, &[2, 1]);
-        vector.compare(Earlier::Unknown, &sampled, &[2, 1]);
-        assert_eq!((vector.pairs, vector.ordered), (2, 1));
+        vector.compare(Earlier::Concurrent, &sampled, &[0, 1], 4.0);
+        vector.compare(Earlier::Concurrent, &sampled, &[2, 1], 1.0);
+        vector.compare(Earlier::Before, &sampled, &[2, 1], 1.0);
+        vector.compare(Earlier::Unknown, &sampled, &[2, 1], 1.0);
+        assert!((vector.pairs, vector.ordered) == (5.0, 1.0), "{} of {}", vector.ordered, vector.pairs);
     }
 }

@@ -274,9 +274,10 @@ impl Meter<'_> {
         if !self.sample.is_next() {
             return;
         }
+        let weight = self.sample.weight();
         for (sampled, earlier) in self.sample.against(machine.known) {
             for clock in &mut self.whole.clocks {
-                clock.compare(earlier, sampled, row.clocks.of(clock.spec).unwrap_or_default());
+                clock.compare(earlier, sampled, row.clocks.of(clock.spec).unwrap_or_default(), weight);
             }
         }
         self.sample.keep(&mut machine.known, row.clocks.clone());
