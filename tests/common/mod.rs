@@ -209,6 +209,30 @@ impl Run {
         self.vms.values().flatten()
     }
 
+    /// The events that happened before each event, by following every edge.
+    pub fn pasts(&self) -> BTreeMap<(u32, u64), BTreeSet<(u32, u64)>> {
+        let mut direct = BTreeMap::<(u32, u64), Vec<(u32, u64)>>::new();
+        for row in self.rows() {
+            let causes = direct.entry((row.vm, row.event)).or_default();
+            if row.event > 1 {
+                causes.push((row.vm, row.event - 1));
+            }
+            if row.kind == "receive" {
+                let (vm, event) = row.message.strip_prefix("vm").unwrap().split_once('-').unwrap();
+                causes.push((vm.parse().unwrap(), event.parse().unwrap()));
+            }
+        }
+        let mut pasts = BTreeMap::new();
+        for start in direct.keys() {
+            let (mut past, mut to_do) = (BTreeSet::new(), vec![*start]);
+            while let Some(event) = to_do.pop() {
+                to_do.extend(direct[&event].iter().filter(|cause| past.insert(**cause)));
+            }
+            pasts.insert(*start, past);
+        }
+        pasts
+    }
+
     /// The numbers that were drawn for each machine.
     pub fn drawn(&self, what: &str) -> Vec<i64> {
         self.manifest["drawn"][what]

@@ -1,6 +1,5 @@
 //! What happened before what, held against a search that is as plain as can be.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -28,30 +27,6 @@ fn event(vm: u32, event: u64) -> MessageId {
     MessageId { sender: VmId(vm), event }
 }
 
-/// The events that happened before each event, by following every edge.
-fn pasts(run: &Run) -> BTreeMap<(u32, u64), BTreeSet<(u32, u64)>> {
-    let mut direct = BTreeMap::<(u32, u64), Vec<(u32, u64)>>::new();
-    for row in run.rows() {
-        let causes = direct.entry((row.vm, row.event)).or_default();
-        if row.event > 1 {
-            causes.push((row.vm, row.event - 1));
-        }
-        if row.kind == "receive" {
-            let (vm, event) = row.message.strip_prefix("vm").unwrap().split_once('-').unwrap();
-            causes.push((vm.parse().unwrap(), event.parse().unwrap()));
-        }
-    }
-    let mut pasts = BTreeMap::new();
-    for start in direct.keys() {
-        let (mut past, mut to_do) = (BTreeSet::new(), vec![*start]);
-        while let Some(event) = to_do.pop() {
-            to_do.extend(direct[&event].iter().filter(|cause| past.insert(**cause)));
-        }
-        pasts.insert(*start, past);
-    }
-    pasts
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -63,7 +38,7 @@ proptest! {
         let clocks = if has_vectors { "vector" } else { "lamport" };
         let found = make(folder.path(), &format!("--seed {seed} --vms {vms} --duration 5 --rates 1-9 --draw 6 --loss 0.1 --clocks {clocks}"));
         let run = Run::read(&folder.path().join("output"));
-        let pasts = pasts(&run);
+        let pasts = run.pasts();
         let all: Vec<(u32, u64)> = pasts.keys().copied().collect();
         let asked: Vec<MessageId> = all.iter().map(|(vm, number)| event(*vm, *number)).collect();
         let events = Events::read(&[found], &asked).unwrap();

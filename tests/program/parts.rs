@@ -1,7 +1,6 @@
 //! Logs of which a part is missing: what is said of the rest for certain is what the whole run says, what is missing
 //! is told first, and nothing that is right is called wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
@@ -56,29 +55,6 @@ fn own(id: MessageId) -> Event {
     (id.sender.0, id.event)
 }
 
-/// The events that happened before each event of a whole run, by following every edge.
-fn pasts(run: &Run) -> BTreeMap<Event, BTreeSet<Event>> {
-    let mut direct = BTreeMap::<Event, Vec<Event>>::new();
-    for row in run.rows() {
-        let causes = direct.entry((row.vm, row.event)).or_default();
-        if row.event > 1 {
-            causes.push((row.vm, row.event - 1));
-        }
-        if row.kind == "receive" {
-            causes.push(own(row.message.parse().unwrap()));
-        }
-    }
-    let mut pasts = BTreeMap::new();
-    for start in direct.keys() {
-        let (mut past, mut to_do) = (BTreeSet::new(), vec![*start]);
-        while let Some(event) = to_do.pop() {
-            to_do.extend(direct[&event].iter().filter(|cause| past.insert(**cause)));
-        }
-        pasts.insert(*start, past);
-    }
-    pasts
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -95,7 +71,7 @@ proptest! {
         ), 0);
         let path = folder.path().join("output");
         let whole = Run::read(&path);
-        let pasts = pasts(&whole);
+        let pasts = whole.pasts();
         let all: Vec<Event> = pasts.keys().copied().collect();
         let gone: Vec<u32> = (0..vms).filter(|vm| gone >> vm & 1 == 1).collect();
         prop_assume!(!gone.is_empty() && gone.len() < vms as usize && !all.is_empty());
