@@ -35,7 +35,7 @@ use self::progress::Bar;
 use self::screen::Screen;
 use self::signals::Signals;
 use self::spelling::with_flags;
-use self::tamer::Tamer;
+use self::tamer::TamedWriter;
 use self::tui::Viewer;
 use crate::drivers::live::bridge::Membership;
 use crate::edge::control::{Observer, Progress, Stop};
@@ -423,7 +423,7 @@ fn say(result: &dyn Display) -> io::Result<()> {
 /// Where data goes that is printed: to a program as it is, to a terminal so that it is not steered.
 fn data() -> Box<dyn Write> {
     let stdout = io::stdout().lock();
-    if stdout.is_terminal() { Box::new(Tamer::new(stdout)) } else { Box::new(stdout) }
+    if stdout.is_terminal() { Box::new(TamedWriter::new(stdout)) } else { Box::new(stdout) }
 }
 
 /// Prints a result for programs. Where nobody reads it any more, that is no failure.

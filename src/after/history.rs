@@ -20,7 +20,7 @@ pub use missing::{Lack, Missing, ReadLog, Witness};
 pub use model::Model;
 pub use numbers::Numbers;
 use outside::Outside;
-pub(crate) use queue::{Bound, Queue, Seen, WrongQueue};
+pub(crate) use queue::{Bound, Queue, SeenArrivals, WrongQueue};
 pub(crate) use replay::LogSummary;
 pub use replay::{HistoryError, Replay};
 pub(crate) use sample::{Earlier, Known, Sample};

@@ -9,7 +9,7 @@ use std::io::Write;
 
 pub use self::part::{Cut, Part};
 pub use self::source::WriteRowsError;
-use self::source::{Read, Source, Standing};
+use self::source::{Read, Source, SourceStanding};
 use crate::after::history::{Front, HistoryError, Received};
 use crate::edge::log::LogFolder;
 use crate::edge::trace::Trace;
@@ -362,7 +362,7 @@ impl fmt::Display for Answer<'_> {
         for event in [first, second] {
             let name = events.name(*event);
             match events.read.standing.get(event) {
-                Some(Standing { path, line, text, .. }) => {
+                Some(SourceStanding { path, line, text, .. }) => {
                     writeln!(f, "\n{name} ({}:{line}):\n  {text}", path.display())?;
                 }
                 None => writeln!(f, "\n{name} is of {}", events.elsewhere(*event))?,

@@ -16,7 +16,7 @@ pub use theory::Flow;
 pub use trace::measure_trace;
 
 use self::clocks::ClockMeter;
-use self::meter::{Machine, Meter, Whole};
+use self::meter::{MachineMeter, Meter, WholeRun};
 use crate::after::history::{Delivery, HistoryError, Missing, Model, Place, Replay, Step, Visitor};
 use crate::edge::log::{LogFolder, LogPath, ReadError, Row};
 use crate::model::event::MessageId;
@@ -112,7 +112,7 @@ impl<'a> Visitor for Shown<'a, '_> {
 struct Context<'a> {
     model: &'a Model,
     flow: Option<&'a Flow>,
-    whole: &'a Whole,
+    whole: &'a WholeRun,
     missing: &'a Missing,
     /// The largest final Lamport clock.
     largest: u64,
@@ -184,7 +184,7 @@ fn sum_up(meter: Meter<'_>, model: &Model, hosts: &[String], missing: &Missing) 
     let end = machines.iter().map(|machine| machine.last).max().unwrap_or_default();
     let context = Context { model, flow: flow.as_ref(), whole: &whole, missing, largest, end, hosts };
     let values =
-        |machine: &Machine| MEASURES.iter().map(|measure| (measure.value)(machine, &context)).collect();
+        |machine: &MachineMeter| MEASURES.iter().map(|measure| (measure.value)(machine, &context)).collect();
     let mut warnings = warnings::of(&machines, &context);
     warnings.extend(witness.twice());
     Stats {
@@ -217,7 +217,7 @@ fn of_clocks(context: &Context<'_>) -> Vec<OfClock> {
 }
 
 /// The drift at the times at which clocks were looked at: those of the coarsest machine.
-fn drift(machines: &[Machine]) -> Vec<(Nanos, Vec<Option<i64>>)> {
+fn drift(machines: &[MachineMeter]) -> Vec<(Nanos, Vec<Option<i64>>)> {
     let step = machines.iter().map(|machine| machine.clocks.step()).max().unwrap_or_default();
     let columns: Vec<Vec<u64>> = machines.iter().map(|machine| machine.clocks.at_steps_of(step)).collect();
     let count = columns.iter().map(Vec::len).max().unwrap_or(0);

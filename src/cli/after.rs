@@ -89,7 +89,7 @@ fn check(flags: &CheckFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     let mut is_sound = true;
     for (name, logs) in flags.source.runs()? {
         let report = match logs {
-            Logs::Run(folders) => check::check(&folders, registry).map_err(unreadable)?,
+            Logs::NamedRun(folders) => check::check(&folders, registry).map_err(unreadable)?,
             Logs::Trace(trace) => check::check_trace(&trace),
         };
         is_sound &= report.is_sound();
@@ -110,7 +110,7 @@ fn stats(flags: &StatsFlags, registry: &Registry) -> Result<ExitCode, Fatal> {
     let mut runs = Vec::new();
     for (name, logs) in flags.source.runs()? {
         let stats = match logs {
-            Logs::Run(folders) => stats::measure(&folders, registry).map_err(unreadable)?,
+            Logs::NamedRun(folders) => stats::measure(&folders, registry).map_err(unreadable)?,
             Logs::Trace(trace) if trace.events.is_empty() => {
                 return Err(unreadable(format_args!(
                     "{name} has no event that can be read: there is nothing to measure"

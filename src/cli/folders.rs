@@ -20,7 +20,7 @@ pub(super) struct Folders {
 }
 
 /// One run, and what it is called here.
-pub(super) struct Run {
+pub(super) struct NamedRun {
     pub(super) name: String,
     pub(super) folders: Vec<LogFolder>,
 }
@@ -39,7 +39,7 @@ impl Folders {
     }
 
     /// The run in the folders, where only one is meant.
-    pub(super) fn one_run(&self) -> Result<Run, Fatal> {
+    pub(super) fn one_run(&self) -> Result<NamedRun, Fatal> {
         let mut runs = self.runs()?;
         match runs.pop() {
             Some(run) if runs.is_empty() => {
@@ -57,13 +57,14 @@ impl Folders {
     }
 
     /// The runs in the folders: one, or those of a series.
-    pub(super) fn runs(&self) -> Result<Vec<Run>, Fatal> {
-        let one = |folder: LogFolder| Run { name: folder.path.display().to_string(), folders: vec![folder] };
+    pub(super) fn runs(&self) -> Result<Vec<NamedRun>, Fatal> {
+        let one =
+            |folder: LogFolder| NamedRun { name: folder.path.display().to_string(), folders: vec![folder] };
         if let [path] = self.folders.as_slice() {
             return match log::find(path).map_err(unreadable)? {
                 Found::Run(folder) => Ok(vec![one(*folder)]),
                 Found::Series(folders) => Ok(folders.into_iter().map(one).collect()),
-                Found::Nodes(folders) => Ok(vec![Run { name: path.display().to_string(), folders }]),
+                Found::Nodes(folders) => Ok(vec![NamedRun { name: path.display().to_string(), folders }]),
             };
         }
         let mut nodes = Vec::with_capacity(self.folders.len());
@@ -91,6 +92,6 @@ impl Folders {
         }
         log::one_run(&nodes).map_err(unreadable)?;
         let names: Vec<String> = nodes.iter().map(|node| node.path.display().to_string()).collect();
-        Ok(vec![Run { name: names.join(" "), folders: nodes }])
+        Ok(vec![NamedRun { name: names.join(" "), folders: nodes }])
     }
 }

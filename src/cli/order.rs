@@ -52,7 +52,7 @@ pub(super) struct OrderFlags {
     from: Format,
 }
 
-enum Question {
+enum OrderQuestion {
     Past(MessageId),
     Future(MessageId),
     Cut(Vec<MessageId>),
@@ -62,7 +62,7 @@ enum Question {
 /// Reads the name of an event.
 type Named<'a> = &'a dyn Fn(&str) -> Result<MessageId, String>;
 
-impl Question {
+impl OrderQuestion {
     /// The events that it is about.
     fn events(&self) -> Vec<MessageId> {
         match self {
@@ -93,10 +93,10 @@ pub(super) fn run(flags: &OrderFlags) -> Result<ExitCode, Fatal> {
 }
 
 /// Tells what is not here, and then the answer. The exit code tells whether it is one.
-fn answer(events: &Events, question: &Question) -> Result<ExitCode, Fatal> {
+fn answer(events: &Events, question: &OrderQuestion) -> Result<ExitCode, Fatal> {
     events.missing().iter().for_each(|line| complain(&format_args!("a part: {line}")));
     match question {
-        Question::Past(event) => {
+        OrderQuestion::Past(event) => {
             let past = events.known_past(*event);
             tell_part(events, *event, "past", &past);
             write_rows(events, |event| {
@@ -104,7 +104,7 @@ fn answer(events: &Events, question: &Question) -> Result<ExitCode, Fatal> {
             })?;
             Ok(code(past.elsewhere == 0 && past.depends.is_none()))
         }
-        Question::Future(event) => {
+        OrderQuestion::Future(event) => {
             let future = events.known_future(*event);
             tell_part(events, *event, "future", &future);
             write_rows(events, |event| {
@@ -112,12 +112,12 @@ fn answer(events: &Events, question: &Question) -> Result<ExitCode, Fatal> {
             })?;
             Ok(code(future.depends.is_none()))
         }
-        Question::Order(first, second) => {
+        OrderQuestion::Order(first, second) => {
             let answer = events.order(*first, *second).map_err(unreadable)?;
             print(&answer)?;
             Ok(code(*answer.relation() != Relation::Unknown))
         }
-        Question::Cut(cut) => {
+        OrderQuestion::Cut(cut) => {
             let answer = events.cut(cut);
             print_cut(events, &answer)?;
             Ok(code(!matches!(answer, Cut::Unknown(_))))
@@ -218,21 +218,23 @@ impl OrderFlags {
         is_name && !Path::new(word).exists()
     }
 
-    fn question(&self, words: &[String], named: Named<'_>) -> Result<Question, Fatal> {
+    fn question(&self, words: &[String], named: Named<'_>) -> Result<OrderQuestion, Fatal> {
         let event = |word: &str, of: &str| {
             named(word).map_err(|error| usage(format_args!("invalid value '{word}' for {of}: {error}")))
         };
         if let Some(past) = &self.past {
-            return Ok(Question::Past(event(past, "--past")?));
+            return Ok(OrderQuestion::Past(event(past, "--past")?));
         }
         if let Some(future) = &self.future {
-            return Ok(Question::Future(event(future, "--future")?));
+            return Ok(OrderQuestion::Future(event(future, "--future")?));
         }
         if let Some(cut) = &self.cut {
-            return events(cut, named).map(Question::Cut);
+            return events(cut, named).map(OrderQuestion::Cut);
         }
         match words {
-            [first, second] => Ok(Question::Order(event(first, "an event")?, event(second, "an event")?)),
+            [first, second] => {
+                Ok(OrderQuestion::Order(event(first, "an event")?, event(second, "an event")?))
+            }
             _ => Err(usage("two events are asked for, such as: clocklab order vm0-17 vm2-9")),
         }
     }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::folders::{Folders, Run};
+use super::folders::{Folders, NamedRun};
 use super::spelling::with_flags;
 use super::sweep::effects;
 use super::{Fatal, failed, say, unreadable, usage};
@@ -130,7 +130,7 @@ pub(super) fn write_sweep_page(folder: &Path, page: &Path, registry: &Registry) 
 }
 
 /// As many runs as a page has room for: the first of every condition, then the second of every one, and so on.
-fn sweep_runs(folder: &Path, effects: &Effects, outline: &Outline) -> Result<Vec<Run>, Fatal> {
+fn sweep_runs(folder: &Path, effects: &Effects, outline: &Outline) -> Result<Vec<NamedRun>, Fatal> {
     let cells = |condition: &OutlinedCondition| {
         condition.name.iter().chain(&condition.values).cloned().collect::<Vec<String>>()
     };
@@ -197,11 +197,11 @@ fn refuse_names_of_a_run(out: &Path) -> Result<(), Fatal> {
 /// Writes the pictures of each run beside its logs, and those of all of a series beside its table.
 fn write_pictures(
     folder: &Path,
-    runs: &[Run],
+    runs: &[NamedRun],
     views: &[RunView],
     written: &mut Vec<PathBuf>,
 ) -> Result<(), Fatal> {
-    let home_of = |run: &Run| run.folders.first().map_or(folder, |folder| home(&folder.path)).to_owned();
+    let home_of = |run: &NamedRun| run.folders.first().map_or(folder, |folder| home(&folder.path)).to_owned();
     let each = runs.iter().zip(views).map(|(run, view)| (home_of(run), vec![view]));
     let all = (views.len() > 1).then(|| (folder.to_owned(), views.iter().collect()));
     for (beside, views) in each.chain(all) {
@@ -225,14 +225,14 @@ pub(super) fn write_page(folder: &Path, registry: &Registry) -> Result<PathBuf, 
 }
 
 /// The settings of a series, whose runs are in a folder.
-fn series(folder: &Path, runs: &[Run]) -> Option<Settings> {
+fn series(folder: &Path, runs: &[NamedRun]) -> Option<Settings> {
     log::read_settings(&folder.join(MANIFEST)).ok().filter(|_| runs.len() > 1)
 }
 
 /// The runs, ready to be drawn; together they show no more events than a page has room for.
-fn views(runs: &[Run], registry: &Registry, window: TimeWindow) -> Result<Vec<RunView>, Fatal> {
+fn views(runs: &[NamedRun], registry: &Registry, window: TimeWindow) -> Result<Vec<RunView>, Fatal> {
     let most = (MOST_EVENTS / runs.len().max(1)).max(1);
-    let view = |run: &Run| {
+    let view = |run: &NamedRun| {
         RunView::read(&run.folders, registry, run.name.clone(), window, most, with_flags).map_err(unreadable)
     };
     runs.iter().map(view).collect()
@@ -244,7 +244,7 @@ fn home(path: &Path) -> &Path {
 }
 
 /// How a notebook in a folder calls a picture that is beside a run's logs.
-fn link(folder: &Path, run: Option<&Run>, picture: &str) -> String {
+fn link(folder: &Path, run: Option<&NamedRun>, picture: &str) -> String {
     let name = picture_name(picture);
     let beside = run.and_then(|run| run.folders.first()).map(|run| home(&run.path));
     match beside.and_then(|beside| beside.strip_prefix(folder).ok()) {

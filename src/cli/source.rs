@@ -30,7 +30,7 @@ words! {
 /// The logs of one run.
 pub(super) enum Logs {
     /// Of clocklab, of which the folders are the nodes' where there are several.
-    Run(Vec<LogFolder>),
+    NamedRun(Vec<LogFolder>),
     /// Of another program: all runs of its files, in memory.
     Trace(Box<Trace>),
 }
@@ -41,7 +41,7 @@ impl Source {
         match self.from {
             Format::Clocklab => {
                 let runs = self.folders.runs()?;
-                Ok(runs.into_iter().map(|run| (run.name, Logs::Run(run.folders))).collect())
+                Ok(runs.into_iter().map(|run| (run.name, Logs::NamedRun(run.folders))).collect())
             }
             Format::Shiviz => {
                 let paths: Vec<String> =

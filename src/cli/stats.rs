@@ -306,19 +306,19 @@ impl Serialize for Printed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut runs = serializer.serialize_seq(Some(self.runs.len()))?;
         for (name, stats) in &self.runs {
-            runs.serialize_element(&Run { name, stats })?;
+            runs.serialize_element(&MeasuredRun { name, stats })?;
         }
         runs.end()
     }
 }
 
 /// One run as JSON.
-struct Run<'a> {
+struct MeasuredRun<'a> {
     name: &'a str,
     stats: &'a Stats,
 }
 
-impl Serialize for Run<'_> {
+impl Serialize for MeasuredRun<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Stats { machines, totals, drift, missing, warnings, hosts, .. } = self.stats;
         let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();

@@ -6,13 +6,13 @@ use crate::model::text::Tame;
 
 /// Writes bytes as text that steers nothing but the ends of lines and tabs.
 #[derive(Debug)]
-pub(super) struct Tamer<W: Write> {
+pub(super) struct TamedWriter<W: Write> {
     out: W,
     /// The beginning of a character whose end has not come yet.
     rest: Vec<u8>,
 }
 
-impl<W: Write> Tamer<W> {
+impl<W: Write> TamedWriter<W> {
     pub(super) const fn new(out: W) -> Self {
         Self { out, rest: Vec::new() }
     }
@@ -22,7 +22,7 @@ impl<W: Write> Tamer<W> {
     }
 }
 
-impl<W: Write> Write for Tamer<W> {
+impl<W: Write> Write for TamedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut all = std::mem::take(&mut self.rest);
         all.extend_from_slice(bytes);
@@ -59,13 +59,13 @@ mod tests {
         let text = "é\u{1b}[1m\u{9b}x\n".as_bytes();
         for cut in 0..text.len() {
             let mut out = Vec::new();
-            let mut tamer = Tamer::new(&mut out);
+            let mut tamer = TamedWriter::new(&mut out);
             tamer.write_all(&text[..cut]).unwrap();
             tamer.write_all(&text[cut..]).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), "é\\u{1b}[1m\\u{9b}x\n");
         }
         let mut out = Vec::new();
-        Tamer::new(&mut out).write_all(b"a\x9bz").unwrap();
+        TamedWriter::new(&mut out).write_all(b"a\x9bz").unwrap();
         assert_eq!(out, b"a\\x9bz");
     }
 }

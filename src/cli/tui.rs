@@ -19,7 +19,7 @@ use super::screen::{self, Input, Screen};
 use crate::edge::control::{Observer, Progress, Stop};
 use crate::edge::watch::Watch;
 use crate::model::time::Nanos;
-use crate::show::view::{Action, View};
+use crate::show::view::{KeyAction, View};
 
 /// Time between two drawings.
 const FRAME: Duration = Duration::from_millis(66);
@@ -219,16 +219,16 @@ impl Show {
         screen.draw(|area, buffer| view.draw(area, buffer))
     }
 
-    fn act(&mut self, action: Action) -> Leaves {
+    fn act(&mut self, action: KeyAction) -> Leaves {
         match action {
-            Action::Leave => return Leaves::Yes,
-            Action::End | Action::Interrupt => {
+            KeyAction::Leave => return Leaves::Yes,
+            KeyAction::End | KeyAction::Interrupt => {
                 self.view.end();
                 // As Ctrl+C elsewhere: the signal's thread asks the run to stop.
                 let _ = low_level::raise(SIGINT);
             }
-            Action::Suspend => self.board.is_suspended.store(true, Ordering::Relaxed),
-            Action::Redraw => drop(self.screen.forget()),
+            KeyAction::Suspend => self.board.is_suspended.store(true, Ordering::Relaxed),
+            KeyAction::Redraw => drop(self.screen.forget()),
         }
         Leaves::No
     }

@@ -336,6 +336,15 @@ impl Sent {
 }
 
 #[cfg(test)]
+impl Record<'static> {
+    /// An event of machine 0 that says nothing but its number, for tests of what rows become.
+    pub(crate) fn internal(event: u64) -> Self {
+        let (vm, elapsed, clocks) = (VmId(0), Nanos::new(event), Reading::lamport_only(event));
+        Self { vm, event, elapsed, clocks, queue: 0, kind: Kind::Internal, mark: "" }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -99,13 +99,13 @@ pub struct Uplink(Way);
 #[derive(Clone, Debug)]
 enum Way {
     Plain(Nanos),
-    Drawn(Box<Line>),
+    Drawn(Box<Queue>),
 }
 
 /// A way into a network that draws fates: the machine's stream of them, what keeps its messages in
 /// order, and what became of them.
 #[derive(Clone, Debug)]
-struct Line {
+struct Queue {
     network: Arc<Network>,
     stream: Stream,
     /// The latest arrival at each recipient so far, where the network could reorder and must not.
@@ -117,8 +117,13 @@ struct Line {
 impl Uplink {
     /// The way into that network of one machine, drawing from its stream.
     pub fn new(network: &Arc<Network>, stream: Stream) -> Self {
-        let line =
-            || Line { network: Arc::clone(network), stream, latest: BTreeMap::new(), lost: 0, duplicated: 0 };
+        let line = || Queue {
+            network: Arc::clone(network),
+            stream,
+            latest: BTreeMap::new(),
+            lost: 0,
+            duplicated: 0,
+        };
         Self(network.plain_latency().map_or_else(|| Way::Drawn(Box::new(line())), Way::Plain))
     }
 
@@ -158,7 +163,7 @@ impl Uplink {
     }
 }
 
-impl Line {
+impl Queue {
     fn fate(&mut self, from: VmId, to: VmId, now: Nanos) -> Fate {
         if self.loses(from, to, now) {
             self.lost += 1;

@@ -91,7 +91,7 @@ pub enum NodeError {
     #[error(
         "the run in {} is that of {}, and this process is node {node} of {nodes}: its logs are not this node's to go on with",
         folder.display(),
-        Part(*found)
+        RunPart(*found)
     )]
     ResumeOther {
         /// Where the run is.
@@ -118,9 +118,9 @@ pub enum NodeError {
     Settings(#[from] toml::ser::Error),
 }
 
-struct Part(Option<(u32, u32)>);
+struct RunPart(Option<(u32, u32)>);
 
-impl fmt::Display for Part {
+impl fmt::Display for RunPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some((node, nodes)) => write!(f, "node {node} of {nodes}"),

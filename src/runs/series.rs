@@ -172,7 +172,7 @@ impl Series {
         let output = self.folder.path().join(run_folder_name(k));
         let settings = Settings { threads, ..self.request.settings.clone() };
         let request = Request { output, settings, ..self.request.clone() };
-        let mut place = Place { board, index: k as usize - 1 };
+        let mut place = BoardPlace { board, index: k as usize - 1 };
         let prepared = Prepared::new(self.scenario.with_seed(seed), None, &request);
         let mut result = prepared.and_then(|prepared| prepared.run(stop.clone(), &mut place));
         if let Ok(finished) = &mut result {
@@ -252,12 +252,12 @@ impl Board {
 }
 
 /// One run's place on the board.
-struct Place<'a> {
+struct BoardPlace<'a> {
     board: &'a Board,
     index: usize,
 }
 
-impl Observer for Place<'_> {
+impl Observer for BoardPlace<'_> {
     fn progress(&mut self, progress: &Progress) {
         self.board.progress.lock().unwrap_or_else(PoisonError::into_inner)[self.index] = *progress;
     }

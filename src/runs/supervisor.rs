@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use self::process::{Heard, Process};
+use self::process::{ChildWord, Process};
 use self::talk::{ChildCommand, ChildReport, Work};
 use crate::edge::control::{Observer, Progress, Stop};
 use crate::edge::driver::{Ending, Failure, LatenessCounts, LinkReport, Outcome, Plan};
@@ -89,7 +89,7 @@ struct Supervisor<'a> {
     fleet: &'a Supervised,
     scenario: &'a Scenario,
     plan: &'a Plan,
-    sender: Sender<Heard>,
+    sender: Sender<ChildWord>,
     /// In the order of their nodes: a process's place here is its number.
     children: Vec<Process>,
     ending: Ending,
@@ -136,7 +136,7 @@ impl Supervisor<'_> {
     }
 
     /// Hears what the processes tell until all of them are gone.
-    fn watch(&mut self, heard: &Receiver<Heard>, stop: &Stop, observer: &mut dyn Observer) {
+    fn watch(&mut self, heard: &Receiver<ChildWord>, stop: &Stop, observer: &mut dyn Observer) {
         while self.children.iter().any(Process::is_alive) {
             match heard.recv_timeout(Duration::from_millis(100)) {
                 Ok(heard) => self.take(heard, observer),
@@ -157,7 +157,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn take(&mut self, Heard { node, generation, report }: Heard, observer: &mut dyn Observer) {
+    fn take(&mut self, ChildWord { node, generation, report }: ChildWord, observer: &mut dyn Observer) {
         let process = &mut self.children[node as usize];
         if process.generation != generation {
             return;

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::csv::{Decimal, Separator, Style};
 pub(crate) use self::window::Window;
 
-use self::window::Part;
+use self::window::WindowPart;
 use crate::after::history::{Delivery, HistoryError, Missing, Place, Replay, Step, Visitor, Witness};
 use crate::after::stats::measure;
 use crate::clock::ClockList;
@@ -211,7 +211,7 @@ fn write<F: Form>(
     let missing = if is_told { Vec::new() } else { missing.told() };
     let torn = replay.summaries().filter(|(_, log)| log.torn > 0);
     let torn = torn.map(|(path, log): (&Path, _)| (path.to_owned(), log.torn)).collect();
-    for (message, _, to) in replay.in_flight().filter(|(_, kept, _)| kept.part == Part::In) {
+    for (message, _, to) in replay.in_flight().filter(|(_, kept, _)| kept.part == WindowPart::In) {
         exporter
             .in_flight
             .extend(to.iter().flat_map(|(vm, copies)| (0..*copies).map(move |_| (message, *vm))));
@@ -221,8 +221,8 @@ fn write<F: Form>(
 
 /// What is kept of a send.
 #[derive(Debug)]
-struct Kept<S> {
-    part: Part,
+struct KeptCause<S> {
+    part: WindowPart,
     stamp: Option<S>,
 }
 
@@ -230,7 +230,7 @@ struct Kept<S> {
 struct Exporter<'a, F> {
     form: F,
     window: Option<Window>,
-    machines: Vec<Machine>,
+    machines: Vec<ExportedMachine>,
     exported_machines: usize,
     places: u64,
     events: u64,
@@ -247,8 +247,8 @@ struct Exporter<'a, F> {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Machine {
-    part: Part,
+struct ExportedMachine {
+    part: WindowPart,
     /// Which machine it was to be exported.
     number: usize,
     /// How many of its events were.
@@ -312,9 +312,9 @@ impl<'a, F: Form> Exporter<'a, F> {
     }
 
     /// The part of an event whose message came from that one.
-    fn part(&mut self, step: &Step<'_>, cause: Option<Part>) -> Part {
+    fn part(&mut self, step: &Step<'_>, cause: Option<WindowPart>) -> WindowPart {
         if step.machine == self.machines.len() {
-            self.machines.push(Machine::default());
+            self.machines.push(ExportedMachine::default());
         }
         let machine = &mut self.machines[step.machine];
         machine.part = match &self.window {
@@ -322,14 +322,14 @@ impl<'a, F: Form> Exporter<'a, F> {
                 let latest_cause = machine.part.max(cause.unwrap_or_default());
                 window.part(latest_cause, step.row.elapsed, self.places)
             }
-            None => Part::In,
+            None => WindowPart::In,
         };
         machine.part
     }
 }
 
 impl<F: Form> Visitor for Exporter<'_, F> {
-    type Stamp = Kept<F::Stamp>;
+    type Stamp = KeptCause<F::Stamp>;
 
     fn row(&mut self, step: &Step<'_>, delivery: Delivery<'_, Self::Stamp>) -> Option<Self::Stamp> {
         self.places += 1;
@@ -339,16 +339,18 @@ impl<F: Form> Visitor for Exporter<'_, F> {
             self.witness.unknown(message, step.row.past());
         }
         let (sent, cause) = match delivery {
-            Delivery::Delivered { stamp: Kept { part, stamp: Some(stamp) }, .. } => {
+            Delivery::Delivered { stamp: KeptCause { part, stamp: Some(stamp) }, .. } => {
                 (Some(*part), Cause::Sent(stamp))
             }
-            Delivery::Delivered { stamp: Kept { part, stamp: None }, .. } => (Some(*part), Cause::Unknown),
+            Delivery::Delivered { stamp: KeptCause { part, stamp: None }, .. } => {
+                (Some(*part), Cause::Unknown)
+            }
             Delivery::NotHere { .. } | Delivery::Unknown => (None, Cause::Unknown),
             Delivery::None => (None, Cause::None),
         };
         let part = self.part(step, sent);
         let is_send = step.row.kind == EventKind::Send;
-        if part == Part::In {
+        if part == WindowPart::In {
             self.events += 1;
             let machine = &mut self.machines[step.machine];
             if machine.events == 0 {
@@ -362,12 +364,12 @@ impl<F: Form> Visitor for Exporter<'_, F> {
             if self.buffer.len() >= CHUNK {
                 self.hand_on();
             }
-            return is_send.then_some(Kept { part, stamp });
+            return is_send.then_some(KeptCause { part, stamp });
         }
-        if let (Part::After, Some(Part::In), Some(message)) = (part, sent, step.row.message) {
+        if let (WindowPart::After, Some(WindowPart::In), Some(message)) = (part, sent, step.row.message) {
             self.in_flight.push((message, step.row.vm));
         }
-        is_send.then_some(Kept { part, stamp: None })
+        is_send.then_some(KeptCause { part, stamp: None })
     }
 
     fn unreadable(&mut self, error: ReadError) {

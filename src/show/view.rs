@@ -20,8 +20,8 @@ use std::ops::Range;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-pub(crate) use self::keys::{Action, Key};
-use self::layout::{Panes, Plan};
+pub(crate) use self::keys::{KeyAction, KeyPress};
+use self::layout::{Panes, ScreenPlan};
 use self::look::Look;
 use self::shown::Shown;
 use crate::edge::watch::{Scene, Snapshot};
@@ -103,27 +103,27 @@ impl View {
     }
 
     /// What a key asks for beyond the view.
-    pub(crate) fn press(&mut self, key: Key) -> Option<Action> {
+    pub(crate) fn press(&mut self, key: KeyPress) -> Option<KeyAction> {
         let was_helping = std::mem::take(&mut self.shows_help);
         self.notice = None;
         match key {
-            Key::Char(' ') => self.pause(),
-            Key::Up => self.above = self.above.saturating_sub(1),
-            Key::Down => self.above = self.above.saturating_add(1),
-            Key::PageUp => self.above = self.above.saturating_sub(self.rows),
-            Key::PageDown => self.above = self.above.saturating_add(self.rows),
-            Key::Home => self.above = 0,
-            Key::End => self.above = u32::MAX,
-            Key::Char('+') => self.zoom = (self.zoom - 1).max(-diagram::ZOOMS),
-            Key::Char('-') => self.zoom = (self.zoom + 1).min(diagram::ZOOMS),
-            Key::Tab => self.panes = self.panes.next(),
-            Key::Char('?' | 'h') => self.shows_help = !was_helping,
-            Key::Char('q') => return (!self.is_ending).then_some(Action::End),
-            Key::Char('d') => return Some(Action::Leave),
-            Key::Ctrl('c') => return Some(Action::Interrupt),
-            Key::Ctrl('z') => return Some(Action::Suspend),
-            Key::Ctrl('l') => return Some(Action::Redraw),
-            Key::Char(_) | Key::Ctrl(_) | Key::Escape => {}
+            KeyPress::Char(' ') => self.pause(),
+            KeyPress::Up => self.above = self.above.saturating_sub(1),
+            KeyPress::Down => self.above = self.above.saturating_add(1),
+            KeyPress::PageUp => self.above = self.above.saturating_sub(self.rows),
+            KeyPress::PageDown => self.above = self.above.saturating_add(self.rows),
+            KeyPress::Home => self.above = 0,
+            KeyPress::End => self.above = u32::MAX,
+            KeyPress::Char('+') => self.zoom = (self.zoom - 1).max(-diagram::ZOOMS),
+            KeyPress::Char('-') => self.zoom = (self.zoom + 1).min(diagram::ZOOMS),
+            KeyPress::Tab => self.panes = self.panes.next(),
+            KeyPress::Char('?' | 'h') => self.shows_help = !was_helping,
+            KeyPress::Char('q') => return (!self.is_ending).then_some(KeyAction::End),
+            KeyPress::Char('d') => return Some(KeyAction::Leave),
+            KeyPress::Ctrl('c') => return Some(KeyAction::Interrupt),
+            KeyPress::Ctrl('z') => return Some(KeyAction::Suspend),
+            KeyPress::Ctrl('l') => return Some(KeyAction::Redraw),
+            KeyPress::Char(_) | KeyPress::Ctrl(_) | KeyPress::Escape => {}
         }
         self.clamp();
         None
@@ -132,7 +132,7 @@ impl View {
     /// Draws all of it.
     pub(crate) fn draw(&mut self, area: Rect, buffer: &mut Buffer) {
         let shown = self.frozen.as_deref().or(self.latest.as_ref());
-        let Some(plan) = Plan::new(area, self.panes, shown.map_or(0, Shown::machines)) else {
+        let Some(plan) = ScreenPlan::new(area, self.panes, shown.map_or(0, Shown::machines)) else {
             return help::draw_too_small(area, buffer, &self.look);
         };
         self.rows = plan.rows.max(1);

@@ -10,7 +10,7 @@ use crate::model::id::VmId;
 
 /// What the logs say of one message.
 #[derive(Debug, Default)]
-struct Found {
+struct Traces {
     /// The row of the event that is to have sent it, and where it is.
     send: Option<(Row, String)>,
     /// Where each machine received it, in the order of its rows.
@@ -23,7 +23,7 @@ pub(super) fn diagnose(names: &[LogPath], faults: &mut Faults) -> Result<(), His
     if wanted.is_empty() {
         return Ok(());
     }
-    let mut found = HashMap::<MessageId, Found>::new();
+    let mut found = HashMap::<MessageId, Traces>::new();
     for name in names {
         look(name, &wanted, &mut found)?;
     }
@@ -34,7 +34,7 @@ pub(super) fn diagnose(names: &[LogPath], faults: &mut Faults) -> Result<(), His
 fn look(
     name: &LogPath,
     wanted: &HashSet<MessageId>,
-    found: &mut HashMap<MessageId, Found>,
+    found: &mut HashMap<MessageId, Traces>,
 ) -> Result<(), HistoryError> {
     // What cannot be read was told before.
     let Ok(mut reader) = name.open() else { return Ok(()) };
@@ -58,7 +58,7 @@ fn look(
     }
 }
 
-fn reason(message: MessageId, receiver: VmId, found: Option<&Found>) -> (FaultKind, String) {
+fn reason(message: MessageId, receiver: VmId, found: Option<&Traces>) -> (FaultKind, String) {
     let Some((row, place)) = found.and_then(|found| found.send.as_ref()) else {
         return (
             FaultKind::NotSent,

@@ -38,7 +38,7 @@ pub(super) struct Checker<'a> {
     paths: Vec<PathBuf>,
     /// When the run of each log started, by its manifest.
     starts: Vec<Option<Timestamp>>,
-    machines: Vec<Machine>,
+    machines: Vec<CheckedMachine>,
     /// The lists of clocks that logs have: most often one.
     lists: Vec<Listed>,
     /// Some of the events, to hold clocks' promises to.
@@ -69,7 +69,7 @@ struct Unknown {
 
 /// A machine up to a row.
 #[derive(Debug)]
-struct Machine {
+struct CheckedMachine {
     log: usize,
     vm: VmId,
     /// Which ticks it makes, and when it is down, as far as that is known.
@@ -250,7 +250,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The machine of a row, a new one where it is its first.
-    fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
+    fn machine(&mut self, step: &Step<'_>) -> &mut CheckedMachine {
         if step.machine == self.machines.len() {
             let vm = step.row.vm;
             let uptime = self.model.uptime(vm);
@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
             let clocks = self.clocks_of(step);
             let list = self.list(ClockList::new(clocks.iter().map(|shown| shown.spec)));
             let ticks = uptime.as_ref().zip(duration).map(|(uptime, duration)| uptime.ticks_until(duration));
-            self.machines.push(Machine {
+            self.machines.push(CheckedMachine {
                 log: step.log,
                 vm,
                 uptime,

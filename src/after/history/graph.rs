@@ -20,7 +20,7 @@ use crate::model::id::VmId;
 /// The events and the received messages of a run. An event is named as its message would be.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    machines: BTreeMap<VmId, Machine>,
+    machines: BTreeMap<VmId, GraphMachine>,
     /// What is not here.
     missing: Missing,
     outside: Outside,
@@ -28,7 +28,7 @@ pub struct Graph {
 
 /// A machine that has events, or of which a message was received.
 #[derive(Clone, Debug, Default)]
-struct Machine {
+struct GraphMachine {
     /// Its log, where it has one here.
     log: Option<usize>,
     events: Numbers,
@@ -83,7 +83,7 @@ impl Graph {
     }
 
     fn add(&mut self, log: usize, row: &Row, names: &[&LogPath]) -> Result<(), HistoryError> {
-        let new = || Machine { log: Some(log), ..Machine::default() };
+        let new = || GraphMachine { log: Some(log), ..GraphMachine::default() };
         let machine = self.machines.entry(row.vm).or_insert_with(new);
         if let Some(first) = machine.log.filter(|first| *first != log) {
             let (first, second) = (names[first].path.clone(), names[log].path.clone());
@@ -116,7 +116,7 @@ impl Graph {
     pub fn of_trace(trace: &Trace) -> Self {
         let mut graph = Self::default();
         for (host, own) in trace.by_host() {
-            let mut machine = Machine { log: Some(0), ..Machine::default() };
+            let mut machine = GraphMachine { log: Some(0), ..GraphMachine::default() };
             let mut before = None;
             for &index in own {
                 let receive = trace.events[index].id;

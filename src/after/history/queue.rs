@@ -16,7 +16,7 @@ pub(crate) struct Queue {
     /// When how many had arrived, as far as they were not received.
     arrivals: VecDeque<Arrival>,
     /// The row before, where it may be at fault.
-    latest: Option<(Seen, u64)>,
+    latest: Option<(SeenArrivals, u64)>,
     /// Two rows of which one is wrong.
     doubt: Option<Doubt>,
 }
@@ -25,12 +25,12 @@ pub(crate) struct Queue {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     pub(crate) total: u64,
-    pub(crate) seen: Seen,
+    pub(crate) seen: SeenArrivals,
 }
 
 /// A queue in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct SeenArrivals {
     pub(crate) rows: u64,
     pub(crate) line: u64,
     pub(crate) elapsed: Nanos,
@@ -40,11 +40,11 @@ pub(crate) struct Seen {
 /// A row says that fewer messages have arrived than the one before it.
 #[derive(Clone, Copy, Debug)]
 struct Doubt {
-    high: Seen,
+    high: SeenArrivals,
     high_total: u64,
     /// The most that the first of them can show, if the second is right.
     most: u64,
-    low: Seen,
+    low: SeenArrivals,
     /// The least that the second can show, if the first is right.
     least: u64,
     /// It shows fewer than the row before the first did.
@@ -54,7 +54,7 @@ struct Doubt {
 /// A queue that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrongQueue {
-    pub(crate) seen: Seen,
+    pub(crate) seen: SeenArrivals,
     pub(crate) expected: Bound,
 }
 
@@ -68,7 +68,12 @@ pub(crate) enum Bound {
 impl Queue {
     /// Takes a row's queue in. Tells a row, this one or one before, whose queue cannot be. Where `may_restart`, a
     /// process may have died, and what waited with it.
-    pub(crate) fn row(&mut self, seen: Seen, is_receive: bool, may_restart: bool) -> Option<WrongQueue> {
+    pub(crate) fn row(
+        &mut self,
+        seen: SeenArrivals,
+        is_receive: bool,
+        may_restart: bool,
+    ) -> Option<WrongQueue> {
         self.received += u64::from(is_receive);
         let total = self.received + seen.queue;
         let decided = self.doubt.take().map(|doubt| doubt.decide(Some(total)));
@@ -173,7 +178,7 @@ mod tests {
         let mut queue = Queue::default();
         let mut wrong = Vec::new();
         for (line, &(length, is_receive)) in (2..).zip(rows) {
-            let seen = Seen { rows: line, line, elapsed: Nanos::new(line), queue: length };
+            let seen = SeenArrivals { rows: line, line, elapsed: Nanos::new(line), queue: length };
             wrong.extend(queue.row(seen, is_receive, false));
             if is_receive {
                 assert!(queue.arrival().is_some());
@@ -195,7 +200,7 @@ mod tests {
     #[test]
     fn what_waits_when_the_machine_goes_down_is_lost() {
         let mut queue = Queue::default();
-        let seen = |line, length| Seen { rows: line, line, elapsed: Nanos::new(line), queue: length };
+        let seen = |line, length| SeenArrivals { rows: line, line, elapsed: Nanos::new(line), queue: length };
         assert_eq!(queue.row(seen(2, 5), false, false), None);
         assert_eq!(queue.row(seen(3, 4), true, false), None);
         assert_eq!(queue.lose(), None);
@@ -212,9 +217,13 @@ mod tests {
     fn each_message_that_waits_has_the_row_by_which_it_had_arrived() {
         let mut queue = Queue::default();
         for (line, length) in [(2, 1), (3, 1), (4, 3)] {
-            queue.row(Seen { rows: line, line, elapsed: Nanos::new(line), queue: length }, false, false);
+            queue.row(
+                SeenArrivals { rows: line, line, elapsed: Nanos::new(line), queue: length },
+                false,
+                false,
+            );
         }
-        queue.row(Seen { rows: 5, line: 5, elapsed: Nanos::new(5), queue: 2 }, true, false);
+        queue.row(SeenArrivals { rows: 5, line: 5, elapsed: Nanos::new(5), queue: 2 }, true, false);
         assert_eq!(queue.arrival().map(|arrival| arrival.seen.line), Some(2));
         assert_eq!(queue.waiting().map(|arrival| arrival.seen.line).collect::<Vec<_>>(), [4, 4]);
     }

@@ -21,7 +21,7 @@ pub(super) enum Source {
 
 /// What stands there of an event.
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
+pub(super) struct SourceStanding {
     pub(super) path: PathBuf,
     pub(super) line: u64,
     pub(super) vector: Vec<u64>,
@@ -33,7 +33,7 @@ pub(super) struct Standing {
 pub(super) struct Read {
     pub(super) graph: Graph,
     /// The events that are asked about, as far as they are here.
-    pub(super) standing: BTreeMap<MessageId, Standing>,
+    pub(super) standing: BTreeMap<MessageId, SourceStanding>,
     /// Of each of them the first event of each machine that knows it by its vector.
     pub(super) after: BTreeMap<MessageId, Front>,
     /// Whether all events have vectors.
@@ -92,7 +92,7 @@ impl Source {
                         let (path, line) = (names[log].path.clone(), row.line);
                         let text = String::from_utf8_lossy(text).into_owned();
                         let (vector, lamport) = (row.past().to_vec(), Some(row.lamport));
-                        read.standing.insert(event, Standing { path, line, vector, lamport, text });
+                        read.standing.insert(event, SourceStanding { path, line, vector, lamport, text });
                     }
                 })?;
             }
@@ -102,7 +102,8 @@ impl Source {
                     let vector = hosts.map(|host| event.clock.entry(host)).collect();
                     let (path, line) = (trace.files[event.file].path.clone(), event.line);
                     let text = event.text.replace('\n', "\n  ");
-                    read.standing.insert(event.id, Standing { path, line, vector, lamport: None, text });
+                    read.standing
+                        .insert(event.id, SourceStanding { path, line, vector, lamport: None, text });
                 }
                 read.graph = Graph::of_trace(trace);
                 trace.events.iter().for_each(|event| read.note_trace(asked, event));

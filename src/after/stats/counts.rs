@@ -46,7 +46,7 @@ impl Counts {
 
 /// The straight line through points that comes nearest to them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Line {
+pub(super) struct TrendLine {
     count: f64,
     mean_x: f64,
     mean_y: f64,
@@ -54,7 +54,7 @@ pub(super) struct Line {
     xy: f64,
 }
 
-impl Line {
+impl TrendLine {
     pub(super) fn add(&mut self, x: f64, y: f64) {
         self.count += 1.0;
         // Welford's update (1962): sums of squares of large times would leave nothing of their small differences.
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_line_has_its_slope() {
-        let mut line = Line::default();
+        let mut line = TrendLine::default();
         [(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)].into_iter().for_each(|(x, y)| line.add(x, y));
         assert!(near(line.slope(), 2.0));
     }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::counts::{Counts, as_f64};
-use super::meter::Machine;
+use super::meter::MachineMeter;
 use crate::model::tally::Lateness;
 use crate::model::time::TimeWindow;
 
@@ -13,7 +13,7 @@ pub struct Measure {
     pub name: &'static str,
     /// What it means, in a line with its unit, for help and legends.
     pub meaning: &'static str,
-    pub(super) value: fn(&Machine, &Context<'_>) -> Option<f64>,
+    pub(super) value: fn(&MachineMeter, &Context<'_>) -> Option<f64>,
 }
 
 /// A measure of a whole run.
@@ -23,7 +23,7 @@ pub struct Total {
     pub name: &'static str,
     /// What it means, in a line with its unit, for help and legends.
     pub meaning: &'static str,
-    pub(super) value: fn(&[Machine], &Context<'_>) -> Option<f64>,
+    pub(super) value: fn(&[MachineMeter], &Context<'_>) -> Option<f64>,
 }
 
 macro_rules! measures {
@@ -121,11 +121,11 @@ pub(super) fn mean(sum: u64, count: u64) -> Option<f64> {
     (count > 0).then(|| as_f64(sum) / as_f64(count))
 }
 
-fn sum(all: &[Machine], part: fn(&Machine) -> u64) -> Option<f64> {
+fn sum(all: &[MachineMeter], part: fn(&MachineMeter) -> u64) -> Option<f64> {
     Some(as_f64(all.iter().map(part).sum()))
 }
 
-fn jumps(all: &[Machine]) -> Counts {
+fn jumps(all: &[MachineMeter]) -> Counts {
     let mut jumps = Counts::default();
     all.iter().for_each(|machine| jumps.merge(&machine.jumps));
     jumps

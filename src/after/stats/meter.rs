@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::clocks::{ClockMeter, bytes};
-use super::counts::{Counts, Line, Samples, Ties, as_f64};
+use super::counts::{Counts, Samples, Ties, TrendLine, as_f64};
 use super::pauses::Pauses;
-use crate::after::history::{Delivery, Known, Model, Place, Queue, Sample, Seen, Step, Visitor, Witness};
+use crate::after::history::{
+    Delivery, Known, Model, Place, Queue, Sample, SeenArrivals, Step, Visitor, Witness,
+};
 use crate::clock::Values;
 use crate::edge::log::{EventKind, ReadError, Row};
 use crate::model::crash::Uptime;
@@ -29,8 +31,8 @@ fn histogram() -> Histogram<u64> {
 #[derive(Debug)]
 pub(super) struct Meter<'a> {
     model: &'a Model,
-    pub(super) machines: Vec<Machine>,
-    pub(super) whole: Whole,
+    pub(super) machines: Vec<MachineMeter>,
+    pub(super) whole: WholeRun,
     /// Some of the events, to see which concurrent ones clocks order.
     sample: Sample<Values>,
     pub(super) witness: Witness,
@@ -38,7 +40,7 @@ pub(super) struct Meter<'a> {
 
 /// What a machine's rows add up to.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct MachineMeter {
     pub(super) vm: VmId,
     node: u32,
     /// Its ticks, where they are in real time.
@@ -65,7 +67,7 @@ pub(super) struct Machine {
     pub(super) clocks: Samples,
     queue: Queue,
     /// The queue's length over time.
-    pub(super) queue_line: Line,
+    pub(super) queue_line: TrendLine,
     pub(super) latency: Mean,
     pub(super) arrival: Mean,
     pub(super) waiting: Mean,
@@ -105,7 +107,7 @@ impl Mean {
 
 /// What is measured over all machines.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeRun {
     pub(super) events: u64,
     /// Pairs of events of which one happened before the other, by their vectors.
     pub(super) ordered_pairs: u128,
@@ -132,7 +134,7 @@ pub(super) struct Whole {
 
 impl<'a> Meter<'a> {
     pub(super) fn new(model: &'a Model) -> Self {
-        let whole = Whole {
+        let whole = WholeRun {
             events: 0,
             ordered_pairs: 0,
             has_vectors: true,
@@ -153,13 +155,13 @@ impl<'a> Meter<'a> {
         Self { model, machines, whole, sample, witness: Witness::default() }
     }
 
-    fn machine(&mut self, step: &Step<'_>) -> &mut Machine {
+    fn machine(&mut self, step: &Step<'_>) -> &mut MachineMeter {
         if step.machine == self.machines.len() {
             let vm = step.row.vm;
             let live = self.model.live_pace(vm);
             let uptime = self.model.uptime(vm).filter(|uptime| !uptime.down().is_empty());
             let duration = self.model.scenario().map(|scenario| scenario.duration().get() / 10);
-            self.machines.push(Machine {
+            self.machines.push(MachineMeter {
                 vm,
                 node: self.model.node(step.log, vm),
                 pace: live,
@@ -181,7 +183,7 @@ impl<'a> Meter<'a> {
                 jumps: Counts::default(),
                 clocks: Samples::new(duration.map_or(Nanos::from_secs(1), |step| Nanos::new(step.max(1)))),
                 queue: Queue::default(),
-                queue_line: Line::default(),
+                queue_line: TrendLine::default(),
                 latency: Mean::default(),
                 arrival: Mean::default(),
                 waiting: Mean::default(),
@@ -295,7 +297,7 @@ fn keep_latest(latest: &mut Box<[u64]>, clocks: &[ClockMeter], row: &Row) {
     }
 }
 
-impl Machine {
+impl MachineMeter {
     fn add(&mut self, row: &Row) -> Option<Made> {
         if let Some(uptime) = &self.uptime
             && uptime.came_up_between(self.last, row.elapsed)
@@ -330,14 +332,14 @@ impl Machine {
 
     /// When the message arrived that this row receives, as far as the queue tells: by the row that shows it first.
     fn arrived(&mut self, row: &Row, rows: u64) -> Option<Nanos> {
-        let seen = Seen { rows, line: row.line, elapsed: row.elapsed, queue: row.queue?.into() };
+        let seen = SeenArrivals { rows, line: row.line, elapsed: row.elapsed, queue: row.queue?.into() };
         let is_receive = row.kind == EventKind::Receive;
         self.queue.row(seen, is_receive, true);
         if is_receive { self.queue.arrival().map(|arrival| arrival.seen.elapsed) } else { None }
     }
 }
 
-impl Whole {
+impl WholeRun {
     fn add_clocks(&mut self, row: &Row) {
         let list = row.clocks.list();
         let is_send = row.kind == EventKind::Send;

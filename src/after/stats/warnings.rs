@@ -1,7 +1,7 @@
 //! What a person would want to be warned of.
 
 use super::Context;
-use super::meter::Machine;
+use super::meter::MachineMeter;
 use crate::model::pace::{self, Late};
 use crate::model::scenario::Scenario;
 
@@ -9,7 +9,7 @@ use crate::model::scenario::Scenario;
 const MOST: usize = 5;
 
 /// The warnings of a run.
-pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
+pub(super) fn of(machines: &[MachineMeter], context: &Context<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
     let whole = context.whole;
     if whole.unreadable > 0 {
@@ -54,7 +54,11 @@ pub(super) fn of(machines: &[Machine], context: &Context<'_>) -> Vec<String> {
     warnings
 }
 
-fn add(warnings: &mut Vec<String>, machines: &[Machine], warn: impl Fn(&Machine) -> Option<String>) {
+fn add(
+    warnings: &mut Vec<String>,
+    machines: &[MachineMeter],
+    warn: impl Fn(&MachineMeter) -> Option<String>,
+) {
     let mut all = machines.iter().filter_map(warn);
     warnings.extend(all.by_ref().take(MOST));
     let more = all.count();
@@ -63,7 +67,7 @@ fn add(warnings: &mut Vec<String>, machines: &[Machine], warn: impl Fn(&Machine)
     }
 }
 
-fn never_received(machine: &Machine, machines: usize, context: &Context<'_>) -> Option<String> {
+fn never_received(machine: &MachineMeter, machines: usize, context: &Context<'_>) -> Option<String> {
     let is_sent_nothing = |scenario: &Scenario| (scenario.workload().algorithm().is_sent_nothing)(machine.vm);
     let is_expected = context.model.scenario().is_some_and(is_sent_nothing);
     let warns = machine.tally.receives == 0 && machines > 1 && !is_expected;
@@ -73,7 +77,7 @@ fn never_received(machine: &Machine, machines: usize, context: &Context<'_>) -> 
 }
 
 /// A queue that ends near its longest, after it has grown all the way.
-fn grows(machine: &Machine, context: &Context<'_>) -> Option<String> {
+fn grows(machine: &MachineMeter, context: &Context<'_>) -> Option<String> {
     const SHORTEST: u32 = 10;
     let (last, longest) = (machine.tally.queue, machine.tally.longest_queue);
     let slope = machine.queue_line.slope()?;

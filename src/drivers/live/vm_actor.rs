@@ -25,7 +25,7 @@ pub(super) struct VmActor<W: Workload> {
     pace: Pace,
     /// Ticks that are due later are not made.
     end: Nanos,
-    phase: Phase,
+    phase: LifePhase,
     lateness: Lateness,
     /// When the messages in the mailbox arrived, as far as they are known to have arrived together.
     arrival: Option<Nanos>,
@@ -36,7 +36,7 @@ pub(super) struct VmActor<W: Workload> {
 
 /// What the shard may still expect of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum LifePhase {
     /// It has ticks to make, and is to be waited for.
     Ticking,
     /// It will tick no more, and owes its account.
@@ -77,7 +77,7 @@ impl<W: Workload> VmActor<W> {
             outages,
             pace,
             end,
-            phase: Phase::Ticking,
+            phase: LifePhase::Ticking,
             lateness: Lateness::default(),
             arrival: None,
             log: log.map(Box::new),
@@ -94,8 +94,8 @@ impl<W: Workload> Ticking for VmActor<W> {
     fn next_due(&mut self) -> Option<Nanos> {
         let due = self.pace.due();
         if due > self.end || self.shard.has_halted() {
-            if self.phase == Phase::Ticking {
-                self.phase = Phase::Quiet;
+            if self.phase == LifePhase::Ticking {
+                self.phase = LifePhase::Quiet;
                 self.shard.one_is_quiet();
             }
             return None;
@@ -163,9 +163,9 @@ impl<W: Workload> Handler<Deliver> for VmActor<W> {
 
     fn handle(&mut self, Deliver(mut envelope): Deliver, _: &mut Context<Self>) {
         let arrival = match self.phase {
-            Phase::Ticking => *self.arrival.get_or_insert_with(|| self.shard.elapsed()),
+            LifePhase::Ticking => *self.arrival.get_or_insert_with(|| self.shard.elapsed()),
             // The ticker is gone, so nobody tells that the mailbox was empty in between.
-            Phase::Quiet | Phase::Done => self.shard.elapsed(),
+            LifePhase::Quiet | LifePhase::Done => self.shard.elapsed(),
         };
         envelope.delay_until(arrival);
         if let (Some(outages), Envelope::Call { call, .. }) = (&mut self.outages, &envelope) {
@@ -195,10 +195,10 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
             None => self.vm.account(ended, &mut store, rate, lateness),
         };
         drop(store);
-        if self.phase == Phase::Ticking {
+        if self.phase == LifePhase::Ticking {
             self.shard.one_is_quiet();
         }
-        self.phase = Phase::Done;
+        self.phase = LifePhase::Done;
         self.shard.handed_in(account, self.log.take().map(|log| *log));
         context.stop();
     }
@@ -207,8 +207,12 @@ impl<W: Workload> Handler<HandIn> for VmActor<W> {
 /// An actor that goes before it has handed in its account has panicked.
 impl<W: Workload> Drop for VmActor<W> {
     fn drop(&mut self) {
-        if self.phase != Phase::Done {
-            self.shard.one_died(self.vm.id(), self.phase == Phase::Ticking, self.log.take().map(|log| *log));
+        if self.phase != LifePhase::Done {
+            self.shard.one_died(
+                self.vm.id(),
+                self.phase == LifePhase::Ticking,
+                self.log.take().map(|log| *log),
+            );
         }
     }
 }

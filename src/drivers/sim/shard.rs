@@ -39,10 +39,10 @@ pub(super) struct Shard<W> {
     vms: u32,
     /// The number of its first machine.
     first: u32,
-    machines: Vec<Machine<W>>,
+    machines: Vec<TickingMachine<W>>,
     /// The crashes of those that have any, by their place here.
     outages: BTreeMap<u32, Outages<W>>,
-    desk: Desk,
+    desk: Workplace,
     calendar: Calendar,
     windows: Windows,
     /// When the run ends.
@@ -59,7 +59,7 @@ pub(super) struct Shard<W> {
 
 /// What the machines of a shard have in common when they tick.
 #[derive(Debug)]
-struct Desk {
+struct Workplace {
     /// The memory of their inboxes.
     store: Store,
     /// Messages that are not delivered yet.
@@ -75,7 +75,7 @@ struct Desk {
 /// A machine with its ticks.
 #[derive(Debug)]
 
-struct Machine<W> {
+struct TickingMachine<W> {
     vm: Vm<W>,
     ticks: Ticks,
 }
@@ -95,7 +95,7 @@ impl<W: Workload> Shard<W> {
         let first = parts.first().map_or(0, |part| part.start);
         let machines: Vec<_> = (first..parts.last().map_or(0, |part| part.end))
             .map(VmId)
-            .map(|vm| Machine {
+            .map(|vm| TickingMachine {
                 vm: scenario.machine(vm, workload(vm)),
                 ticks: scenario.schedule(vm).ticks(),
             })
@@ -113,7 +113,7 @@ impl<W: Workload> Shard<W> {
             first,
             machines,
             outages,
-            desk: Desk::new(VmId(first), logs),
+            desk: Workplace::new(VmId(first), logs),
             calendar: Calendar::new(horizon),
             windows,
             end: scenario.duration(),
@@ -303,7 +303,7 @@ impl<W: Workload> Shard<W> {
     ) -> impl Iterator<Item = Result<FileEntry, LogError>> {
         let start = accounts.len();
         let mut outages = self.outages;
-        while let Some(Machine { mut vm, ticks }) = self.machines.pop() {
+        while let Some(TickingMachine { mut vm, ticks }) = self.machines.pop() {
             let (store, rate) = (&mut self.desk.store, ticks.rate());
             accounts.push(match outages.get_mut(&(vm.id().0 - self.first)) {
                 Some(outages) => outages.account(&mut vm, ended, store, rate, None),
@@ -319,7 +319,7 @@ impl<W: Workload> Shard<W> {
     }
 }
 
-impl Desk {
+impl Workplace {
     fn new(first: VmId, logs: Logs) -> Self {
         Self {
             store: Store::default(),
@@ -333,10 +333,10 @@ impl Desk {
     }
 }
 
-impl<W: Workload> Machine<W> {
+impl<W: Workload> TickingMachine<W> {
     /// Makes the next tick: one event and its row. Its messages stay in the outbox.
     #[inline(always)]
-    fn tick(&mut self, desk: &mut Desk) -> Result<(), LogError> {
+    fn tick(&mut self, desk: &mut Workplace) -> Result<(), LogError> {
         let now = self.ticks.due();
         self.ticks.advance();
         desk.current = self.vm.id();
@@ -351,7 +351,12 @@ impl<W: Workload> Machine<W> {
 
     /// Makes the ticks before a time of a machine that crashes: those that are due while it is down are left out.
     #[cold]
-    fn tick_until(&mut self, end: Nanos, desk: &mut Desk, outages: &mut Outages<W>) -> Result<(), LogError> {
+    fn tick_until(
+        &mut self,
+        end: Nanos,
+        desk: &mut Workplace,
+        outages: &mut Outages<W>,
+    ) -> Result<(), LogError> {
         while self.ticks.due() < end {
             let due = self.ticks.due();
             // Its workload starts again here, and may panic.

@@ -48,14 +48,14 @@ pub struct Decoder {
     /// The machines of the other one.
     there: Range<u32>,
     /// How far each of those has come, as far as its messages tell.
-    progress: Vec<Progress>,
+    progress: Vec<EventProgress>,
     /// What the parcel under way has changed.
     changes: Vec<Change>,
 }
 
 /// The latest event of a machine at which it sent something here, and how many messages came of it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Progress {
+struct EventProgress {
     event: u64,
     copies: u32,
 }
@@ -64,7 +64,7 @@ struct Progress {
 #[derive(Debug)]
 struct Change {
     sender: usize,
-    before: Progress,
+    before: EventProgress,
     /// Where in the parcel the differences begin that were added to the sender's latest stamps, each with its clock.
     differences: SmallVec<[(usize, usize); 1]>,
 }
@@ -182,7 +182,7 @@ impl Encoder {
 impl Decoder {
     /// A decoder for parcels from the process of the machines `there` to that of the machines `here`.
     pub fn new(bounds: Arc<Bounds>, here: Range<u32>, there: Range<u32>) -> Self {
-        let progress = there.clone().map(|_| Progress::default()).collect();
+        let progress = there.clone().map(|_| EventProgress::default()).collect();
         let layout = StampLayout::of(bounds.clocks());
         Self { latest: Latest::default(), layout, bounds, here, there, progress, changes: Vec::new() }
     }
@@ -202,7 +202,7 @@ impl Decoder {
             sender.0.checked_sub(self.there.start).and_then(|at| self.progress.get_mut(at as usize))
             && progress.event < event
         {
-            *progress = Progress { event, copies: 0 };
+            *progress = EventProgress { event, copies: 0 };
         }
     }
 
@@ -328,7 +328,7 @@ impl Decoder {
             return Err(CodecError::Again { sender, event, latest: before.event });
         }
         self.changes.push(Change { sender: index, before, differences: SmallVec::new() });
-        self.progress[index] = Progress { event, copies };
+        self.progress[index] = EventProgress { event, copies };
         Ok(())
     }
 }

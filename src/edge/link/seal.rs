@@ -129,14 +129,14 @@ pub enum SealError {
 
 /// One end of a connection: what is to pass through it, and what came.
 pub struct Seal {
-    state: State,
+    state: SealState,
     /// Handshake bytes that are to be written.
     due: Vec<u8>,
     /// The beginning of a handshake message or a record that is not complete.
     pending: Vec<u8>,
 }
 
-enum State {
+enum SealState {
     /// Bytes pass as they are. Counts how many of the first ones were the magic's.
     Open(usize),
     Handshake(Box<HandshakeState>),
@@ -154,7 +154,7 @@ struct Records {
 impl Seal {
     /// Without a key: bytes pass as they are.
     pub const fn open() -> Self {
-        Self { state: State::Open(0), due: Vec::new(), pending: Vec::new() }
+        Self { state: SealState::Open(0), due: Vec::new(), pending: Vec::new() }
     }
 
     /// The end that dialled, which opens the handshake.
@@ -172,8 +172,8 @@ impl Seal {
 
     fn new(noise: Result<HandshakeState, snow::Error>, due: Vec<u8>) -> Self {
         let state = match noise {
-            Ok(noise) => State::Handshake(Box::new(noise)),
-            Err(_no_random_bytes) => State::Broken(SealError::NoKeys),
+            Ok(noise) => SealState::Handshake(Box::new(noise)),
+            Err(_no_random_bytes) => SealState::Broken(SealError::NoKeys),
         };
         Self { state, due, pending: Vec::new() }
     }
@@ -185,7 +185,7 @@ impl Seal {
     ///
     /// Where the handshake has failed.
     pub fn handshake(&mut self, wire: &mut Vec<u8>) -> Result<(), SealError> {
-        if let State::Broken(error) = self.state {
+        if let SealState::Broken(error) = self.state {
             return Err(error);
         }
         wire.append(&mut self.due);
@@ -198,15 +198,15 @@ impl Seal {
     /// means as much as soon as a first record has come: a handshake alone may be a recorded one.
     pub const fn is_ready(&self) -> bool {
         match self.state {
-            State::Open(_) => true,
-            State::Ready(_) => self.due.is_empty(),
-            State::Handshake(_) | State::Broken(_) => false,
+            SealState::Open(_) => true,
+            SealState::Ready(_) => self.due.is_empty(),
+            SealState::Handshake(_) | SealState::Broken(_) => false,
         }
     }
 
     /// Whether there is a key, and the other end's handshake was made with it, now or when it was recorded.
     pub const fn has_agreed(&self) -> bool {
-        matches!(self.state, State::Ready(_))
+        matches!(self.state, SealState::Ready(_))
     }
 
     /// Takes in bytes of the connection, in whatever pieces they come, and appends what was put in at the
@@ -227,8 +227,8 @@ impl Seal {
     /// Before the seal is ready, and after it has failed.
     pub fn put(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> Result<(), SealError> {
         match &mut self.state {
-            State::Open(_) => wire.extend_from_slice(plain),
-            State::Ready(records) if self.due.is_empty() => {
+            SealState::Open(_) => wire.extend_from_slice(plain),
+            SealState::Ready(records) if self.due.is_empty() => {
                 for content in plain.chunks(LONGEST_CONTENT) {
                     if let Err(error) = records.seal(content, wire) {
                         self.break_off(error);
@@ -236,30 +236,30 @@ impl Seal {
                     }
                 }
             }
-            State::Ready(_) | State::Handshake(_) => return Err(SealError::NotReady),
-            State::Broken(error) => return Err(*error),
+            SealState::Ready(_) | SealState::Handshake(_) => return Err(SealError::NotReady),
+            SealState::Broken(error) => return Err(*error),
         }
         Ok(())
     }
 
     fn break_off(&mut self, error: SealError) {
         // The keys go as well: nothing is to pass in either direction after the first record that is wrong.
-        *self = Self { state: State::Broken(error), due: Vec::new(), pending: Vec::new() };
+        *self = Self { state: SealState::Broken(error), due: Vec::new(), pending: Vec::new() };
     }
 
     fn take(&mut self, mut bytes: &[u8], plain: &mut Vec<u8>) -> Result<(), SealError> {
-        if let State::Handshake(_) = self.state {
+        if let SealState::Handshake(_) = self.state {
             bytes = self.shake_hands(bytes)?;
         }
         match &mut self.state {
-            State::Open(seen) => {
+            SealState::Open(seen) => {
                 look_for_magic(seen, bytes)?;
                 plain.extend_from_slice(bytes);
                 Ok(())
             }
-            State::Handshake(_) => Ok(()),
-            State::Ready(records) => take_records(records, &mut self.pending, bytes, plain),
-            State::Broken(error) => Err(*error),
+            SealState::Handshake(_) => Ok(()),
+            SealState::Ready(records) => take_records(records, &mut self.pending, bytes, plain),
+            SealState::Broken(error) => Err(*error),
         }
     }
 
@@ -275,8 +275,8 @@ impl Seal {
         if self.pending.len() < HANDSHAKE {
             return Ok(rest);
         }
-        let State::Handshake(mut noise) =
-            std::mem::replace(&mut self.state, State::Broken(SealError::NoKeys))
+        let SealState::Handshake(mut noise) =
+            std::mem::replace(&mut self.state, SealState::Broken(SealError::NoKeys))
         else {
             return Ok(rest);
         };
@@ -286,7 +286,7 @@ impl Seal {
             put_handshake(&mut noise, &mut self.due).map_err(|_no_random_bytes| SealError::NoKeys)?;
         }
         let keys = noise.into_stateless_transport_mode().map_err(|_not_finished| SealError::NoKeys)?;
-        self.state = State::Ready(Box::new(Records { keys, sent: 0, received: 0 }));
+        self.state = SealState::Ready(Box::new(Records { keys, sent: 0, received: 0 }));
         self.pending.clear();
         Ok(rest)
     }
@@ -295,10 +295,10 @@ impl Seal {
 impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Open(_) => "open",
-            State::Handshake(_) => "handshake",
-            State::Ready(_) => "ready",
-            State::Broken(_) => "broken",
+            SealState::Open(_) => "open",
+            SealState::Handshake(_) => "handshake",
+            SealState::Ready(_) => "ready",
+            SealState::Broken(_) => "broken",
         };
         f.debug_struct("Seal").field("state", &state).finish_non_exhaustive()
     }

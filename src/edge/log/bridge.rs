@@ -9,7 +9,7 @@ use memchr::{memchr_iter, memrchr};
 use serde::{Deserialize, Serialize};
 
 use super::cell::guarded;
-use super::reader::{Cells, Chunks, Line, seconds};
+use super::reader::{Cells, Chunks, RawLine, seconds};
 use super::{FileEntry, LogError, LogFile};
 use crate::edge::input;
 use crate::model::text::words;
@@ -257,7 +257,7 @@ pub(super) fn resumes(path: &Path) -> Vec<Nanos> {
     let place = |name| COLUMNS.iter().position(|column| *column == name).unwrap_or(COLUMNS.len());
     let (elapsed, what) = (place("elapsed_s"), place("what"));
     let (mut lines, mut cells, mut starts) = (Chunks::new(file), Cells::default(), Vec::new());
-    while let Ok(Line::Whole(range)) = lines.next_line() {
+    while let Ok(RawLine::Whole(range)) = lines.next_line() {
         let line = &lines.buffer[range];
         if cells.split(line).is_err() {
             break;

@@ -242,23 +242,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::clock::Reading;
-    use crate::model::event::Kind;
-    use crate::model::id::VmId;
-    use crate::model::time::Nanos;
-
-    fn internal(event: u64) -> Record<'static> {
-        let clocks = Reading::lamport_only(event);
-        Record {
-            vm: VmId(0),
-            event,
-            elapsed: Nanos::new(event),
-            clocks,
-            queue: 0,
-            kind: Kind::Internal,
-            mark: "",
-        }
-    }
 
     #[test]
     fn a_flushed_row_is_in_the_file_and_the_entry_tells_of_it() {
@@ -267,7 +250,7 @@ mod tests {
         let mut log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
         let mut format = RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT);
         for event in 1..=3 {
-            log.append(&internal(event), &mut format);
+            log.append(&Record::internal(event), &mut format);
             log.flush().unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap().lines().count() as u64, 1 + event);
         }
@@ -292,7 +275,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vm_0_1.csv");
         let mut log = LogFile::create(path.clone(), &ClockList::LAMPORT).unwrap();
-        log.append(&internal(1), &mut RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT));
+        log.append(&Record::internal(1), &mut RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT));
         log.flush().unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"x").unwrap();
         assert!(matches!(log.finish(), Err(LogError::Changed { .. })));

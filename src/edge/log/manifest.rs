@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use self::text::Part;
+use self::text::ManifestPart;
 use super::{FileEntry, MANIFEST, Schema, Traffic};
 use crate::model::experiment::{Outline, Shard};
 use crate::model::id::VmId;
@@ -421,7 +421,7 @@ fn tables(path: &Path, text: &str) -> Result<(toml::Table, toml::Table), Manifes
 }
 
 fn read_text(path: &Path) -> Result<String, ManifestError> {
-    text::read(path, Part::All).map_err(unreadable(path))
+    text::read(path, ManifestPart::All).map_err(unreadable(path))
 }
 
 fn unreadable(path: &Path) -> impl Fn(io::Error) -> ManifestError {
@@ -464,7 +464,7 @@ pub fn read_unfinished(folder: &Path) -> Result<Unfinished, ManifestError> {
 
 /// The id of the run whose manifest this is, where it names one that can name a folder.
 pub(super) fn read_run_id(path: &Path) -> Option<String> {
-    let table: toml::Table = text::read(path, Part::Head).ok()?.parse().ok()?;
+    let table: toml::Table = text::read(path, ManifestPart::Head).ok()?.parse().ok()?;
     let id = table.get("run")?.get("id")?.as_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     (!id.is_empty() && id.len() <= 64 && id.chars().all(plain)).then(|| id.to_owned())

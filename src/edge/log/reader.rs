@@ -22,7 +22,7 @@ use self::careful::{Parser, Wrong};
 pub(super) use self::cells::Cells;
 pub(super) use self::cells::separator_of;
 use self::chunks::LONGEST_ROW;
-pub(super) use self::chunks::{Chunks, Line};
+pub(super) use self::chunks::{Chunks, RawLine};
 use self::fast::Forms;
 pub use self::row::{EventKind, Row};
 use self::time_of_day::TimeOfDay;
@@ -389,19 +389,19 @@ impl<R: Read> RowReader<R> {
     #[inline]
     fn next_line(&mut self) -> Result<Option<(Range<usize>, u64)>, ReadError> {
         match self.source.next_line() {
-            Ok(Line::Whole(range)) => {
+            Ok(RawLine::Whole(range)) => {
                 let line = self.line;
                 self.latest = range.clone();
                 // Texts in quotes may hold newlines of their own.
                 self.line += 1 + self.source.newlines_within;
                 Ok(Some((range, line)))
             }
-            Ok(Line::End) => Ok(None),
-            Ok(Line::TooLong) => {
+            Ok(RawLine::End) => Ok(None),
+            Ok(RawLine::TooLong) => {
                 let (path, line, longest) = (self.path.clone(), self.line, self.source.longest);
                 Err(ReadError::Long { path, line, longest })
             }
-            Ok(Line::NeverClosed) => Err(ReadError::Quote { path: self.path.clone(), line: self.line }),
+            Ok(RawLine::NeverClosed) => Err(ReadError::Quote { path: self.path.clone(), line: self.line }),
             Err(source) => Err(ReadError::Read { path: self.path.clone(), source }),
         }
     }

@@ -252,12 +252,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::clock::Reading;
     use crate::drivers::sim;
     use crate::edge::control::{Stop, Unwatched};
     use crate::edge::driver;
     use crate::edge::log::Layout;
-    use crate::model::event::{Kind, Record};
+    use crate::model::event::Record;
     use crate::model::scenario::{Scenario, Settings};
     use crate::model::seed::Seed;
     use crate::workload;
@@ -303,22 +302,9 @@ mod tests {
         }
     }
 
-    fn internal(event: u64) -> Record<'static> {
-        let clocks = Reading::lamport_only(event);
-        Record {
-            vm: VmId(0),
-            event,
-            elapsed: Nanos::new(event),
-            clocks,
-            queue: 0,
-            kind: Kind::Internal,
-            mark: "",
-        }
-    }
-
     fn append(log: &mut LogFile, events: std::ops::RangeInclusive<u64>) {
         let mut format = RowFormat::new(Timestamp::UNIX_EPOCH, &ClockList::LAMPORT);
-        events.for_each(|event| log.append(&internal(event), &mut format));
+        events.for_each(|event| log.append(&Record::internal(event), &mut format));
     }
 
     #[test]

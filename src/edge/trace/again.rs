@@ -63,7 +63,7 @@ pub(super) fn sort_out(events: Vec<TraceEvent>) -> Sorted {
 
 /// What becomes of an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum LineFate {
     Taken,
     Copy,
     Aside,
@@ -76,26 +76,26 @@ impl Sorted {
         for (at, event) in events.iter().enumerate() {
             hosts.entry(event.id.sender).or_default().push(at);
         }
-        let mut fates = vec![Fate::Taken; events.len()];
+        let mut fates = vec![LineFate::Taken; events.len()];
         for own in hosts.values() {
             self.repeated(&events, own, &mut fates);
             self.elsewhere(&events, own, known, &mut fates);
         }
         for (event, fate) in events.into_iter().zip(fates) {
             match fate {
-                Fate::Taken => {
+                LineFate::Taken => {
                     debug_assert!(!known.contains_key(&event.id), "an event is taken twice");
                     known.insert(event.id, self.events.len());
                     self.events.push(event);
                 }
-                Fate::Copy => *self.copies.entry(event.file).or_default() += 1,
-                Fate::Aside => {}
+                LineFate::Copy => *self.copies.entry(event.file).or_default() += 1,
+                LineFate::Aside => {}
             }
         }
     }
 
     /// Sets aside what a host has twice in one file.
-    fn repeated(&mut self, events: &[TraceEvent], own: &[usize], fates: &mut [Fate]) {
+    fn repeated(&mut self, events: &[TraceEvent], own: &[usize], fates: &mut [LineFate]) {
         let mut seen: HashMap<u64, usize> = HashMap::new();
         for (nth, &at) in own.iter().enumerate() {
             let event = &events[at];
@@ -112,7 +112,7 @@ impl Sorted {
                 events: 1,
             };
             if nth > 0 && own[nth - 1] == before && event.is_copy_of(other) {
-                fates[at] = Fate::Aside;
+                fates[at] = LineFate::Aside;
                 self.again.push(again);
                 continue;
             }
@@ -122,7 +122,7 @@ impl Sorted {
             while first > 0 && number(first - 1) + 1 == number(first) {
                 first -= 1;
             }
-            own[first..].iter().for_each(|at| fates[*at] = Fate::Aside);
+            own[first..].iter().for_each(|at| fates[*at] = LineFate::Aside);
             (again.why, again.events) = (Why::BeginsAgain, (own.len() - first) as u64);
             self.again.push(again);
             return;
@@ -135,15 +135,15 @@ impl Sorted {
         events: &[TraceEvent],
         own: &[usize],
         known: &HashMap<MessageId, usize>,
-        fates: &mut [Fate],
+        fates: &mut [LineFate],
     ) {
-        let taken: Vec<usize> = own.iter().copied().filter(|at| fates[*at] == Fate::Taken).collect();
+        let taken: Vec<usize> = own.iter().copied().filter(|at| fates[*at] == LineFate::Taken).collect();
         let other = |at: usize| known.get(&events[at].id).map(|other| &self.events[*other]);
         let differs = |at: &&usize| other(**at).is_some_and(|other| !events[**at].is_copy_of(other));
         let Some((&first, another)) = taken.iter().find(differs).and_then(|at| Some((at, other(*at)?)))
         else {
             let copies: Vec<usize> = taken.into_iter().filter(|at| other(*at).is_some()).collect();
-            copies.into_iter().for_each(|at| fates[at] = Fate::Copy);
+            copies.into_iter().for_each(|at| fates[at] = LineFate::Copy);
             return;
         };
         self.again.push(Again {
@@ -153,7 +153,7 @@ impl Sorted {
             other: place(another),
             events: taken.len() as u64,
         });
-        taken.into_iter().for_each(|at| fates[at] = Fate::Aside);
+        taken.into_iter().for_each(|at| fates[at] = LineFate::Aside);
     }
 }
 

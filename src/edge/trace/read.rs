@@ -138,8 +138,8 @@ pub(super) fn texts(files: &[(PathBuf, String)]) -> Result<Vec<Trace>, TraceErro
         let expression = sources.first().map(|source| source.expression.clone()).unwrap_or_default();
         return Err(TraceError::NoEvents { file, expression });
     }
-    let trace = |run: Run| {
-        let Run { label, events, unreadable, other_lines, unread_times } = run;
+    let trace = |run: TraceRun| {
+        let TraceRun { label, events, unreadable, other_lines, unread_times } = run;
         let trace = Trace::new(label, Arc::clone(&hosts), Arc::clone(&sources), events);
         Trace { unreadable, other_lines, unread_times, ..trace }
     };
@@ -152,12 +152,12 @@ struct Reading {
     hosts: Vec<String>,
     numbers: HashMap<String, VmId>,
     sources: Vec<SourceFile>,
-    runs: Vec<Run>,
+    runs: Vec<TraceRun>,
 }
 
 /// One run, as far as it was read.
 #[derive(Debug, Default)]
-struct Run {
+struct TraceRun {
     label: String,
     events: Vec<TraceEvent>,
     unreadable: Vec<Unreadable>,
@@ -167,7 +167,7 @@ struct Run {
 
 /// A part of a file's text.
 #[derive(Clone, Copy)]
-struct Part<'a> {
+struct TextPart<'a> {
     text: &'a str,
     /// The line at which it begins.
     line: u64,
@@ -178,7 +178,7 @@ impl Reading {
         let name = path.display().to_string();
         let pattern = Pattern::of(text, &name)?;
         let (bytes, lines) = pattern.header;
-        let body = Part { text: &text[bytes..], line: lines + 1 };
+        let body = TextPart { text: &text[bytes..], line: lines + 1 };
         let mut labels = BTreeSet::new();
         let before = self.events();
         let parts = parts(body, &pattern).map_err(|delimiter| TraceError::Slow {
@@ -196,7 +196,7 @@ impl Reading {
             let run = match self.runs.iter().position(|run| run.label == label) {
                 Some(run) => run,
                 None => {
-                    self.runs.push(Run { label, ..Run::default() });
+                    self.runs.push(TraceRun { label, ..TraceRun::default() });
                     self.runs.len() - 1
                 }
             };
@@ -217,7 +217,7 @@ impl Reading {
     }
 
     /// Takes a part's events in; the line up to which it came where that takes too long.
-    fn part(&mut self, run: usize, part: Part<'_>, pattern: &Pattern) -> Result<(), u64> {
+    fn part(&mut self, run: usize, part: TextPart<'_>, pattern: &Pattern) -> Result<(), u64> {
         let mut line = part.line;
         let mut at = 0;
         let mut patience = Patience::new();
@@ -225,7 +225,7 @@ impl Reading {
             let Ok(found) = found else { return Err(line) };
             let Some(whole) = found.get(0).map(|whole| whole.range()) else { continue };
             let between = &part.text[at..whole.start];
-            self.others(run, Part { text: between, line });
+            self.others(run, TextPart { text: between, line });
             line += newlines(between);
             match self.event(run, &found, &part.text[whole.clone()], line) {
                 Ok(event) => self.runs[run].events.push(event),
@@ -237,12 +237,12 @@ impl Reading {
                 return Err(line);
             }
         }
-        self.others(run, Part { text: &part.text[at..], line });
+        self.others(run, TextPart { text: &part.text[at..], line });
         Ok(())
     }
 
     /// Takes lines in that belong to no event. One that has a clock should.
-    fn others(&mut self, run: usize, part: Part<'_>) {
+    fn others(&mut self, run: usize, part: TextPart<'_>) {
         let file = self.sources.len();
         let lines = (part.line..).zip(part.text.lines()).filter(|(_, text)| !text.trim().is_empty());
         for (line, text) in lines {
@@ -306,7 +306,7 @@ impl Reading {
 
 /// The runs in a text, each with its name: those that the delimiter gives, or their numbers. Where the delimiter takes
 /// too long, the delimiter.
-fn parts<'a>(body: Part<'a>, pattern: &Pattern) -> Result<Vec<(String, Part<'a>)>, String> {
+fn parts<'a>(body: TextPart<'a>, pattern: &Pattern) -> Result<Vec<(String, TextPart<'a>)>, String> {
     let Some((written, delimiter)) = &pattern.delimiter else { return Ok(vec![(String::new(), body)]) };
     let mut parts = Vec::new();
     let (mut at, mut line, mut label) = (0, body.line, "0".to_owned());
@@ -315,7 +315,7 @@ fn parts<'a>(body: Part<'a>, pattern: &Pattern) -> Result<Vec<(String, Part<'a>)
         let slow = || written.clone();
         let found = found.map_err(|_steps| slow())?;
         let Some(whole) = found.get(0).map(|whole| whole.range()) else { continue };
-        parts.push((label, Part { text: &body.text[at..whole.start], line }));
+        parts.push((label, TextPart { text: &body.text[at..whole.start], line }));
         line += newlines(&body.text[at..whole.end]);
         at = whole.end;
         label = match found.name("trace") {
@@ -326,7 +326,7 @@ fn parts<'a>(body: Part<'a>, pattern: &Pattern) -> Result<Vec<(String, Part<'a>)
             return Err(slow());
         }
     }
-    parts.push((label, Part { text: &body.text[at..], line }));
+    parts.push((label, TextPart { text: &body.text[at..], line }));
     Ok(parts)
 }
 

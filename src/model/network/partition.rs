@@ -16,11 +16,11 @@ use crate::model::time::{Nanos, ParseTimeError, ParseTimeWindowError, TimeWindow
 pub struct Partition {
     window: TimeWindow,
     /// The ranges of ids that groups name, sorted and disjoint.
-    ranges: Vec<Range>,
+    ranges: Vec<IdRange>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Range {
+struct IdRange {
     first: VmId,
     last: VmId,
     group: usize,
@@ -117,10 +117,10 @@ impl FromStr for Partition {
     }
 }
 
-fn parse_range(text: &str, group: usize) -> Result<Range, ParsePartitionError> {
+fn parse_range(text: &str, group: usize) -> Result<IdRange, ParsePartitionError> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (VmId(first.trim().parse()?), VmId(last.trim().parse()?));
-    if first <= last { Ok(Range { first, last, group }) } else { Err(ParsePartitionError::Form) }
+    if first <= last { Ok(IdRange { first, last, group }) } else { Err(ParsePartitionError::Form) }
 }
 
 as_text!(Partition);

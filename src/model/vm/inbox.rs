@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::store::{Place, Store};
+use super::store::{Slab, Store};
 use crate::model::event::Message;
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
@@ -17,10 +17,10 @@ use crate::model::time::Nanos;
 /// The times at which an inbox is asked never go back.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    first: Place,
-    last: Place,
+    first: Slab,
+    last: Slab,
     /// The last one that is known to have arrived.
-    last_arrived: Place,
+    last_arrived: Slab,
     length: u32,
     /// How many are known to have arrived.
     arrived: u32,
@@ -141,13 +141,13 @@ impl Inbox {
     fn put_in_order(&mut self, message: &mut Message, store: &mut Store) {
         let own = order(message);
         let known = self.last_known();
-        let late = known != Place::NONE && store.order(known) > own;
-        let (mut before, mut passed) = (if late { Place::NONE } else { known }, 0);
+        let late = known != Slab::NONE && store.order(known) > own;
+        let (mut before, mut passed) = (if late { Slab::NONE } else { known }, 0);
         let mut next = self.after(before, store);
-        while next != Place::NONE && store.order(next) <= own {
+        while next != Slab::NONE && store.order(next) <= own {
             (before, next, passed) = (next, store.next(next), passed + 1);
         }
-        if next == Place::NONE {
+        if next == Slab::NONE {
             self.append(message, store);
         } else {
             self.put_between(before, message, next, store);
@@ -160,11 +160,11 @@ impl Inbox {
         }
     }
 
-    fn put_between(&mut self, before: Place, message: &mut Message, next: Place, store: &mut Store) {
+    fn put_between(&mut self, before: Slab, message: &mut Message, next: Slab, store: &mut Store) {
         debug_assert!(order(message) < store.order(next), "a message is put behind one that comes after it");
         let place = store.put(message);
         store.link(place, next);
-        if before == Place::NONE {
+        if before == Slab::NONE {
             self.first = place;
         } else {
             store.link(before, place);
@@ -173,13 +173,13 @@ impl Inbox {
     }
 
     /// The last one that is known to have arrived, where it is still there.
-    fn last_known(&self) -> Place {
-        if self.arrived == 0 { Place::NONE } else { self.last_arrived }
+    fn last_known(&self) -> Slab {
+        if self.arrived == 0 { Slab::NONE } else { self.last_arrived }
     }
 
     /// The place after that one, and after none the first.
-    fn after(&self, place: Place, store: &Store) -> Place {
-        if place == Place::NONE { self.first } else { store.next(place) }
+    fn after(&self, place: Slab, store: &Store) -> Slab {
+        if place == Slab::NONE { self.first } else { store.next(place) }
     }
 }
 

@@ -17,12 +17,12 @@ pub struct Store {
     /// carries nothing else.
     cargo: Vec<Cargo>,
     /// The first of the places that are free, each linked to the next one.
-    free: Place,
+    free: Slab,
 }
 
 /// A place in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u32);
+pub(super) struct Slab(u32);
 
 /// A message without its recipient, whom the list knows, and with the place of the next one.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct Slot {
     event: u64,
     lamport: u64,
     sender: VmId,
-    next: Place,
+    next: Slab,
 }
 
 /// What many runs have no use for.
@@ -45,7 +45,7 @@ impl Cargo {
     const NONE: Self = Self { stamps: OtherStamps::NONE, payload: None };
 }
 
-impl Place {
+impl Slab {
     /// No place: the end of a list.
     pub(super) const NONE: Self = Self(u32::MAX);
 
@@ -54,7 +54,7 @@ impl Place {
     }
 }
 
-impl Default for Place {
+impl Default for Slab {
     fn default() -> Self {
         Self::NONE
     }
@@ -67,10 +67,10 @@ impl Store {
     ///
     /// Where four billion messages wait.
     #[inline(always)]
-    pub(super) fn put(&mut self, message: &mut Message) -> Place {
+    pub(super) fn put(&mut self, message: &mut Message) -> Slab {
         let MessageId { sender, event } = message.id;
         let (arrives, lamport) = (message.arrives, message.stamp.lamport);
-        let place = self.place(Slot { arrives, event, lamport, sender, next: Place::NONE });
+        let place = self.place(Slot { arrives, event, lamport, sender, next: Slab::NONE });
         if message.payload.is_some() || !message.stamp.others.is_none() {
             self.load(place, message);
         }
@@ -78,12 +78,12 @@ impl Store {
     }
 
     #[inline(always)]
-    fn place(&mut self, slot: Slot) -> Place {
+    fn place(&mut self, slot: Slot) -> Slab {
         let place = self.free;
-        if place == Place::NONE {
+        if place == Slab::NONE {
             let end = u32::try_from(self.slots.len()).ok().filter(|end| *end != u32::MAX);
             self.slots.push(slot);
-            return Place(end.expect("fewer than four billion messages wait"));
+            return Slab(end.expect("fewer than four billion messages wait"));
         }
         let free = &mut self.slots[place.index()];
         self.free = free.next;
@@ -91,7 +91,7 @@ impl Store {
         place
     }
 
-    fn load(&mut self, place: Place, message: &mut Message) {
+    fn load(&mut self, place: Slab, message: &mut Message) {
         if self.cargo.len() <= place.index() {
             self.cargo.resize_with(place.index() + 1, || Cargo::NONE);
         }
@@ -101,7 +101,7 @@ impl Store {
 
     /// Takes the message to that machine out of its place, and tells the place of the next one.
     #[inline]
-    pub(super) fn take(&mut self, place: Place, to: VmId) -> (Message, Place) {
+    pub(super) fn take(&mut self, place: Slab, to: VmId) -> (Message, Slab) {
         let cargo = self.cargo.get_mut(place.index());
         let cargo = cargo.map_or(Cargo::NONE, |cargo| std::mem::replace(cargo, Cargo::NONE));
         let slot = &mut self.slots[place.index()];
@@ -115,22 +115,22 @@ impl Store {
     }
 
     /// Links a place to the one that comes next.
-    pub(super) fn link(&mut self, place: Place, next: Place) {
+    pub(super) fn link(&mut self, place: Slab, next: Slab) {
         self.slots[place.index()].next = next;
     }
 
     /// The place that comes next.
-    pub(super) fn next(&self, place: Place) -> Place {
+    pub(super) fn next(&self, place: Slab) -> Slab {
         self.slots[place.index()].next
     }
 
     /// When the message in a place arrives.
-    pub(super) fn arrives(&self, place: Place) -> Nanos {
+    pub(super) fn arrives(&self, place: Slab) -> Nanos {
         self.slots[place.index()].arrives
     }
 
     /// The order of the message in a place among others: arrival, sender, the sender's event.
-    pub(super) fn order(&self, place: Place) -> (Nanos, VmId, u64) {
+    pub(super) fn order(&self, place: Slab) -> (Nanos, VmId, u64) {
         let slot = &self.slots[place.index()];
         (slot.arrives, slot.sender, slot.event)
     }

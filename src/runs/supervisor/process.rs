@@ -11,7 +11,7 @@ use crate::edge::control::Progress;
 use crate::model::tally::Account;
 
 /// Something that a process has told; no report where it says no more.
-pub(super) struct Heard {
+pub(super) struct ChildWord {
     pub(super) node: u32,
     /// Which of the processes that this node has had.
     pub(super) generation: u32,
@@ -38,7 +38,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a process for that work. It ends when its standard input does, so none outlives this one.
-    pub(super) fn start(worker: &'static str, work: Work, tell: Sender<Heard>) -> io::Result<Self> {
+    pub(super) fn start(worker: &'static str, work: Work, tell: Sender<ChildWord>) -> io::Result<Self> {
         Self::start_generation(worker, work, 0, tell)
     }
 
@@ -46,7 +46,7 @@ impl Process {
         worker: &'static str,
         work: Work,
         generation: u32,
-        tell: Sender<Heard>,
+        tell: Sender<ChildWord>,
     ) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         // Its own group, so that a signal from the terminal reaches this process alone, which tells the others.
@@ -57,9 +57,9 @@ impl Process {
         thread::Builder::new().name(format!("node {node}")).spawn(move || {
             let mut lines = BufReader::new(stdout.expect("it is piped"));
             while let Some(report) = hear(&mut lines) {
-                let _ = tell.send(Heard { node, generation, report: Some(report) });
+                let _ = tell.send(ChildWord { node, generation, report: Some(report) });
             }
-            let _ = tell.send(Heard { node, generation, report: None });
+            let _ = tell.send(ChildWord { node, generation, report: None });
         })?;
         let mut process = Self {
             child: Some(child),
@@ -79,7 +79,7 @@ impl Process {
     }
 
     /// Starts another process in the place of this one, which has died.
-    pub(super) fn start_again(&mut self, work: Work, tell: Sender<Heard>) -> io::Result<()> {
+    pub(super) fn start_again(&mut self, work: Work, tell: Sender<ChildWord>) -> io::Result<()> {
         let mut next = Self::start_generation(self.worker, work, self.generation + 1, tell)?;
         next.progress = self.progress;
         *self = next;

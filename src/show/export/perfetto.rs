@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use smallvec::SmallVec;
 
-use super::protobuf::Message;
+use super::protobuf::ProtoMessage;
 use super::{Cause, Event, Form};
 use crate::clock::ClockList;
 use crate::edge::log::{ClockCell, Column, EventKind, Row, clock_cells};
@@ -197,15 +197,15 @@ fn describe_machine(row: &Row, tracks: Tracks, out: &mut Vec<u8>) {
     }
 }
 
-fn describe(out: &mut Vec<u8>, write: impl FnOnce(&mut Message<'_>)) {
-    Message(out).message(PACKET, |packet| {
+fn describe(out: &mut Vec<u8>, write: impl FnOnce(&mut ProtoMessage<'_>)) {
+    ProtoMessage(out).message(PACKET, |packet| {
         packet.number(packet::SEQUENCE, SEQUENCE);
         packet.message(packet::TRACK, write);
     });
 }
 
-fn happen(row: &Row, out: &mut Vec<u8>, write: impl FnOnce(&mut Message<'_>)) {
-    Message(out).message(PACKET, |packet| {
+fn happen(row: &Row, out: &mut Vec<u8>, write: impl FnOnce(&mut ProtoMessage<'_>)) {
+    ProtoMessage(out).message(PACKET, |packet| {
         packet.number(packet::TIMESTAMP, row.elapsed.get());
         packet.number(packet::SEQUENCE, SEQUENCE);
         packet.message(packet::EVENT, write);
@@ -222,7 +222,7 @@ fn count(row: &Row, track: u64, value: u64, out: &mut Vec<u8>) {
 }
 
 /// The row's columns, as they are shown beside an event that is chosen.
-fn annotate(row: &Row, text: &mut String, event: &mut Message<'_>) {
+fn annotate(row: &Row, text: &mut String, event: &mut ProtoMessage<'_>) {
     let mut number = |column: Column, value: Option<u64>| {
         if let Some(value) = value {
             event.message(event::ANNOTATION, |annotation| {

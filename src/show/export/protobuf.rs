@@ -4,7 +4,7 @@
 
 /// A message that is being written at the end of a buffer.
 #[derive(Debug)]
-pub(super) struct Message<'a>(pub(super) &'a mut Vec<u8>);
+pub(super) struct ProtoMessage<'a>(pub(super) &'a mut Vec<u8>);
 
 /// How a field's value is written.
 enum WireType {
@@ -13,7 +13,7 @@ enum WireType {
     Length = 2,
 }
 
-impl Message<'_> {
+impl ProtoMessage<'_> {
     /// A number in as few bytes as it needs.
     pub(super) fn number(&mut self, field: u32, value: u64) {
         self.key(field, WireType::Varint);
@@ -33,10 +33,10 @@ impl Message<'_> {
     }
 
     /// A message within this one.
-    pub(super) fn message(&mut self, field: u32, write: impl FnOnce(&mut Message<'_>)) {
+    pub(super) fn message(&mut self, field: u32, write: impl FnOnce(&mut ProtoMessage<'_>)) {
         self.key(field, WireType::Length);
         let start = self.0.len();
-        write(&mut Message(self.0));
+        write(&mut ProtoMessage(self.0));
         let end = self.0.len();
         // The length stands before it and is known now. To turn the few bytes of a packet costs less than to write it
         // twice, or to count it first.
@@ -67,9 +67,9 @@ mod tests {
     /// The examples of the format's own documentation, and lengths of more than one byte.
     #[test]
     fn fields_are_written_as_the_format_says() {
-        let written = |write: fn(&mut Message<'_>)| {
+        let written = |write: fn(&mut ProtoMessage<'_>)| {
             let mut out = Vec::new();
-            write(&mut Message(&mut out));
+            write(&mut ProtoMessage(&mut out));
             out
         };
         assert_eq!(written(|message| message.number(1, 150)), [0x08, 0x96, 0x01]);

@@ -85,7 +85,7 @@ as_text!(Window);
 
 /// Where an event is: the events before a window are closed under causes, and so are they with those in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum WindowPart {
     #[default]
     Before,
     In,
@@ -97,7 +97,7 @@ impl Window {
     ///
     /// Machines' times may be of several clocks, so that a message seems to be received before it was sent: what
     /// depends on an event is never in an earlier part than that. Places are in an order that has this already.
-    pub(super) fn part(&self, latest_cause: Part, elapsed: Nanos, place: u64) -> Part {
+    pub(super) fn part(&self, latest_cause: WindowPart, elapsed: Nanos, place: u64) -> WindowPart {
         let (has_begun, has_ended) = match *self {
             Self::Time(window) => (elapsed >= window.start(), elapsed >= window.end()),
             Self::Events(from, to) => {
@@ -105,9 +105,9 @@ impl Window {
             }
         };
         let own = match (has_begun, has_ended) {
-            (_, true) => Part::After,
-            (true, false) => Part::In,
-            (false, false) => Part::Before,
+            (_, true) => WindowPart::After,
+            (true, false) => WindowPart::In,
+            (false, false) => WindowPart::Before,
         };
         own.max(latest_cause)
     }
@@ -158,8 +158,14 @@ mod tests {
     fn an_effect_is_never_in_an_earlier_part_than_its_cause() {
         let window: Window = "1s-2s".parse().unwrap();
         let part = |cause, secs| window.part(cause, Nanos::from_secs(secs), 1);
-        assert_eq!([0, 1, 2].map(|secs| part(Part::Before, secs)), [Part::Before, Part::In, Part::After]);
-        assert_eq!([0, 1, 2].map(|secs| part(Part::In, secs)), [Part::In, Part::In, Part::After]);
-        assert_eq!([0, 1, 2].map(|secs| part(Part::After, secs)), [Part::After; 3]);
+        assert_eq!(
+            [0, 1, 2].map(|secs| part(WindowPart::Before, secs)),
+            [WindowPart::Before, WindowPart::In, WindowPart::After]
+        );
+        assert_eq!(
+            [0, 1, 2].map(|secs| part(WindowPart::In, secs)),
+            [WindowPart::In, WindowPart::In, WindowPart::After]
+        );
+        assert_eq!([0, 1, 2].map(|secs| part(WindowPart::After, secs)), [WindowPart::After; 3]);
     }
 }

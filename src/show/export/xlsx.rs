@@ -34,11 +34,11 @@ pub(super) struct Xlsx {
     courses: Courses,
     styles: Styles,
     told: Told,
-    failure: Option<Failure>,
+    failure: Option<SheetFailure>,
 }
 
 /// Why there is no workbook.
-enum Failure {
+enum SheetFailure {
     Xlsx(XlsxError),
     /// A machine has more events than a sheet has room for.
     Rows(VmId),
@@ -48,7 +48,7 @@ enum Failure {
     Temporary,
 }
 
-impl From<XlsxError> for Failure {
+impl From<XlsxError> for SheetFailure {
     fn from(error: XlsxError) -> Self {
         Self::Xlsx(error)
     }
@@ -73,19 +73,19 @@ impl Xlsx {
     }
 
     /// Does something with the workbook unless it has failed before.
-    fn try_to(&mut self, act: impl FnOnce(&mut Self) -> Result<(), Failure>) {
+    fn try_to(&mut self, act: impl FnOnce(&mut Self) -> Result<(), SheetFailure>) {
         if self.failure.is_some() {
             return;
         }
         // Where a temporary file takes no more, the crate that writes the workbook knows nothing but to panic.
         let outcome = panics::quietly(|| act(self));
-        self.failure = outcome.unwrap_or(Err(Failure::Temporary)).err();
+        self.failure = outcome.unwrap_or(Err(SheetFailure::Temporary)).err();
     }
 
-    fn write(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+    fn write(&mut self, event: &Event<'_>) -> Result<(), SheetFailure> {
         if event.machine == self.machines.len() {
             if self.machines.len() == MOST_SHEETS {
-                return Err(Failure::Sheets);
+                return Err(SheetFailure::Sheets);
             }
             let index = self.workbook.worksheets().len();
             let worksheet = self.workbook.add_worksheet_with_constant_memory()?;
@@ -100,13 +100,13 @@ impl Xlsx {
         self.courses.add(event.machine, event.row);
         let sheet = &mut self.machines[event.machine];
         if sheet.rows() == MOST_ROWS {
-            return Err(Failure::Rows(event.row.vm));
+            return Err(SheetFailure::Rows(event.row.vm));
         }
         let Some(worksheet) = self.workbook.worksheets_mut().get_mut(sheet.index()) else { return Ok(()) };
         Ok(sheet.row(worksheet, event.row, &self.styles, &mut self.told)?)
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), SheetFailure> {
         let notes = self.notes();
         let Self { stats, is_part, workbook, machines, courses, styles, .. } = self;
         let sheets = workbook.worksheets_mut();
@@ -153,16 +153,16 @@ impl Form for Xlsx {
 
     fn failure(&mut self) -> Option<ExportError> {
         let why = match self.failure.take()? {
-            Failure::Xlsx(error) => error.to_string(),
-            Failure::Rows(vm) => format!(
+            SheetFailure::Xlsx(error) => error.to_string(),
+            SheetFailure::Rows(vm) => format!(
                 "machine {vm} has more than {MOST_ROWS} events, which is what a sheet has room for: take a part with \
                  setting `window`, or setting `format = csv` or jsonl, which have no end"
             ),
-            Failure::Sheets => format!(
+            SheetFailure::Sheets => format!(
                 "the run has more than {MOST_SHEETS} machines, each of which would have a sheet: setting `format = csv` and jsonl \
                  have one table for all"
             ),
-            Failure::Temporary => format!(
+            SheetFailure::Temporary => format!(
                 "its temporary files in {} take no more, perhaps since the disk is full: let TMPDIR name another folder, or \
                  take setting `format = csv` or jsonl",
                 std::env::temp_dir().display()

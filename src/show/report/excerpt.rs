@@ -70,17 +70,17 @@ impl Excerpt {
     }
 
     /// The rows by machine, each machine's in the order of its events.
-    pub(super) fn finish(mut self) -> Kept {
+    pub(super) fn finish(mut self) -> KeptRows {
         self.shrink();
         self.rows.sort_by_key(|row| (row.vm, row.event));
         let (from, to) = (self.asked.start(), self.end);
-        Kept { rows: self.rows, from, to, is_cut: self.is_cut, has_long_vectors: self.has_long_vectors }
+        KeptRows { rows: self.rows, from, to, is_cut: self.is_cut, has_long_vectors: self.has_long_vectors }
     }
 }
 
 /// The rows of a window.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptRows {
     /// By machine and event.
     pub(super) rows: Vec<Row>,
     pub(super) from: Nanos,
@@ -90,7 +90,7 @@ pub(super) struct Kept {
     pub(super) has_long_vectors: bool,
 }
 
-impl Kept {
+impl KeptRows {
     /// The rows as JSON: of each machine its columns, numbers as differences from the row before. Beside it
     /// whether vectors had to be left out.
     pub(super) fn json(&self) -> (String, bool) {
@@ -272,7 +272,8 @@ mod tests {
         *rows[0].clocks.past_mut().unwrap() = vec![0, 1];
         *rows[1].clocks.past_mut().unwrap() = vec![4, 2];
         rows[1].payload = "</script>".into();
-        let kept = Kept { rows, from: Nanos::ZERO, to: Nanos::ZERO, is_cut: false, has_long_vectors: false };
+        let kept =
+            KeptRows { rows, from: Nanos::ZERO, to: Nanos::ZERO, is_cut: false, has_long_vectors: false };
         let (json, has_no_vectors) = kept.json();
         assert!(!has_no_vectors && !json.contains('<'));
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -19,25 +19,25 @@ const FIRST_ROWS: usize = 20;
 
 /// How a number is shown: times what, with how many digits, and what stands behind it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Form(f64, usize, &'static str);
+pub(super) struct FigureForm(f64, usize, &'static str);
 
-const COUNT: Form = Form(1.0, 0, "");
-const MEAN: Form = Form(1.0, 2, "");
-const MILLIS: Form = Form(1.0, 1, " ms");
-const PERCENT: Form = Form(100.0, 1, " %");
-const BYTES: Form = Form(1.0, 1, "");
+const COUNT: FigureForm = FigureForm(1.0, 0, "");
+const MEAN: FigureForm = FigureForm(1.0, 2, "");
+const MILLIS: FigureForm = FigureForm(1.0, 1, " ms");
+const PERCENT: FigureForm = FigureForm(100.0, 1, " %");
+const BYTES: FigureForm = FigureForm(1.0, 1, "");
 
 /// A column of a table of machines: its heading, what it means, its form, and its values.
-pub(super) struct Column {
+pub(super) struct FigureColumn {
     pub(super) heading: &'static str,
     meaning: &'static str,
-    form: Form,
+    form: FigureForm,
     value: fn(&RunView, VmId) -> Option<f64>,
 }
 
 macro_rules! measured {
     ($heading:literal, $measure:literal, $form:expr) => {
-        Column {
+        FigureColumn {
             heading: $heading,
             meaning: $measure,
             form: $form,
@@ -47,7 +47,7 @@ macro_rules! measured {
 }
 
 /// The machines, as in the summary that a run prints.
-pub(super) const MACHINES: &[Column] = &[
+pub(super) const MACHINES: &[FigureColumn] = &[
     measured!("rate/s", "rate", COUNT),
     measured!("events", "events", COUNT),
     measured!("internal", "events_internal", COUNT),
@@ -63,11 +63,11 @@ pub(super) const MACHINES: &[Column] = &[
 ];
 
 /// Theory beside what was measured.
-const THEORY: &[Column] = &[
+const THEORY: &[FigureColumn] = &[
     measured!("rate/s", "rate", COUNT),
     measured!("arrivals/s\nexpected", "arrivals_expected", MEAN),
     measured!("arrivals/s\nmeasured", "arrivals_per_s", MEAN),
-    Column {
+    FigureColumn {
         heading: "final clock\nexpected",
         meaning: "the largest clock, of a saturated machine times r/λ",
         form: COUNT,
@@ -79,7 +79,7 @@ const THEORY: &[Column] = &[
 ];
 
 /// What is told of a whole run: a label, the measure, and its form.
-type Figure = (&'static str, &'static str, Form);
+type Figure = (&'static str, &'static str, FigureForm);
 
 /// The figures of a whole run, in groups.
 const WHOLE: &[(&str, &[Figure])] = &[
@@ -155,8 +155,8 @@ fn machines(runs: &[&RunView]) -> Vec<VmId> {
 }
 
 /// A value; of several their mean, and their standard deviation where they differ.
-pub(super) fn spread(values: &[f64], form: Form) -> String {
-    let Form(factor, digits, unit) = form;
+pub(super) fn spread(values: &[f64], form: FigureForm) -> String {
+    let FigureForm(factor, digits, unit) = form;
     let count = as_f64(values.len() as u64);
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -184,7 +184,7 @@ fn digits_of(value: f64, digits: usize) -> String {
 }
 
 /// The rows of a table of machines, each with its number first: as many as are shown.
-pub(super) fn rows(runs: &[&RunView], columns: &[Column]) -> Vec<Vec<String>> {
+pub(super) fn rows(runs: &[&RunView], columns: &[FigureColumn]) -> Vec<Vec<String>> {
     let machines = machines(runs);
     let shown = if machines.len() <= MOST_ROWS { machines.len() } else { FIRST_ROWS };
     let row = |vm: &VmId| {
@@ -198,7 +198,7 @@ pub(super) fn rows(runs: &[&RunView], columns: &[Column]) -> Vec<Vec<String>> {
 }
 
 /// A table of machines as HTML.
-fn push_table(html: &mut String, runs: &[&RunView], columns: &[Column]) {
+fn push_table(html: &mut String, runs: &[&RunView], columns: &[FigureColumn]) {
     let meaning = |name: &'static str| {
         MEASURES.iter().find(|measure| measure.name == name).map_or(name, |measure| measure.meaning)
     };
@@ -257,7 +257,7 @@ fn rates(run: &RunView) -> String {
 /// The runs side by side, a row each.
 pub(super) fn push_runs(html: &mut String, runs: &[&RunView]) {
     type Cell = fn(&RunView) -> String;
-    fn total(run: &RunView, name: &str, form: Form) -> String {
+    fn total(run: &RunView, name: &str, form: FigureForm) -> String {
         spread(run.stats.total(name).as_slice(), form)
     }
     fn worst(run: &RunView, name: &str, pick: fn(f64, f64) -> f64) -> String {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::course::{Course, Point};
-use super::excerpt::{Excerpt, Kept, MOST_LINES};
+use super::excerpt::{Excerpt, KeptRows, MOST_LINES};
 use crate::after::history::Model;
 use crate::edge::log::{EventKind, Row};
 use crate::model::id::VmId;
@@ -18,7 +18,7 @@ const ALL_STEPS: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Gathered {
     /// In the order of their numbers.
-    pub(super) machines: Vec<Machine>,
+    pub(super) machines: Vec<GatheredMachine>,
     /// The length of a step of the courses.
     pub(super) step: Nanos,
     /// When the last event happened.
@@ -26,11 +26,11 @@ pub(super) struct Gathered {
     /// How long the run was to last, where that is known.
     pub(super) duration: Nanos,
     /// The rows of the diagram.
-    pub(super) kept: Kept,
+    pub(super) kept: KeptRows,
 }
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct GatheredMachine {
     pub(super) vm: VmId,
     pub(super) rate: Option<Rate>,
     /// When it is down, the earliest first.
@@ -49,7 +49,7 @@ pub(super) struct Machine {
 /// A machine while its rows come in.
 #[derive(Debug)]
 struct Growing {
-    machine: Machine,
+    machine: GatheredMachine,
     last: Nanos,
     course: Course,
     by_event: Option<Course>,
@@ -106,7 +106,7 @@ impl<'a> Gathering<'a> {
 }
 
 impl Gathered {
-    fn of(machines: Vec<Growing>, kept: Kept) -> Self {
+    fn of(machines: Vec<Growing>, kept: KeptRows) -> Self {
         let end = machines.iter().map(|growing| growing.last).max().unwrap_or_default();
         let step = machines.iter().map(|growing| growing.course.step()).max().unwrap_or(1);
         let count = usize::try_from(end.get() / step).unwrap_or(0) + 1;
@@ -121,7 +121,7 @@ impl Gathered {
     }
 
     pub(super) fn events(&self) -> u64 {
-        self.machines.iter().map(Machine::events).sum()
+        self.machines.iter().map(GatheredMachine::events).sum()
     }
 
     /// The largest Lamport clock of all machines at the end of each step.
@@ -132,7 +132,7 @@ impl Gathered {
     }
 }
 
-impl Machine {
+impl GatheredMachine {
     pub(super) fn events(&self) -> u64 {
         self.kinds.iter().sum()
     }
@@ -142,7 +142,7 @@ impl Growing {
     fn new(vm: VmId, model: &Model, course: Course, count: usize) -> Self {
         let by_event = (count <= MOST_LINES).then(|| Course::new(1, 480));
         let rate = model.schedule(vm).map(Schedule::rate);
-        let machine = Machine {
+        let machine = GatheredMachine {
             vm,
             rate,
             down: model.uptime(vm).map_or_else(Vec::new, |uptime| uptime.down().to_vec()),
@@ -173,13 +173,13 @@ impl Growing {
         course.add(row.elapsed.get(), row.lamport, jump, queue);
     }
 
-    fn finish(self, step: u64, count: usize) -> Machine {
+    fn finish(self, step: u64, count: usize) -> GatheredMachine {
         let course = self.course.at_steps_of(step, count);
         let by_event = self.by_event.map_or((1, Vec::new()), |course| {
             let (step, count) = (course.step(), course.len());
             (step, course.at_steps_of(step, count))
         });
-        Machine { course, by_event, ..self.machine }
+        GatheredMachine { course, by_event, ..self.machine }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::figures::{self, MACHINES};
-use super::gather::Machine;
+use super::gather::GatheredMachine;
 use super::{Picture, RunView, pictures};
 
 /// A question of the exercise, the pictures that answer it, and what the numbers of a run say.
@@ -97,13 +97,13 @@ fn write_table(out: &mut String, rows: &[Vec<String>]) -> fmt::Result {
 }
 
 /// A sentence from the machines of a run.
-fn each(run: &RunView, says: impl Fn(&Machine) -> String) -> String {
+fn each(run: &RunView, says: impl Fn(&GatheredMachine) -> String) -> String {
     let machines = run.gathered.machines.iter().take(12);
     machines.map(says).collect::<Vec<_>>().join("; ")
 }
 
 /// A measure of a machine.
-fn of(run: &RunView, machine: &Machine, measure: &str) -> f64 {
+fn of(run: &RunView, machine: &GatheredMachine, measure: &str) -> f64 {
     run.stats.of(machine.vm, measure).unwrap_or(0.0)
 }
 

@@ -9,7 +9,7 @@ use self::curves::Curve;
 use super::RunView;
 use super::course::Point;
 use super::drawing::{Axis, Mark, Plot, Values};
-use super::gather::{Gathered, Machine, as_f64};
+use super::gather::{Gathered, GatheredMachine, as_f64};
 use crate::model::id::VmId;
 use crate::model::time::Rate;
 
@@ -27,7 +27,7 @@ pub(super) fn of(views: &[&RunView]) -> Vec<Plot> {
     let queue = |run: &Gathered| column(run, |point| f64::from(point.queue));
     let drift = |run: &Gathered| {
         let front = run.front();
-        let behind = |machine: &Machine| {
+        let behind = |machine: &GatheredMachine| {
             let points = machine.course.iter().zip(&front);
             points.map(|(point, front)| as_f64(point.lamport) - as_f64(*front)).collect()
         };
@@ -104,16 +104,16 @@ struct Member<'a> {
     vm: VmId,
     /// Its rate, where all runs have the same.
     rate: Option<Rate>,
-    of: Vec<&'a Machine>,
+    of: Vec<&'a GatheredMachine>,
 }
 
 impl<'a> Runs<'a> {
     fn new(views: &'a [&'a RunView]) -> Self {
-        let mut machines = std::collections::BTreeMap::<VmId, Vec<&Machine>>::new();
+        let mut machines = std::collections::BTreeMap::<VmId, Vec<&GatheredMachine>>::new();
         for machine in views.iter().flat_map(|view| &view.gathered.machines) {
             machines.entry(machine.vm).or_default().push(machine);
         }
-        let member = |(vm, of): (VmId, Vec<&'a Machine>)| {
+        let member = |(vm, of): (VmId, Vec<&'a GatheredMachine>)| {
             let rate = of[0].rate.filter(|rate| of.iter().all(|machine| machine.rate == Some(*rate)));
             Member { vm, rate, of }
         };
@@ -232,7 +232,7 @@ fn jumps(runs: &Runs<'_>) -> Plot {
     let mut plot = empty("jumps", "Jumps, event by event", about);
     let machines = || runs.machines.iter().flat_map(|member| member.of.iter().map(move |m| (member, *m)));
     let events = machines().map(|(_, machine)| machine.events()).max().unwrap_or(1);
-    let curve = |(member, machine): (&Member<'_>, &Machine)| {
+    let curve = |(member, machine): (&Member<'_>, &GatheredMachine)| {
         let (step, points) = &machine.by_event;
         let jumps: Vec<f64> = points.iter().map(|point| as_f64(point.jump)).collect();
         Curve { vm: member.vm, name: member.name(), step: as_f64(*step), extremes: None, mean: jumps }

@@ -59,7 +59,7 @@ pub(super) fn draw(
 }
 
 /// A straight way on the screen: from a column and a line to others.
-struct Way {
+struct MessageWay {
     from: (i64, f64),
     to: (i64, f64),
     colour: Color,
@@ -142,7 +142,7 @@ impl Field {
             let (Some(from), Some(to)) = (self.lane(send.vm), self.lane(seen.vm)) else { continue };
             let from = (self.column(send.elapsed), f64::from(from));
             let to = (self.column(seen.elapsed), f64::from(to));
-            ways.push(Way { from, to, colour: look.colour(send.vm) });
+            ways.push(MessageWay { from, to, colour: look.colour(send.vm) });
         }
         for seen in events {
             let Seen::Send { to, lost, .. } = &seen.kind else { continue };
@@ -155,7 +155,7 @@ impl Field {
         self.draw_losses(buffer, events, look);
     }
 
-    fn draw_canvas(&self, buffer: &mut Buffer, ways: &[Way]) {
+    fn draw_canvas(&self, buffer: &mut Buffer, ways: &[MessageWay]) {
         let (width, height) =
             (f64::from(self.area.width) * 2.0 - 1.0, f64::from(self.area.height) * 4.0 - 1.0);
         let canvas = Canvas::default().marker(Marker::Braille).x_bounds([0.0, width]).y_bounds([0.0, height]);
@@ -169,7 +169,7 @@ impl Field {
     }
 
     /// The way of a message that has not been received: it nears its machine; a lost one stops on the way.
-    fn journey(&self, send: &Sighting, to: VmId, is_lost: bool, look: &Look) -> Option<Way> {
+    fn journey(&self, send: &Sighting, to: VmId, is_lost: bool, look: &Look) -> Option<MessageWay> {
         let (from, to) = (f64::from(self.lane(send.vm)?), f64::from(self.lane(to)?));
         let start = self.column(send.elapsed);
         let columns = i64::from(self.area.width) - 1 - start;
@@ -181,7 +181,7 @@ impl Field {
         #[expect(clippy::cast_precision_loss, reason = "the width of a screen")]
         let part = (gone as f64 / whole as f64).min(0.85);
         let to = (start + gone, from + (to - from) * part);
-        Some(Way { from: (start, from), to, colour: look.colour(send.vm) })
+        Some(MessageWay { from: (start, from), to, colour: look.colour(send.vm) })
     }
 
     /// A cross where a lost message stopped.

@@ -5,14 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::keys::KEYS;
-use super::layout::Plan;
+use super::layout::ScreenPlan;
 use super::look::Look;
 use super::shown::Shown;
 use crate::model::text::{grouped, printable};
 
 /// The two lines at the top.
 pub(super) fn draw(
-    plan: &Plan,
+    plan: &ScreenPlan,
     buffer: &mut Buffer,
     shown: &Shown,
     look: &Look,
@@ -86,7 +86,7 @@ fn sums(shown: &Shown) -> [String; 3] {
 }
 
 /// Before the run's machines are there.
-pub(super) fn draw_waiting(plan: &Plan, buffer: &mut Buffer, look: &Look, notice: Option<&str>) {
+pub(super) fn draw_waiting(plan: &ScreenPlan, buffer: &mut Buffer, look: &Look, notice: Option<&str>) {
     put(buffer, plan.title, 0, "clocklab", look.strong());
     put(buffer, plan.course, 0, &printable(notice.unwrap_or("the machines are being made")), look.quiet());
 }

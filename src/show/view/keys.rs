@@ -2,7 +2,7 @@
 
 /// A key that was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
+pub(crate) enum KeyPress {
     /// One that makes a character.
     Char(char),
     /// The same with the control key.
@@ -27,7 +27,7 @@ pub(crate) enum Key {
 
 /// What is to be done with the run or the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum KeyAction {
     /// End the run in order.
     End,
     /// Do as at Ctrl+C elsewhere.

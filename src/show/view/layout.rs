@@ -28,7 +28,7 @@ impl Panes {
 
 /// The places of the panes, and how many machines they have room for: table and diagram show the same ones.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct ScreenPlan {
     pub(super) title: Rect,
     pub(super) course: Rect,
     pub(super) table: Option<Rect>,
@@ -38,7 +38,7 @@ pub(super) struct Plan {
     pub(super) rows: u32,
 }
 
-impl Plan {
+impl ScreenPlan {
     /// The places on a screen of that size; none where it is too small.
     pub(super) fn new(area: Rect, panes: Panes, machines: u32) -> Option<Self> {
         if area.width < LEAST.0 || area.height < LEAST.1 {

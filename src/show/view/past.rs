@@ -19,14 +19,14 @@ const TOLD_A_SECOND: u64 = 8;
 
 /// The events of the last minutes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Past {
+pub(super) struct ShownPast {
     events: VecDeque<Sighting>,
     told: VecDeque<Sighting>,
     /// When the next one may be told.
     tells_from: Nanos,
 }
 
-impl Past {
+impl ShownPast {
     /// Adds what was seen up to now.
     pub(super) fn add(&mut self, sightings: Vec<Sighting>, now: Nanos) {
         for sighting in sightings {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn no_more_is_told_than_can_be_read() {
-        let mut past = Past::default();
+        let mut past = ShownPast::default();
         past.add((0..10_000).map(receive).collect(), Nanos::from_secs(10));
         let told = past.told().count();
         assert!((80..=90).contains(&told), "{told}");
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_long_ago_is_forgotten() {
-        let mut past = Past::default();
+        let mut past = ShownPast::default();
         past.add(vec![receive(1), receive(5_000)], Nanos::from_secs(5));
         assert_eq!(past.events().count(), 2);
         past.add(Vec::new(), Nanos::from_secs(124));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::courses::Courses;
-use super::past::Past;
+use super::past::ShownPast;
 use crate::edge::watch::{Glance, Snapshot};
 use crate::model::network::Probability;
 use crate::model::time::Nanos;
@@ -12,14 +12,14 @@ use crate::model::time::Nanos;
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) snapshot: Snapshot,
-    pub(super) past: Past,
+    pub(super) past: ShownPast,
     pub(super) courses: Courses,
 }
 
 impl Shown {
     pub(super) fn new(snapshot: Snapshot) -> Self {
         let mut shown =
-            Self { snapshot: snapshot.clone(), past: Past::default(), courses: Courses::default() };
+            Self { snapshot: snapshot.clone(), past: ShownPast::default(), courses: Courses::default() };
         shown.take(snapshot);
         shown
     }

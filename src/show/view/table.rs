@@ -13,7 +13,7 @@ use crate::model::text::grouped;
 
 /// What a column shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
+enum TableColumn {
     Vm,
     Rate,
     Clock,
@@ -28,12 +28,12 @@ enum Column {
     Lost,
 }
 
-use Column::{
+use TableColumn::{
     Clock, Drift, DriftCourse, Internal, Lost, Queue, QueueBar, QueueCourse, Rate, Receive, Send, Vm,
 };
 
 /// From left to right: a column, its least width, and the most that it is good for.
-const COLUMNS: [(Column, u16, u16); 12] = [
+const COLUMNS: [(TableColumn, u16, u16); 12] = [
     (Vm, 5, 8),
     (Rate, 6, 8),
     (Clock, 7, 12),
@@ -49,7 +49,7 @@ const COLUMNS: [(Column, u16, u16); 12] = [
 ];
 
 /// Which columns go first where there is no room for all.
-const BY_IMPORTANCE: [Column; 12] =
+const BY_IMPORTANCE: [TableColumn; 12] =
     [Vm, Clock, Drift, Queue, QueueBar, Rate, Receive, Send, Internal, DriftCourse, QueueCourse, Lost];
 
 /// Draws the headings and a row a machine.
@@ -71,8 +71,8 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, shown: &Shown, glances: &[Gl
 }
 
 /// The columns that fit, each with its width: the spare room goes to those that can use it.
-fn choose(room: u16, loses: bool) -> Vec<(Column, u16)> {
-    let least = |column: Column| {
+fn choose(room: u16, loses: bool) -> Vec<(TableColumn, u16)> {
+    let least = |column: TableColumn| {
         COLUMNS.iter().find(|(other, ..)| *other == column).map_or(0, |(_, least, _)| least + 1)
     };
     let mut left = room;
@@ -82,7 +82,7 @@ fn choose(room: u16, loses: bool) -> Vec<(Column, u16)> {
         left = rest;
         chosen.push(column);
     }
-    let mut columns: Vec<(Column, u16, u16)> =
+    let mut columns: Vec<(TableColumn, u16, u16)> =
         COLUMNS.into_iter().filter(|(column, ..)| chosen.contains(column)).collect();
     while left > 0 {
         let before = left;
@@ -98,7 +98,7 @@ fn choose(room: u16, loses: bool) -> Vec<(Column, u16)> {
     columns.into_iter().map(|(column, width, _)| (column, width)).collect()
 }
 
-fn each_column(row: Rect, columns: &[(Column, u16)], mut draw: impl FnMut(Rect, Column)) {
+fn each_column(row: Rect, columns: &[(TableColumn, u16)], mut draw: impl FnMut(Rect, TableColumn)) {
     let mut x = row.x;
     for &(column, width) in columns {
         draw(Rect { x, width, ..row }, column);
@@ -106,7 +106,7 @@ fn each_column(row: Rect, columns: &[(Column, u16)], mut draw: impl FnMut(Rect, 
     }
 }
 
-fn title(column: Column, width: u16) -> String {
+fn title(column: TableColumn, width: u16) -> String {
     let seconds = STEP.as_secs_f64() * f64::from(width);
     match column {
         Vm => "vm".into(),
@@ -131,7 +131,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn new(shown: &Shown, glances: &[Glance], columns: &[(Column, u16)]) -> Self {
+    fn new(shown: &Shown, glances: &[Glance], columns: &[(TableColumn, u16)]) -> Self {
         let width =
             |wanted| columns.iter().find(|(column, _)| *column == wanted).map_or(0, |(_, width)| *width);
         let most = |wanted, part: fn(Sample) -> u64| {
@@ -151,7 +151,7 @@ impl Scale {
 fn draw_value(
     buffer: &mut Buffer,
     place: Rect,
-    column: Column,
+    column: TableColumn,
     shown: &Shown,
     glance: &Glance,
     scale: &Scale,
@@ -180,7 +180,7 @@ fn draw_value(
 }
 
 /// Numbers stand on the right, bars on the left; a course ends now, on the right.
-fn draw_text(buffer: &mut Buffer, place: Rect, column: Column, text: &str, style: Style) {
+fn draw_text(buffer: &mut Buffer, place: Rect, column: TableColumn, text: &str, style: Style) {
     let x = if column == QueueBar { 0 } else { place.width.saturating_sub(width(text)) };
     put(buffer, place, x, text, style);
 }

@@ -209,7 +209,9 @@ fn no_screen_is_too_small_or_too_large() {
             run.send((0, 1), 5, &[1, 2, 3], &[2]);
             run.receive((2, 1), u64::MAX / 2, (0, 1), 5, u32::MAX);
             draw(&mut view, width, height);
-            for key in [Key::Tab, Key::Char('?'), Key::End, Key::Char('-'), Key::Char('?')] {
+            for key in
+                [KeyPress::Tab, KeyPress::Char('?'), KeyPress::End, KeyPress::Char('-'), KeyPress::Char('?')]
+            {
                 view.press(key);
                 draw(&mut view, width, height);
             }
@@ -234,14 +236,14 @@ fn keys_scroll_as_far_as_there_are_machines() {
         run.pass(&mut view, 10);
         assert_eq!(first(&mut view), expected, "{key:?}");
     };
-    check(Key::Up, "0");
-    check(Key::Down, "1");
-    check(Key::PageDown, "7");
-    check(Key::PageUp, "1");
-    check(Key::End, "24");
-    check(Key::Down, "24");
-    check(Key::Up, "23");
-    check(Key::Home, "0");
+    check(KeyPress::Up, "0");
+    check(KeyPress::Down, "1");
+    check(KeyPress::PageDown, "7");
+    check(KeyPress::PageUp, "1");
+    check(KeyPress::End, "24");
+    check(KeyPress::Down, "24");
+    check(KeyPress::Up, "23");
+    check(KeyPress::Home, "0");
 }
 
 #[test]
@@ -251,20 +253,20 @@ fn a_pause_stands_still_and_shows_all_machines_of_its_moment() {
     (0..30).for_each(|vm| run.internal((vm, 1), 1));
     run.pass(&mut view, 1000);
     draw(&mut view, 80, 24);
-    view.press(Key::Char(' '));
+    view.press(KeyPress::Char(' '));
     run.pass(&mut view, 0);
     let before = screen(&mut view, 80, 24);
     assert!(before.contains("PAUSED") && before.contains("space go on"), "{before}");
     (0..30).for_each(|vm| run.internal((vm, 2), 2));
     run.pass(&mut view, 1000);
     assert_eq!(screen(&mut view, 80, 24), before);
-    view.press(Key::End);
+    view.press(KeyPress::End);
     let end = screen(&mut view, 80, 24);
     assert!(
         end.lines().any(|line| line.starts_with("    29  ") && line.contains("      1       0")),
         "{end}"
     );
-    view.press(Key::Char(' '));
+    view.press(KeyPress::Char(' '));
     run.pass(&mut view, 0);
     let after = screen(&mut view, 80, 24);
     assert!(after.contains("events 60") && !after.contains("PAUSED"), "{after}");
@@ -274,15 +276,15 @@ fn a_pause_stands_still_and_shows_all_machines_of_its_moment() {
 fn keys_ask_for_what_is_beyond_the_view() {
     let mut view = View::new(None, true);
     let mut check = |key, action| assert_eq!(view.press(key), action, "{key:?}");
-    check(Key::Char('q'), Some(Action::End));
-    check(Key::Char('d'), Some(Action::Leave));
-    check(Key::Ctrl('c'), Some(Action::Interrupt));
-    check(Key::Ctrl('z'), Some(Action::Suspend));
-    check(Key::Ctrl('l'), Some(Action::Redraw));
-    check(Key::Char('x'), None);
+    check(KeyPress::Char('q'), Some(KeyAction::End));
+    check(KeyPress::Char('d'), Some(KeyAction::Leave));
+    check(KeyPress::Ctrl('c'), Some(KeyAction::Interrupt));
+    check(KeyPress::Ctrl('z'), Some(KeyAction::Suspend));
+    check(KeyPress::Ctrl('l'), Some(KeyAction::Redraw));
+    check(KeyPress::Char('x'), None);
     view.end();
-    assert_eq!(view.press(Key::Char('q')), None, "the run is ended once");
-    assert_eq!(view.press(Key::Ctrl('c')), Some(Action::Interrupt), "and may be left at once");
+    assert_eq!(view.press(KeyPress::Char('q')), None, "the run is ended once");
+    assert_eq!(view.press(KeyPress::Ctrl('c')), Some(KeyAction::Interrupt), "and may be left at once");
 }
 
 #[test]
@@ -290,10 +292,10 @@ fn help_comes_and_goes() {
     let mut view = View::new(None, true);
     let run = Run::new("vms = 3");
     run.pass(&mut view, 0);
-    view.press(Key::Char('?'));
+    view.press(KeyPress::Char('?'));
     let help = screen(&mut view, 80, 24);
     assert!(help.contains("keys and signs") && help.contains("the larger of own clock and stamp"), "{help}");
-    view.press(Key::Escape);
+    view.press(KeyPress::Escape);
     assert!(!screen(&mut view, 80, 24).contains("keys and signs"));
 }
 
@@ -305,7 +307,7 @@ fn what_people_should_know_stands_in_the_place_of_the_keys_until_one_is_pressed(
     let run = Run::new("vms = 3");
     run.pass(&mut view, 0);
     assert!(screen(&mut view, 80, 24).ends_with("waiting for node 1\n"));
-    view.press(Key::Escape);
+    view.press(KeyPress::Escape);
     assert!(screen(&mut view, 80, 24).contains("space pause"));
 }
 
@@ -342,9 +344,9 @@ proptest! {
     #[test]
     fn any_keys_at_any_size_draw_something(keys in proptest::collection::vec(0..18usize, 0..40), width in 0..200u16, height in 0..70u16) {
         let all = [
-            Key::Up, Key::Down, Key::PageUp, Key::PageDown, Key::Home, Key::End, Key::Tab, Key::Escape,
-            Key::Char(' '), Key::Char('+'), Key::Char('-'), Key::Char('?'), Key::Char('h'), Key::Char('q'),
-            Key::Char('d'), Key::Char('x'), Key::Ctrl('c'), Key::Ctrl('l'),
+            KeyPress::Up, KeyPress::Down, KeyPress::PageUp, KeyPress::PageDown, KeyPress::Home, KeyPress::End, KeyPress::Tab, KeyPress::Escape,
+            KeyPress::Char(' '), KeyPress::Char('+'), KeyPress::Char('-'), KeyPress::Char('?'), KeyPress::Char('h'), KeyPress::Char('q'),
+            KeyPress::Char('d'), KeyPress::Char('x'), KeyPress::Ctrl('c'), KeyPress::Ctrl('l'),
         ];
         let run = Run::new("vms = 40");
         let mut view = View::new(None, true);

@@ -1,12 +1,12 @@
 //! The rules for a machine that is down for a while: it makes no event then, and what had arrived is lost.
 
-use super::{Checker, Machine, Seconds, Stamp};
+use super::{CheckedMachine, Checker, Seconds, Stamp};
 use crate::after::check::fault::FaultKind;
 use crate::after::history::{Delivery, Step};
 use crate::edge::log::{Column, Row};
 use crate::model::time::Nanos;
 
-impl Machine {
+impl CheckedMachine {
     /// When the event of a row is due, if the machine is not down then.
     pub(super) fn due(&self, row: &Row) -> Option<Nanos> {
         let uptime = self.uptime.as_ref().filter(|uptime| uptime.down_at(row.elapsed).is_none())?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Checker, Seconds, Stamp};
 use crate::after::check::fault::FaultKind;
-use crate::after::history::{Bound, Delivery, Replay, Seen, Step, WrongQueue};
+use crate::after::history::{Bound, Delivery, Replay, SeenArrivals, Step, WrongQueue};
 use crate::edge::log::{Column, EventKind};
 use crate::model::id::VmId;
 use crate::model::time::Nanos;
@@ -15,7 +15,7 @@ impl Checker<'_> {
         let row = step.row;
         let Some(queue) = row.queue else { return };
         let (rows, is_receive) = (self.counts.events, row.kind == EventKind::Receive);
-        let mut seen = Seen { rows, line: row.line, elapsed: row.elapsed, queue: queue.into() };
+        let mut seen = SeenArrivals { rows, line: row.line, elapsed: row.elapsed, queue: queue.into() };
         if !is_receive && queue > 0 && self.model.receives_first() {
             self.add(
                 step,
@@ -63,8 +63,9 @@ impl Checker<'_> {
         let least = self.model.least_latency();
         let mut wrong = Vec::new();
         let mut sent = HashMap::<VmId, Vec<Nanos>>::new();
-        let came_up =
-            |machine: &super::Machine| Some((machine.vm, machine.uptime.as_ref()?.came_up(machine.elapsed)?));
+        let came_up = |machine: &super::CheckedMachine| {
+            Some((machine.vm, machine.uptime.as_ref()?.came_up(machine.elapsed)?))
+        };
         let came_up: HashMap<VmId, Nanos> = self.machines.iter().filter_map(came_up).collect();
         // What had arrived by then for certain is not what waits.
         let is_lost = |vm: &VmId, stamp: &Stamp| match (came_up.get(vm), self.model.most_latency()) {

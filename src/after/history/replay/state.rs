@@ -16,7 +16,7 @@ use crate::model::id::VmId;
 
 #[derive(Debug)]
 pub(super) struct State<S> {
-    pub(super) machines: Vec<Machine>,
+    pub(super) machines: Vec<ReplayedMachine>,
     /// How many machines were shown.
     pub(super) shown: usize,
     pub(super) index: Index,
@@ -28,7 +28,7 @@ pub(super) struct State<S> {
 }
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct ReplayedMachine {
     pub(super) log: usize,
     pub(super) position: u64,
     /// Which machine it was to be shown.
@@ -70,7 +70,7 @@ impl<S> State<S> {
         let Some(machine) = self.index.get(vm) else {
             let machine = self.machines.len();
             self.index.insert(vm, machine);
-            self.machines.push(Machine { log, position: 0, shown: 0 });
+            self.machines.push(ReplayedMachine { log, position: 0, shown: 0 });
             return Ok(machine);
         };
         let known = self.machines[machine].log;

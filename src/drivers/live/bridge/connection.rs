@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::fault::{Fault, GREETING_TIME};
-use super::strangers::Shown;
+use super::strangers::Credentials;
 use crate::edge::link::frame::{self, FrameError, Frames, Lane};
 use crate::edge::link::greeting::{self, Hello};
 use crate::edge::link::seal::{Key, Seal};
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Waits for the hello of the other end, and tells meanwhile what that has shown.
-    pub(super) async fn hear(&mut self, show: impl Fn(Shown)) -> Result<Hello, Fault> {
+    pub(super) async fn hear(&mut self, show: impl Fn(Credentials)) -> Result<Hello, Fault> {
         self.seal.handshake(&mut self.out)?;
         self.flush().await?;
         loop {
@@ -86,7 +86,7 @@ impl Connection {
                 Ok(None) => {}
                 Err(error) => return Err(Fault::NoGreeting(error)),
             }
-            show(Shown { has_key: self.seal.has_agreed(), bytes: self.frames.pending() });
+            show(Credentials { has_key: self.seal.has_agreed(), bytes: self.frames.pending() });
             match self.read().await {
                 Err(Fault::Closed) => return Err(Fault::Unanswered),
                 read => read?,

@@ -17,7 +17,7 @@ const MOMENT: Nanos = Nanos::new(500_000_000);
 
 /// What a stranger has shown so far; more of it is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Shown {
+pub(super) struct Credentials {
     /// Whether it seems to have the key, where there is one.
     pub(super) has_key: bool,
     /// The bytes that it has sent of what could be a greeting.
@@ -34,7 +34,7 @@ pub(super) struct Strangers {
 #[derive(Debug)]
 struct Entry {
     since: Nanos,
-    shown: Cell<Shown>,
+    shown: Cell<Credentials>,
     dismissed: Notify,
 }
 
@@ -66,7 +66,7 @@ impl Strangers {
 /// Who has shown least of those who have had a moment to show something; where none has, the oldest without a key.
 fn least(all: &[Rc<Entry>], now: Nanos) -> usize {
     let leaves = (0..all.len()).min_by_key(|&index| {
-        let Shown { has_key, bytes } = all[index].shown.get();
+        let Credentials { has_key, bytes } = all[index].shown.get();
         let is_new = now.minus(all[index].since) < MOMENT;
         (has_key, is_new, if is_new { 0 } else { bytes })
     });
@@ -76,7 +76,7 @@ fn least(all: &[Rc<Entry>], now: Nanos) -> usize {
 
 impl Stranger {
     /// It has shown so much by now.
-    pub(super) fn show(&self, shown: Shown) {
+    pub(super) fn show(&self, shown: Credentials) {
         self.entry.shown.set(shown);
     }
 
@@ -99,7 +99,7 @@ mod tests {
     const LATER: Nanos = Nanos::from_secs(2);
 
     /// As many as there is room for, each of whom has shown something.
-    fn crowd(shown: impl Fn(usize) -> Shown) -> (Rc<Strangers>, Vec<Stranger>) {
+    fn crowd(shown: impl Fn(usize) -> Credentials) -> (Rc<Strangers>, Vec<Stranger>) {
         let strangers = Rc::<Strangers>::default();
         let crowd = (0..MOST).map(|number| {
             let stranger = strangers.admit(Nanos::new(number as u64));
@@ -118,8 +118,8 @@ mod tests {
         (0..crowd.len()).filter(|index| !has_place(&crowd[*index])).collect()
     }
 
-    fn bytes(bytes: usize) -> Shown {
-        Shown { has_key: false, bytes }
+    fn bytes(bytes: usize) -> Credentials {
+        Credentials { has_key: false, bytes }
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn who_has_the_key_stays_for_whoever_has_not() {
-        let (strangers, crowd) = crowd(|number| Shown { has_key: number == 0, bytes: number * 100 });
+        let (strangers, crowd) = crowd(|number| Credentials { has_key: number == 0, bytes: number * 100 });
         let _newcomers: Vec<_> = (0..3 * MOST).map(|_| strangers.admit(LATER)).collect();
         assert!(!gone(&strangers, &crowd).contains(&0));
     }

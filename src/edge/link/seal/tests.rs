@@ -260,7 +260,7 @@ fn the_same_bytes_are_never_sealed_alike() {
 fn a_connection_ends_before_its_numbers_do() {
     let (mut dials, mut accepts) = pair(56);
     for seal in [&mut dials, &mut accepts] {
-        let State::Ready(records) = &mut seal.state else { panic!("ready") };
+        let SealState::Ready(records) = &mut seal.state else { panic!("ready") };
         (records.sent, records.received) = (MOST_RECORDS - 1, MOST_RECORDS - 1);
     }
     let mut wire = sealed(&mut dials, b"last");

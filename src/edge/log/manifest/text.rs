@@ -11,7 +11,7 @@ use crate::model::scenario::VmCount;
 
 /// How much of it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ManifestPart {
     /// Its settings, the run, and its files.
     All,
     /// Its settings and the run.
@@ -23,21 +23,21 @@ pub(super) enum Part {
 const LONGEST: u64 = VmCount::LARGEST as u64 * (12 + 9 + 160) + 1024 * 1024;
 
 /// Reads a manifest. What was drawn follows from the settings, and its tables may be long: they are passed over.
-pub(super) fn read(path: &Path, part: Part) -> io::Result<String> {
+pub(super) fn read(path: &Path, part: ManifestPart) -> io::Result<String> {
     text(&mut BufReader::new(input::open(path)?), part)
 }
 
 /// Reads a scenario file, which may come through a pipe, and may be a manifest.
 pub(in crate::edge::log) fn read_scenario(path: &Path) -> io::Result<String> {
-    text(&mut *input::source(path, LONGEST)?, Part::All)
+    text(&mut *input::source(path, LONGEST)?, ManifestPart::All)
 }
 
-fn text(source: &mut dyn BufRead, part: Part) -> io::Result<String> {
+fn text(source: &mut dyn BufRead, part: ManifestPart) -> io::Result<String> {
     let text = lines(source, part, LONGEST)?;
     String::from_utf8(text).map_err(|_utf8_error| no_text("it is no text in UTF-8"))
 }
 
-fn lines(source: &mut dyn BufRead, part: Part, longest: u64) -> io::Result<Vec<u8>> {
+fn lines(source: &mut dyn BufRead, part: ManifestPart, longest: u64) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     let mut is_drawn = false;
     while let Some(first) = source.fill_buf()?.first() {
@@ -48,7 +48,7 @@ fn lines(source: &mut dyn BufRead, part: Part, longest: u64) -> io::Result<Vec<u
         let start = text.len();
         read_line(source, &mut text, longest)?;
         is_drawn = text[start..].trim_ascii() == b"[drawn]";
-        if is_drawn && part == Part::Head {
+        if is_drawn && part == ManifestPart::Head {
             break;
         }
     }
@@ -86,7 +86,7 @@ mod tests {
 
     const MANIFEST: &str = "status = \"complete\"\nvms = 2\n\n[run]\nid = \"a\"\n\n[drawn]\nrates = [\n1,\n 2]\nphases_ns = [3, 4]\n\n[[files]]\nrows = 1\n";
 
-    fn kept(part: Part) -> String {
+    fn kept(part: ManifestPart) -> String {
         // A source that gives a few bytes at a time.
         let mut source = BufReader::with_capacity(5, MANIFEST.as_bytes());
         String::from_utf8(lines(&mut source, part, 1000).unwrap()).unwrap()
@@ -95,16 +95,17 @@ mod tests {
     #[test]
     fn what_was_drawn_is_passed_over() {
         let head = "status = \"complete\"\nvms = 2\n\n[run]\nid = \"a\"\n\n[drawn]\n";
-        assert_eq!(kept(Part::Head), head);
-        assert_eq!(kept(Part::All), format!("{head}[[files]]\nrows = 1\n"));
+        assert_eq!(kept(ManifestPart::Head), head);
+        assert_eq!(kept(ManifestPart::All), format!("{head}[[files]]\nrows = 1\n"));
     }
 
     #[test]
     fn what_is_no_text_or_too_long_is_refused() {
-        let said = |mut text: &[u8], longest| lines(&mut text, Part::All, longest).unwrap_err().to_string();
+        let said =
+            |mut text: &[u8], longest| lines(&mut text, ManifestPart::All, longest).unwrap_err().to_string();
         assert_eq!(said(b"vms = 3\n\0\0\0", 1000), "it has a zero byte, so it is no text");
         assert_eq!(said(b"vms = 3\n", 7), "it is longer than 7 bytes, the most that it can be");
         assert_eq!(said(&[b'x'; 4000], 2048), "it is longer than 2 KB, the most that it can be");
-        assert!(lines(&mut &b"vms = 3"[..], Part::All, 7).is_ok());
+        assert!(lines(&mut &b"vms = 3"[..], ManifestPart::All, 7).is_ok());
     }
 }

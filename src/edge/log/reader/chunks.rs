@@ -23,7 +23,7 @@ pub(in crate::edge::log) const LONGEST_ROW: usize = VmCount::LARGEST as usize * 
 const LONGEST_QUOTE: usize = 64 * 1024 * 1024;
 
 /// A line of a source.
-pub(in crate::edge::log) enum Line {
+pub(in crate::edge::log) enum RawLine {
     /// Where it is in the buffer.
     Whole(Range<usize>),
     /// There are no more whole ones.
@@ -109,7 +109,7 @@ impl<R: Read> Chunks<R> {
     }
 
     #[inline]
-    pub(in crate::edge::log) fn next_line(&mut self) -> io::Result<Line> {
+    pub(in crate::edge::log) fn next_line(&mut self) -> io::Result<RawLine> {
         // How much of the line is known to have no end.
         let mut searched = 0;
         loop {
@@ -117,7 +117,7 @@ impl<R: Read> Chunks<R> {
                 let start = self.start;
                 self.start += length + 1;
                 let has_return = length > 0 && self.buffer[start + length - 1] == b'\r';
-                return Ok(Line::Whole(start..start + length - usize::from(has_return)));
+                return Ok(RawLine::Whole(start..start + length - usize::from(has_return)));
             }
             if self.ended {
                 self.torn = (self.end - self.start) as u64;
@@ -125,16 +125,16 @@ impl<R: Read> Chunks<R> {
                 return Ok(if self.newlines_within > 0 && looks_like_rows(rest, self.separator) {
                     // Whoever goes on after the error finds the end.
                     self.start = self.end;
-                    Line::NeverClosed
+                    RawLine::NeverClosed
                 } else {
-                    Line::End
+                    RawLine::End
                 });
             }
             let length = self.end - self.start;
             if length > self.longest {
                 // It is none of the whole lines.
                 (self.end, self.ended) = (self.start, true);
-                return Ok(Line::TooLong);
+                return Ok(RawLine::TooLong);
             }
             self.ended = self.newlines_within > 0 && length > LONGEST_QUOTE;
             if !self.ended {

@@ -31,12 +31,12 @@ struct Course {
 pub(super) struct Table {
     pub(super) machines: Vec<VmId>,
     /// Each with its time in seconds. A machine whose last event is over has nothing any more.
-    pub(super) rows: Vec<(f64, Vec<Option<Shown>>)>,
+    pub(super) rows: Vec<(f64, Vec<Option<ShownCurve>>)>,
 }
 
 /// A machine at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(super) struct ShownCurve {
     pub(super) clock: u64,
     /// How far it is behind the largest clock of all machines, those that are over included.
     pub(super) behind: u64,
@@ -72,7 +72,7 @@ impl Courses {
         let mut row = |index: usize| {
             let points = || self.0.iter().map(|course| course.points.get(index).copied());
             largest = points().flatten().map(|(clock, _)| clock).fold(largest, u64::max);
-            let shown = |(clock, queue)| Shown { clock, behind: largest - clock, queue };
+            let shown = |(clock, queue)| ShownCurve { clock, behind: largest - clock, queue };
             (at(index), points().map(|point| point.map(shown)).collect())
         };
         Table {
@@ -119,14 +119,17 @@ mod tests {
         assert_eq!(table.machines, [VmId(0), VmId(1)]);
         assert!(table.rows.len() <= MOST + 1 && table.rows.len() > MOST / 2, "{}", table.rows.len());
         for (at, points) in &table.rows[..table.rows.len() - 1] {
-            let Shown { clock, behind, queue } = points[1].unwrap();
+            let ShownCurve { clock, behind, queue } = points[1].unwrap();
             assert!(
                 (*at - clock as f64 / 10.0) > -1e-9 && *at - clock as f64 / 10.0 <= 1.0 + 1e-9,
                 "{at} {clock}"
             );
             assert_eq!((behind, queue), (0, 1));
         }
-        assert_eq!(table.rows.last().unwrap().1, [None, Some(Shown { clock: 10_000, behind: 0, queue: 1 })]);
+        assert_eq!(
+            table.rows.last().unwrap().1,
+            [None, Some(ShownCurve { clock: 10_000, behind: 0, queue: 1 })]
+        );
     }
 
     #[test]
@@ -142,6 +145,6 @@ mod tests {
         courses.add(1, &row(1, 1, 1));
         courses.add(1, &row(1, 3, 2));
         let last = courses.table().rows.pop().unwrap();
-        assert_eq!(last.1, [None, Some(Shown { clock: 2, behind: 48, queue: 0 })]);
+        assert_eq!(last.1, [None, Some(ShownCurve { clock: 2, behind: 48, queue: 0 })]);
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn histogram(runs: &Runs<'_>) -> Plot {
 }
 
 /// A row of shares: whose they are, how they are called on the axis, and how many events of each kind.
-struct Row {
+struct BarRow {
     who: String,
     label: String,
     kinds: [u64; 3],
@@ -77,7 +77,7 @@ pub(super) fn kinds(runs: &Runs<'_>) -> Plot {
     let count = runs.machines.len();
     let rows = if count <= MOST_ROWS {
         let row =
-            |member: &Member<'_>| Row { who: member.name(), label: member.name(), kinds: sum([member]) };
+            |member: &Member<'_>| BarRow { who: member.name(), label: member.name(), kinds: sum([member]) };
         runs.machines.iter().map(row).collect()
     } else if count <= MOST_THIN_ROWS {
         thin_rows(runs)
@@ -130,7 +130,7 @@ fn label(count: usize, rate: Option<Rate>) -> String {
 }
 
 /// A thin row a machine, those of one rate together with a label in their middle.
-fn thin_rows(runs: &Runs<'_>) -> Vec<Row> {
+fn thin_rows(runs: &Runs<'_>) -> Vec<BarRow> {
     let mut rows = Vec::with_capacity(runs.machines.len());
     let groups = by_rate(runs);
     let are_few = groups.len() <= MOST_ROWS;
@@ -138,14 +138,14 @@ fn thin_rows(runs: &Runs<'_>) -> Vec<Row> {
         for (index, member) in members.iter().enumerate() {
             let is_middle = are_few && index == members.len() / 2;
             let label = if is_middle { label(members.len(), rate) } else { String::new() };
-            rows.push(Row { who: member.name(), label, kinds: sum([*member]) });
+            rows.push(BarRow { who: member.name(), label, kinds: sum([*member]) });
         }
     }
     rows
 }
 
 /// A row a rate; where there are many, some rates together.
-fn rows_of_rates(runs: &Runs<'_>) -> Vec<Row> {
+fn rows_of_rates(runs: &Runs<'_>) -> Vec<BarRow> {
     let groups: Vec<_> = by_rate(runs).into_iter().collect();
     let row = |group: &[(Option<Rate>, Vec<&Member<'_>>)]| {
         let machines = group.iter().map(|(_, members)| members.len()).sum();
@@ -155,7 +155,7 @@ fn rows_of_rates(runs: &Runs<'_>) -> Vec<Row> {
             ends => label(machines, ends.map(|(rate, _)| rate)),
         };
         let kinds = sum(group.iter().flat_map(|(_, members)| members.iter().copied()));
-        Row { who: label.clone(), label, kinds }
+        BarRow { who: label.clone(), label, kinds }
     };
     groups.chunks(groups.len().div_ceil(MOST_ROWS)).map(row).collect()
 }
