@@ -258,7 +258,7 @@ struct Conductor {
     target: SocketAddr,
     listener: Option<TcpListener>,
     /// It is bound and does not listen: nobody else is given the port while there is no listener.
-    _place: TcpSocket,
+    place: TcpSocket,
     connections: Vec<Connection>,
     rules: watch::Sender<Rules>,
     shared: Arc<Shared>,
@@ -272,13 +272,14 @@ struct Connection {
 
 impl Conductor {
     fn new(target: SocketAddr, shared: Arc<Shared>) -> Self {
-        let place = bind((Ipv4Addr::LOCALHOST, 0).into());
+        let place = TcpSocket::new_v4().unwrap();
+        place.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = place.local_addr().unwrap();
         Self {
             address,
             target,
-            listener: Some(listen(address)),
-            _place: place,
+            listener: Some(listen(&place, address)),
+            place,
             connections: Vec::new(),
             rules: watch::Sender::default(),
             shared,
@@ -305,7 +306,9 @@ impl Conductor {
             Call::CutAfter(direction, bytes, how) => {
                 *self.shared.state.lock().unwrap().cuts.of(direction) = Some((bytes, how));
             }
-            Call::Listen(true) if self.listener.is_none() => self.listener = Some(listen(self.address)),
+            Call::Listen(true) if self.listener.is_none() => {
+                self.listener = Some(listen(&self.place, self.address));
+            }
             Call::Listen(true) => {}
             Call::Listen(false) => self.listener = None,
             Call::Delay(delay) => self.rules.send_modify(|rules| rules.delay = delay),
@@ -353,16 +356,16 @@ impl Conductor {
     }
 }
 
-fn bind(address: SocketAddr) -> TcpSocket {
+/// Listens at an address that a socket holds which does not listen. Only for that moment does it share the address: the
+/// system gives a shared one to whoever asks for any, as long as nobody listens there.
+fn listen(place: &TcpSocket, address: SocketAddr) -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
-    // Sockets that do not listen share a port if all of them say so.
     socket.set_reuseaddr(true).unwrap();
+    place.set_reuseaddr(true).unwrap();
     socket.bind(address).unwrap();
-    socket
-}
-
-fn listen(address: SocketAddr) -> TcpListener {
-    bind(address).listen(1024).unwrap()
+    let listener = socket.listen(1024).unwrap();
+    place.set_reuseaddr(false).unwrap();
+    listener
 }
 
 async fn accept(listener: Option<&TcpListener>) -> TcpStream {

@@ -144,6 +144,8 @@ fn new_connections_are_refused_until_they_are_accepted_again() {
         proxy.refuse();
         let refused = TcpStream::connect(proxy.address()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        let taken = TcpListener::bind(proxy.address()).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse, "the port stays the proxy's own");
         assert_echoes(&mut earlier, b"an earlier one stays");
         proxy.accept();
         assert_echoes(&mut dial(&proxy), b"again");
