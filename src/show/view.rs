@@ -1,7 +1,7 @@
 //! The view of a live run: what a terminal shows of it, and what its keys do.
 //!
-//! It is pure: [snapshots](Snapshot) and [keys](Key) come in, a buffer of cells is drawn and
-//! [actions](Action) go out. Which terminal that is, and how it is set up and left, is the shell's business.
+//! It is pure: [snapshots](Snapshot) and [keys](KeyPress) come in, a buffer of cells is drawn and
+//! [actions](KeyAction) go out. Which terminal that is, and how it is set up and left, is the shell's business.
 
 mod courses;
 mod diagram;
