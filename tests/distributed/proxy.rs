@@ -9,6 +9,7 @@ pub(crate) mod tests;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Index;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -310,7 +311,7 @@ impl Conductor {
                 self.listener = Some(listen(&self.place, self.address));
             }
             Call::Listen(true) => {}
-            Call::Listen(false) => self.listener = None,
+            Call::Listen(false) => self.listener.take().into_iter().for_each(stop_listening),
             Call::Delay(delay) => self.rules.send_modify(|rules| rules.delay = delay),
             Call::Hold(direction, holds) => {
                 self.rules.send_modify(|rules| *rules.held.of(direction) = holds);
@@ -366,6 +367,13 @@ fn listen(place: &TcpSocket, address: SocketAddr) -> TcpListener {
     let listener = socket.listen(1024).unwrap();
     place.set_reuseaddr(false).unwrap();
     listener
+}
+
+/// Closing would not do: a program that another test starts at this moment has a copy of the listener until it runs, and
+/// the system takes connections in for that.
+fn stop_listening(listener: TcpListener) {
+    let socket = std::net::TcpStream::from(OwnedFd::from(listener.into_std().unwrap()));
+    socket.shutdown(std::net::Shutdown::Both).unwrap();
 }
 
 async fn accept(listener: Option<&TcpListener>) -> TcpStream {
